@@ -1,0 +1,1 @@
+//! Malachite's core with our types.

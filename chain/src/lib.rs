@@ -1,0 +1,28 @@
+//! # tracehold-chain
+//!
+//! What a record and a block are, and how validators agree on them. Pure: no clock, socket, file
+//! or async runtime.
+//!
+//! Read in this order. [`units`], [`digest`], [`codec`], [`keys`] and [`merkle`] are the alphabet.
+//! [`epcis`] is the record people bring: a GS1 event, split into salted sections. A
+//! [`transaction`] commits to events under one signature; a [`block`] orders transactions and
+//! commits to the result of executing them; a [`certificate`] makes it final for a set of
+//! [`validators`]; [`genesis`] is where all of it starts. The [`mempool`] holds what waits.
+//! [`state`] is what blocks change, under one root. [`consensus`] gives Malachite's core our types.
+//! Every fixed limit is in [`limits`].
+
+pub mod block;
+pub mod certificate;
+pub mod codec;
+pub mod consensus;
+pub mod digest;
+pub mod epcis;
+pub mod genesis;
+pub mod keys;
+pub mod limits;
+pub mod mempool;
+pub mod merkle;
+pub mod state;
+pub mod transaction;
+pub mod units;
+pub mod validators;

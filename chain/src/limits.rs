@@ -1,0 +1,29 @@
+//! Every fixed limit of the ledger, once. Limits that a network may choose are in
+//! [`crate::genesis::Parameters`]. `docs/operating.md` lists both.
+
+/// Bytes of anything the codec reads or writes: a block with its certificate fits with room.
+pub const MAX_ENCODED_BYTES: usize = 16 * 1024 * 1024;
+
+/// Bytes of one transaction with its event bodies, encoded.
+pub const MAX_TRANSACTION_BYTES: usize = 1024 * 1024;
+
+/// Events under one signature.
+pub const MAX_EVENTS_PER_TRANSACTION: usize = 1_000;
+
+/// Commands in one transaction.
+pub const MAX_COMMANDS_PER_TRANSACTION: usize = 16;
+
+/// Identifiers that one event may name, over all its lists.
+pub const MAX_IDENTIFIERS_PER_EVENT: usize = 5_000;
+
+/// Depth of nested arrays and objects in an event.
+pub const MAX_JSON_DEPTH: usize = 32;
+
+/// Bytes of one identifier or other URI in an event.
+pub const MAX_URI_BYTES: usize = 2_048;
+
+/// Validators in one set. Every one of them signs every block.
+pub const MAX_VALIDATORS: usize = 128;
+
+/// Voting power of all validators together; far below where arithmetic on it could overflow.
+pub const MAX_TOTAL_POWER: u64 = 1 << 40;

@@ -1,0 +1,220 @@
+//! Transactions: what an agent signs, and the event bodies that travel beside it.
+//!
+//! A transaction commits to event *digests*. The bodies, split into salted sections, travel and
+//! are stored beside it in a [`Bundle`], so that a section can later be kept from a node or
+//! deleted without changing anything that was signed.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::codec;
+use crate::digest::{Digest, Domain, deserialize_fixed, serialize_fixed};
+use crate::epcis::SectionedEvent;
+use crate::keys::{PublicKey, Signature, Signer};
+use crate::limits::{
+    MAX_COMMANDS_PER_TRANSACTION, MAX_EVENTS_PER_TRANSACTION, MAX_TRANSACTION_BYTES,
+};
+use crate::units::{AgentId, ChainId, TimestampMs};
+
+/// The digest of a transaction body: what names it, and what its sender signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TransactionId(pub Digest);
+
+impl std::fmt::Display for TransactionId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Sixteen bytes that make the id of two otherwise equal transactions differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Nonce(pub [u8; 16]);
+
+impl Serialize for Nonce {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize_fixed(&self.0, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Nonce {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Nonce, D::Error> {
+        deserialize_fixed(deserializer).map(Nonce)
+    }
+}
+
+/// What an agent asks the ledger to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransactionBody {
+    /// The network this is for.
+    pub chain_id: ChainId,
+    /// Who asks, and signs.
+    pub sender: AgentId,
+    /// Makes the id unique.
+    pub nonce: Nonce,
+    /// The last block time at which this may be committed; within the expiry window of
+    /// [`crate::genesis::Parameters`]. A replay is refused by id until then, by expiry after.
+    pub expires_at: TimestampMs,
+    /// What to do, in order; all of it or nothing.
+    pub commands: Vec<Command>,
+}
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    /// Record EPCIS events, in this order.
+    Capture(Vec<CapturedEvent>),
+}
+
+/// A commitment to one event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CapturedEvent {
+    /// The event digest: the Merkle root of its salted sections.
+    pub digest: Digest,
+    /// The signature of whoever made the event, when another agent submits it.
+    pub author: Option<AuthorSignature>,
+}
+
+/// An author's own signature on an event, without expiry: made offline, submitted by another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthorSignature {
+    /// Who made the event.
+    pub agent: AgentId,
+    /// Signs [`authored_event_digest`].
+    pub signature: Signature,
+}
+
+/// What the author of an event signs: the network and the event digest.
+#[must_use]
+pub fn authored_event_digest(chain_id: &ChainId, event: &Digest) -> Digest {
+    Digest::of(Domain::AuthoredEvent, &codec::encode(&(chain_id, event)))
+}
+
+/// The signed envelope.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transaction {
+    /// What is signed.
+    pub body: TransactionBody,
+    /// The sender's signature of the [`TransactionId`].
+    pub signature: Signature,
+}
+
+impl TransactionBody {
+    /// The digest of this body.
+    #[must_use]
+    pub fn id(&self) -> TransactionId {
+        TransactionId(Digest::of(Domain::Transaction, &codec::encode(self)))
+    }
+
+    /// Signs this body.
+    #[must_use]
+    pub fn sign(self, signer: &dyn Signer) -> Transaction {
+        let signature = signer.sign(&self.id().0);
+        Transaction { body: self, signature }
+    }
+}
+
+impl Transaction {
+    /// The digest of the body.
+    #[must_use]
+    pub fn id(&self) -> TransactionId {
+        self.body.id()
+    }
+
+    /// The leaf for a block's transaction tree: covers the signature too, so that two blocks with
+    /// one id have the same transactions to the byte.
+    #[must_use]
+    pub fn leaf(&self) -> Digest {
+        Digest::of(Domain::SignedTransaction, &codec::encode(self))
+    }
+
+    /// Whether `key` signed this.
+    #[must_use]
+    pub fn is_signed_by(&self, key: &PublicKey) -> bool {
+        key.verify(&self.id().0, &self.signature)
+    }
+
+    /// The events this commits to, in order, over all commands.
+    pub fn captured_events(&self) -> impl Iterator<Item = &CapturedEvent> {
+        self.body.commands.iter().flat_map(|command| match command {
+            Command::Capture(events) => events.iter(),
+        })
+    }
+}
+
+/// A transaction and the event bodies that travel beside it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bundle {
+    /// What was signed.
+    pub transaction: Transaction,
+    /// The body of each captured event, in the same order.
+    pub events: Vec<SectionedEvent>,
+}
+
+/// Why a bundle is not well formed, whoever sent it and whenever.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BundleError {
+    /// The encoding is larger than [`MAX_TRANSACTION_BYTES`].
+    #[error("the transaction has {0} bytes, the limit is {MAX_TRANSACTION_BYTES}")]
+    TooLarge(usize),
+    /// Nothing to do, or too much at once.
+    #[error("a transaction has 1 to {MAX_COMMANDS_PER_TRANSACTION} commands, this one has {0}")]
+    Commands(usize),
+    /// Nothing captured, or too much at once.
+    #[error("a transaction captures 1 to {MAX_EVENTS_PER_TRANSACTION} events, this one has {0}")]
+    Events(usize),
+    /// Not one body for each event.
+    #[error("{commitments} events are signed and {bodies} bodies given")]
+    BodyCount {
+        /// Events the signature covers.
+        commitments: usize,
+        /// Bodies beside it.
+        bodies: usize,
+    },
+    /// A body that is not the one signed.
+    #[error("event {0}: its body does not have the digest that was signed")]
+    BodyDigest(usize),
+    /// The same event twice under one signature.
+    #[error("event {0}: the same event is given twice")]
+    EventTwice(usize),
+}
+
+impl Bundle {
+    /// Checks everything that can be checked without the ledger's state: limits, one body for each
+    /// event, and each body against the digest that was signed. Signatures need the sender's key
+    /// and are checked by whoever knows it.
+    ///
+    /// # Errors
+    /// [`BundleError`] names the first event at fault.
+    pub fn check(&self) -> Result<(), BundleError> {
+        let size = codec::encode(self).len();
+        if size > MAX_TRANSACTION_BYTES {
+            return Err(BundleError::TooLarge(size));
+        }
+        let commands = self.transaction.body.commands.len();
+        if !(1..=MAX_COMMANDS_PER_TRANSACTION).contains(&commands) {
+            return Err(BundleError::Commands(commands));
+        }
+        let commitments = self.transaction.captured_events().count();
+        if !(1..=MAX_EVENTS_PER_TRANSACTION).contains(&commitments) {
+            return Err(BundleError::Events(commitments));
+        }
+        let bodies = self.events.len();
+        if commitments != bodies {
+            return Err(BundleError::BodyCount { commitments, bodies });
+        }
+        let mut seen = BTreeSet::new();
+        for (index, (event, body)) in
+            self.transaction.captured_events().zip(&self.events).enumerate()
+        {
+            if body.digest() != event.digest {
+                return Err(BundleError::BodyDigest(index));
+            }
+            if !seen.insert(event.digest) {
+                return Err(BundleError::EventTwice(index));
+            }
+        }
+        Ok(())
+    }
+}
