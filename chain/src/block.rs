@@ -1,5 +1,7 @@
 //! Blocks: an ordered list of transactions and the result of executing them.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::codec;
@@ -64,7 +66,7 @@ pub struct Block {
     /// What is agreed on.
     pub header: BlockHeader,
     /// The transactions, in the order they are executed.
-    pub bundles: Vec<Bundle>,
+    pub bundles: Vec<Arc<Bundle>>,
 }
 
 impl Block {
@@ -76,7 +78,7 @@ impl Block {
 
     /// The root that the header must carry for `bundles`.
     #[must_use]
-    pub fn transactions_root(bundles: &[Bundle]) -> Digest {
+    pub fn transactions_root(bundles: &[Arc<Bundle>]) -> Digest {
         let leaves: Vec<Digest> = bundles.iter().map(|b| b.transaction.leaf()).collect();
         merkle::root(&leaves)
     }

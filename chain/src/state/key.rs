@@ -1,0 +1,198 @@
+//! The one place where keys of the table are spelled.
+//!
+//! The first byte says what a key is: `s` state (under the root), `h` history index and `m` notes
+//! of this node (both local and rebuildable).
+
+use serde::{Deserialize, Serialize};
+
+use crate::codec;
+use crate::digest::{Digest, Domain};
+use crate::transaction::TransactionId;
+use crate::units::{Height, MemberId, TimestampMs};
+
+/// A key of the authenticated state.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StateKey {
+    /// What the network chose: [`crate::genesis::Parameters`].
+    Parameters,
+    /// A member's record: [`crate::genesis::Member`].
+    Member(MemberId),
+    /// An event by its eventID and, for an error declaration, the time it was declared.
+    Event {
+        /// The eventID as recorded.
+        event_id: String,
+        /// Set for error declarations, which repeat the eventID of the original.
+        declared_at: Option<TimestampMs>,
+    },
+    /// The head of an item's log, by canonical identifier.
+    Item(String),
+}
+
+/// The first key of the state.
+pub const STATE_FIRST: &[u8] = b"s";
+/// The first key after the state.
+pub const STATE_END: &[u8] = b"t";
+/// The first member record.
+pub const MEMBERS_FIRST: &[u8] = b"sm";
+/// The first key after the member records.
+pub const MEMBERS_END: &[u8] = b"sn";
+
+impl StateKey {
+    /// The key as the table has it. Long names stand as their digests.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        match self {
+            StateKey::Parameters => b"sp".to_vec(),
+            StateKey::Member(id) => [b"sm", id.as_str().as_bytes()].concat(),
+            StateKey::Event { event_id, declared_at } => {
+                let name = Digest::of(Domain::StateName, &codec::encode(&(event_id, declared_at)));
+                [b"se".as_slice(), name.as_bytes()].concat()
+            }
+            StateKey::Item(uri) => item_key(&name_digest(uri)),
+        }
+    }
+}
+
+/// The state key of an item whose name has this digest.
+#[must_use]
+pub fn item_key(name: &Digest) -> Vec<u8> {
+    [b"si".as_slice(), name.as_bytes()].concat()
+}
+
+/// The digest by which an identifier or eventID is filed.
+#[must_use]
+pub fn name_digest(name: &str) -> Digest {
+    Digest::of(Domain::StateName, name.as_bytes())
+}
+
+/// Where an event stands in the history. Ordered as committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Position {
+    /// The block.
+    pub height: Height,
+    /// The transaction in the block, from 0.
+    pub transaction: u32,
+    /// The event in the transaction, from 0.
+    pub event: u32,
+}
+
+impl Position {
+    /// Sixteen bytes that sort as positions do.
+    #[must_use]
+    pub fn to_sortable(self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&self.height.0.to_be_bytes());
+        bytes[8..12].copy_from_slice(&self.transaction.to_be_bytes());
+        bytes[12..].copy_from_slice(&self.event.to_be_bytes());
+        bytes
+    }
+
+    /// The inverse of [`Position::to_sortable`].
+    #[must_use]
+    pub fn from_sortable(bytes: &[u8; 16]) -> Position {
+        let [h0, h1, h2, h3, h4, h5, h6, h7, t0, t1, t2, t3, e0, e1, e2, e3] = *bytes;
+        Position {
+            height: Height(u64::from_be_bytes([h0, h1, h2, h3, h4, h5, h6, h7])),
+            transaction: u32::from_be_bytes([t0, t1, t2, t3]),
+            event: u32::from_be_bytes([e0, e1, e2, e3]),
+        }
+    }
+}
+
+/// Bytes of a name's digest that a history index keeps: 128 bits tell names apart, and the index
+/// is local; what it finds is checked against the item's head.
+const INDEX_NAME_BYTES: usize = 16;
+
+/// Which history index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Index {
+    /// Every event that names an identifier, of whatever level.
+    Identifier,
+    /// Every event with an eventID: the original and its error declarations.
+    EventId,
+}
+
+impl Index {
+    fn tag(self) -> &'static [u8; 2] {
+        match self {
+            Index::Identifier => b"hi",
+            Index::EventId => b"he",
+        }
+    }
+
+    /// The index entry of the event at `position` under a name's digest.
+    #[must_use]
+    pub fn entry(self, name: &Digest, position: Position) -> Vec<u8> {
+        [self.tag().as_slice(), &name.0[..INDEX_NAME_BYTES], &position.to_sortable()].concat()
+    }
+
+    /// The range of all entries under a name from `from` (inclusive): first key, and the key after
+    /// the last.
+    #[must_use]
+    pub fn range_from(self, name: &Digest, from: Position) -> (Vec<u8>, Vec<u8>) {
+        let mut end = self.entry(
+            name,
+            Position { height: Height(u64::MAX), transaction: u32::MAX, event: u32::MAX },
+        );
+        end.push(0);
+        (self.entry(name, from), end)
+    }
+
+    /// The position an entry's key carries; `None` when the key is no index entry.
+    #[must_use]
+    pub fn position(key: &[u8]) -> Option<Position> {
+        let tail: &[u8; 16] = key.last_chunk()?;
+        let known =
+            key.starts_with(Index::Identifier.tag()) || key.starts_with(Index::EventId.tag());
+        (known && key.len() == 2 + INDEX_NAME_BYTES + 16).then(|| Position::from_sortable(tail))
+    }
+}
+
+/// Where a transaction is looked up by its id.
+#[must_use]
+pub fn transaction_key(id: &TransactionId) -> Vec<u8> {
+    [b"ht".as_slice(), id.0.as_bytes()].concat()
+}
+
+/// The note of how far the table has come: height, block id, block time, state root. Written in
+/// the same batch as what it speaks of.
+pub const HEAD_KEY: &[u8] = b"mh";
+
+/// The note of the transaction ids of one height, kept while a replay could come.
+#[must_use]
+pub fn replay_key(height: Height) -> Vec<u8> {
+    [b"mw".as_slice(), &height.0.to_be_bytes()].concat()
+}
+
+/// The first replay note.
+pub const REPLAY_FIRST: &[u8] = b"mw";
+/// The first key after the replay notes.
+pub const REPLAY_END: &[u8] = b"mx";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_sort_as_they_are_committed() {
+        let at =
+            |height, transaction, event| Position { height: Height(height), transaction, event };
+        let ordered = [at(1, 0, 0), at(1, 0, 256), at(1, 1, 0), at(2, 0, 0), at(256, 0, 0)];
+        assert!(ordered.is_sorted_by_key(|p| p.to_sortable()));
+        assert!(ordered.iter().all(|p| Position::from_sortable(&p.to_sortable()) == *p));
+    }
+
+    #[test]
+    fn an_index_range_holds_its_entries_and_no_others() {
+        let position = Position { height: Height(7), transaction: 3, event: 2 };
+        let (name, other) = (name_digest("a"), name_digest("b"));
+        let zero = Position { height: Height(0), transaction: 0, event: 0 };
+        let (from, to) = Index::Identifier.range_from(&name, zero);
+        let within = |key: &Vec<u8>| from <= *key && *key < to;
+        assert!(within(&Index::Identifier.entry(&name, position)));
+        assert!(!within(&Index::Identifier.entry(&other, position)));
+        assert!(!within(&Index::EventId.entry(&name, position)));
+        assert_eq!(Index::position(&Index::EventId.entry(&name, position)), Some(position));
+        assert_eq!(Index::position(b"short"), None);
+    }
+}
