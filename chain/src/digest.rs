@@ -47,6 +47,8 @@ pub enum Domain {
     StateNode,
     /// The salt of a section, derived from a member's secret.
     SectionSalt,
+    /// An API key, stored so that whoever reads the store cannot use it.
+    ApiKey,
     /// The trace of a simulation run.
     Trace,
 }
@@ -71,6 +73,7 @@ impl Domain {
             Domain::StateBucket => b"tracehold/1/state-bucket",
             Domain::StateNode => b"tracehold/1/state-node",
             Domain::SectionSalt => b"tracehold/1/section-salt",
+            Domain::ApiKey => b"tracehold/1/api-key",
             Domain::Trace => b"tracehold/1/trace",
         }
     }

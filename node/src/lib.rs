@@ -1,1 +1,6 @@
-//! placeholder
+//! # tracehold-node
+//!
+//! One member's node, and the `tracehold` command.
+
+pub mod config;
+pub mod keystore;
