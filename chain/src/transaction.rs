@@ -185,9 +185,11 @@ impl Bundle {
     /// event, and each body against the digest that was signed. Signatures need the sender's key
     /// and are checked by whoever knows it.
     ///
+    /// Returns the encoded size in bytes.
+    ///
     /// # Errors
     /// [`BundleError`] names the first event at fault.
-    pub fn check(&self) -> Result<(), BundleError> {
+    pub fn check(&self) -> Result<usize, BundleError> {
         let size = codec::encode(self).len();
         if size > MAX_TRANSACTION_BYTES {
             return Err(BundleError::TooLarge(size));
@@ -215,6 +217,6 @@ impl Bundle {
                 return Err(BundleError::EventTwice(index));
             }
         }
-        Ok(())
+        Ok(size)
     }
 }

@@ -1,1 +1,23 @@
-//! placeholder
+//! # tracehold-contracts
+//!
+//! What a transaction means. Pure: a block and a state go in, an outcome comes out.
+//!
+//! [`ledger`] is the door: it admits transactions, proposes, applies and commits blocks.
+//! [`admission`] is everything that can be said of a transaction before its turn; [`execute`] runs
+//! admitted transactions over an [`overlay`], each all or nothing, and gives a [`receipt`] for
+//! each. [`authority`] knows members and who signs for them; [`provenance`] records events in the
+//! logs of the items they name. A decided block becomes a [`layer`] of writes.
+
+pub mod admission;
+pub mod authority;
+pub mod execute;
+pub mod layer;
+pub mod ledger;
+pub mod overlay;
+pub mod provenance;
+pub mod receipt;
+
+pub use admission::Admitted;
+pub use layer::{Head, Layer};
+pub use ledger::{InvalidBlock, Ledger, LedgerError, Outcome};
+pub use receipt::{Receipt, Rejection, RejectionCode, TransactionRecord, Verdict};

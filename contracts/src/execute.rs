@@ -1,0 +1,181 @@
+//! Running the transactions of one block, each all or nothing.
+
+use std::collections::BTreeSet;
+
+use tracehold_chain::genesis::Parameters;
+use tracehold_chain::state::{Batch, Position, TableError};
+use tracehold_chain::transaction::TransactionId;
+use tracehold_chain::units::{Height, TimestampMs};
+
+use crate::admission::Admitted;
+use crate::authority::Authority;
+use crate::overlay::Overlay;
+use crate::provenance;
+use crate::receipt::{Receipt, Verdict};
+
+/// What a transaction writes while it runs: state, and entries of local indexes.
+pub struct Staged<'a> {
+    /// The state.
+    pub overlay: Overlay<'a>,
+    index: Vec<Vec<u8>>,
+}
+
+impl Staged<'_> {
+    /// Adds an entry to a local history index.
+    pub fn index(&mut self, key: Vec<u8>) {
+        self.index.push(key);
+    }
+}
+
+/// Why a transaction cannot be part of the block that is being run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// Its expiry is before the block time.
+    #[error("it expired")]
+    Expired,
+    /// Its expiry is beyond the window.
+    #[error("it expires beyond the window")]
+    ExpiresTooLate,
+    /// It is on record, or earlier in the block.
+    #[error("it is a replay")]
+    Replayed,
+    /// The block is full.
+    #[error("the block is full")]
+    NoRoom,
+}
+
+/// The run of one block.
+pub struct Execution<'a> {
+    staged: Staged<'a>,
+    authority: &'a Authority,
+    parameters: &'a Parameters,
+    height: Height,
+    block_time: TimestampMs,
+    was_recorded: &'a dyn Fn(&TransactionId) -> bool,
+    ids: BTreeSet<TransactionId>,
+    order: Vec<TransactionId>,
+    bytes: usize,
+    indexed: Batch,
+    receipts: Vec<Receipt>,
+    events: usize,
+}
+
+/// What a run leaves.
+pub struct Executed {
+    /// Writes to the state.
+    pub state: Batch,
+    /// Writes to the local indexes.
+    pub indexed: Batch,
+    /// One for each transaction.
+    pub receipts: Vec<Receipt>,
+    /// The ids, in order.
+    pub ids: Vec<TransactionId>,
+    /// Events newly recorded.
+    pub events: usize,
+}
+
+impl<'a> Execution<'a> {
+    /// Begins the block at `height`.
+    #[must_use]
+    pub fn new(
+        overlay: Overlay<'a>,
+        authority: &'a Authority,
+        parameters: &'a Parameters,
+        (height, block_time): (Height, TimestampMs),
+        was_recorded: &'a dyn Fn(&TransactionId) -> bool,
+    ) -> Execution<'a> {
+        Execution {
+            staged: Staged { overlay, index: Vec::new() },
+            authority,
+            parameters,
+            height,
+            block_time,
+            was_recorded,
+            ids: BTreeSet::new(),
+            order: Vec::new(),
+            bytes: 0,
+            indexed: Batch::new(),
+            receipts: Vec::new(),
+            events: 0,
+        }
+    }
+
+    /// Runs the next transaction, or says why it cannot be in this block.
+    ///
+    /// # Errors
+    /// [`TableError`] when this machine cannot read.
+    pub fn run(&mut self, transaction: &Admitted) -> Result<Result<(), Unfit>, TableError> {
+        if let Err(unfit) = self.fits(transaction) {
+            return Ok(Err(unfit));
+        }
+        let verdict = self.verdict(transaction)?;
+        if matches!(verdict, Verdict::Rejected(_)) {
+            self.staged.overlay.discard();
+            self.staged.index.clear();
+        }
+        let touched =
+            self.staged.overlay.touched().saturating_add(self.staged.overlay.block_touched());
+        if touched > usize::try_from(self.parameters.max_block_touches).unwrap_or(usize::MAX) {
+            self.staged.overlay.discard();
+            self.staged.index.clear();
+            return Ok(Err(Unfit::NoRoom));
+        }
+        if let Verdict::Recorded { repeated } = &verdict {
+            let new = transaction.events.len().saturating_sub(repeated.len());
+            self.events = self.events.saturating_add(new);
+        }
+        self.staged.overlay.keep();
+        self.indexed.extend(self.staged.index.drain(..).map(|key| (key, Some(Vec::new()))));
+        self.bytes = self.bytes.saturating_add(transaction.bytes);
+        self.ids.insert(transaction.id);
+        self.order.push(transaction.id);
+        self.receipts.push(Receipt { transaction_id: transaction.id, verdict });
+        Ok(Ok(()))
+    }
+
+    fn fits(&self, transaction: &Admitted) -> Result<(), Unfit> {
+        let expires_at = transaction.expires_at();
+        if expires_at < self.block_time {
+            return Err(Unfit::Expired);
+        }
+        if expires_at > self.block_time.plus_ms(self.parameters.expiry_window_ms) {
+            return Err(Unfit::ExpiresTooLate);
+        }
+        if self.ids.contains(&transaction.id) || (self.was_recorded)(&transaction.id) {
+            return Err(Unfit::Replayed);
+        }
+        let bytes = self.bytes.saturating_add(transaction.bytes);
+        if bytes > usize::try_from(self.parameters.max_block_bytes).unwrap_or(usize::MAX) {
+            return Err(Unfit::NoRoom);
+        }
+        Ok(())
+    }
+
+    fn verdict(&mut self, transaction: &Admitted) -> Result<Verdict, TableError> {
+        let index = u32::try_from(self.receipts.len()).expect("a block's bytes bound its length");
+        let mut repeated = Vec::new();
+        for (place, event) in transaction.events.iter().enumerate() {
+            let place = u32::try_from(place).expect("at most 1,000 events");
+            let position = Position { height: self.height, transaction: index, event: place };
+            let captured = provenance::capture(&mut self.staged, self.authority, event, position)?;
+            match captured {
+                Ok(provenance::Captured::New) => {}
+                Ok(provenance::Captured::Repeated) => repeated.push(place),
+                Err(rejection) => return Ok(Verdict::Rejected(rejection)),
+            }
+        }
+        Ok(Verdict::Recorded { repeated })
+    }
+
+    /// Everything the block did.
+    #[must_use]
+    pub fn finish(self) -> Executed {
+        Executed {
+            state: self.staged.overlay.into_writes(),
+            indexed: self.indexed,
+            receipts: self.receipts,
+            ids: self.order,
+            events: self.events,
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Reading through what a block has written so far, transaction by transaction.
+
+use tracehold_chain::state::{Batch, Table, TableError};
+
+use crate::layer::Layers;
+
+/// The state as a transaction sees it: its own writes, over its block's, over the layers that are
+/// decided but not yet in the table, over the table.
+pub struct Overlay<'a> {
+    table: &'a dyn Table,
+    layers: &'a Layers,
+    block: Batch,
+    transaction: Batch,
+}
+
+impl<'a> Overlay<'a> {
+    /// The state before a block.
+    #[must_use]
+    pub fn new(table: &'a dyn Table, layers: &'a Layers) -> Overlay<'a> {
+        Overlay { table, layers, block: Batch::new(), transaction: Batch::new() }
+    }
+
+    /// The value at `key`.
+    ///
+    /// # Errors
+    /// [`TableError`] when this machine cannot read.
+    pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, TableError> {
+        if let Some(written) = self.transaction.get(key).or_else(|| self.block.get(key)) {
+            return Ok(written.clone());
+        }
+        match self.layers.get(key) {
+            Some(written) => Ok(written.cloned()),
+            None => self.table.get(key),
+        }
+    }
+
+    /// Writes, for now only for this transaction.
+    pub fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.transaction.insert(key, Some(value));
+    }
+
+    /// Removes, for now only for this transaction.
+    pub fn remove(&mut self, key: Vec<u8>) {
+        self.transaction.insert(key, None);
+    }
+
+    /// How many entries the transaction has written.
+    #[must_use]
+    pub fn touched(&self) -> usize {
+        self.transaction.len()
+    }
+
+    /// How many entries the block has written with all transactions kept so far.
+    #[must_use]
+    pub fn block_touched(&self) -> usize {
+        self.block.len()
+    }
+
+    /// Keeps what the transaction wrote.
+    pub fn keep(&mut self) {
+        self.block.append(&mut self.transaction);
+    }
+
+    /// Forgets what the transaction wrote.
+    pub fn discard(&mut self) {
+        self.transaction.clear();
+    }
+
+    /// Everything the block wrote.
+    #[must_use]
+    pub fn into_writes(self) -> Batch {
+        assert!(self.transaction.is_empty(), "every transaction is kept or discarded");
+        self.block
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tracehold_chain::state::MemoryTable;
+
+    use super::*;
+
+    /// Promise: a transaction takes effect whole or not at all.
+    #[test]
+    fn a_discarded_transaction_leaves_no_trace() {
+        let (table, layers) = (MemoryTable::default(), Layers::default());
+        let mut overlay = Overlay::new(&table, &layers);
+        overlay.put(b"a".to_vec(), b"1".to_vec());
+        overlay.keep();
+        overlay.put(b"a".to_vec(), b"2".to_vec());
+        overlay.put(b"b".to_vec(), b"2".to_vec());
+        assert_eq!(overlay.get(b"a").unwrap(), Some(b"2".to_vec()));
+        overlay.discard();
+        overlay.remove(b"a".to_vec());
+        assert_eq!(overlay.get(b"a").unwrap(), None);
+        overlay.discard();
+        assert_eq!(overlay.get(b"a").unwrap(), Some(b"1".to_vec()));
+        assert_eq!(overlay.get(b"b").unwrap(), None);
+        assert_eq!(overlay.into_writes(), Batch::from([(b"a".to_vec(), Some(b"1".to_vec()))]));
+    }
+}

@@ -1,0 +1,195 @@
+//! What became of a transaction.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use tracehold_chain::codec;
+use tracehold_chain::digest::{Digest, Domain};
+use tracehold_chain::transaction::TransactionId;
+use tracehold_chain::units::Height;
+
+/// What became of one transaction of a block. Receipts are under the block's `receipts_root`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// Which transaction.
+    pub transaction_id: TransactionId,
+    /// Recorded or refused.
+    pub verdict: Verdict,
+}
+
+/// Recorded whole, or refused whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verdict {
+    /// Every event is on record. `repeated` lists those (by their place in the transaction) that
+    /// were on record before, to the byte: a retry records nothing twice.
+    Recorded {
+        /// Places of repeated events, ascending.
+        repeated: Vec<u32>,
+    },
+    /// Nothing of it took effect.
+    Rejected(Rejection),
+}
+
+impl Receipt {
+    /// The leaf of the block's receipt tree.
+    #[must_use]
+    pub fn leaf(&self) -> Digest {
+        Digest::of(Domain::Receipt, &codec::encode(self))
+    }
+}
+
+/// A transaction's place in the history and its receipt, as looked up by its id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransactionRecord {
+    /// The block.
+    pub height: Height,
+    /// The place in the block, from 0.
+    pub index: u32,
+    /// What became of it.
+    pub receipt: Receipt,
+}
+
+/// Why a transaction is refused: the sender's to mend.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rejection {
+    /// Which rule.
+    pub code: RejectionCode,
+    /// Which event of the transaction, from 0, when it is about one.
+    pub event: Option<u32>,
+    /// What it is about: an identifier, a field and its fault, a limit. Bounded by
+    /// [`MAX_SUBJECT_BYTES`].
+    pub subject: String,
+}
+
+/// Bytes of [`Rejection::subject`] that are kept; the rest is cut at a character.
+pub const MAX_SUBJECT_BYTES: usize = 512;
+
+impl Rejection {
+    /// A rejection of a whole transaction.
+    #[must_use]
+    pub fn new(code: RejectionCode, subject: impl Into<String>) -> Rejection {
+        let mut subject = subject.into();
+        if subject.len() > MAX_SUBJECT_BYTES {
+            subject.truncate(subject.floor_char_boundary(MAX_SUBJECT_BYTES));
+        }
+        Rejection { code, event: None, subject }
+    }
+
+    /// A rejection because of the event at `index`.
+    #[must_use]
+    pub fn of_event(code: RejectionCode, index: usize, subject: impl Into<String>) -> Rejection {
+        let event = Some(u32::try_from(index).unwrap_or(u32::MAX));
+        Rejection { event, ..Rejection::new(code, subject) }
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(event) = self.event {
+            write!(f, "event {event}: ")?;
+        }
+        write!(f, "{} ({})", self.code.message(), self.subject)
+    }
+}
+
+macro_rules! rejection_codes {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $message:literal;)*) => {
+        /// The rules a transaction can break. Codes are stable: programs may rely on them. New
+        /// ones are added at the end, because receipts are encoded by position.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum RejectionCode {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl RejectionCode {
+            /// Every code.
+            pub const ALL: &'static [RejectionCode] = &[$(RejectionCode::$name),*];
+
+            /// The stable name that programs see.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(RejectionCode::$name => $code,)*
+                }
+            }
+
+            /// What is wrong and how to mend it.
+            #[must_use]
+            pub fn message(self) -> &'static str {
+                match self {
+                    $(RejectionCode::$name => $message,)*
+                }
+            }
+        }
+    };
+}
+
+rejection_codes! {
+    /// A limit or the shape of the envelope.
+    Malformed = "malformed-transaction",
+        "the transaction is not well formed: mend what is named and send it again";
+    /// Signed for another network.
+    WrongChain = "wrong-chain",
+        "the transaction is for another network: sign it for this network's chain id";
+    /// Nobody by that name signs here.
+    UnknownAgent = "unknown-agent",
+        "no member of this network has this agent: use an agent listed in the member's record";
+    /// The signature is not the agent's.
+    BadSignature = "bad-signature",
+        "the signature does not verify with the agent's key: sign with the key on record";
+    /// Its time is over.
+    Expired = "expired",
+        "the transaction expired before it could be recorded: sign it again with a later expiry";
+    /// Its time is too far ahead.
+    ExpiresTooLate = "expires-too-late",
+        "the transaction expires too far ahead: choose an expiry inside the network's window";
+    /// Recorded before.
+    Replayed = "replayed",
+        "this very transaction was recorded before: look it up by its id";
+    /// A body that is no EPCIS event, or not the one signed.
+    EventInvalid = "event-invalid",
+        "the event breaks a rule of EPCIS 2.0: mend the field that is named";
+    /// No eventID.
+    EventIdMissing = "event-id-missing",
+        "the event has no eventID: give it one before it is signed";
+    /// Another event has the eventID.
+    EventIdTaken = "event-id-taken",
+        "another event is on record with this eventID: give this one its own, or correct the \
+         other with an error declaration";
+    /// An error declaration by someone else.
+    CorrectionByAnother = "correction-by-another",
+        "only the member that recorded an event may declare it in error: ask them to";
+    /// An error declaration of something else.
+    CorrectionDiffers = "correction-differs",
+        "an error declaration repeats the original event: this one differs from what is on record";
+    /// Commissioned under a prefix that is another's.
+    PrefixNotYours = "prefix-not-yours",
+        "only a member that holds the GS1 company prefix may commission under it";
+    /// The author's signature is missing its agent or wrong.
+    BadAuthor = "bad-author-signature",
+        "the author's signature does not verify with the key of the agent it names";
+    /// More state than one block may change.
+    TooManyTouches = "too-many-changes",
+        "the transaction changes more records than one block may: send it in smaller parts";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Promise: every refusal has a stable code and says how to mend it.
+    #[test]
+    fn codes_are_distinct_and_speak() {
+        let codes: BTreeSet<&str> = RejectionCode::ALL.iter().map(|c| c.as_str()).collect();
+        assert_eq!(codes.len(), RejectionCode::ALL.len());
+        assert!(RejectionCode::ALL.iter().all(|c| c.message().len() > 30));
+    }
+
+    #[test]
+    fn subjects_are_bounded_at_a_character() {
+        let long = Rejection::new(RejectionCode::Malformed, "é".repeat(1_000));
+        assert_eq!(long.subject.len(), MAX_SUBJECT_BYTES);
+    }
+}
