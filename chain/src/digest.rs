@@ -51,6 +51,8 @@ pub enum Domain {
     ApiKey,
     /// The trace of a simulation run.
     Trace,
+    /// A message between nodes, so that each is delivered once.
+    GossipMessage,
 }
 
 impl Domain {
@@ -75,6 +77,7 @@ impl Domain {
             Domain::SectionSalt => b"tracehold/1/section-salt",
             Domain::ApiKey => b"tracehold/1/api-key",
             Domain::Trace => b"tracehold/1/trace",
+            Domain::GossipMessage => b"tracehold/1/gossip-message",
         }
     }
 }

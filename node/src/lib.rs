@@ -4,4 +4,5 @@
 
 pub mod config;
 pub mod keystore;
+pub mod net;
 pub mod replica;

@@ -1,0 +1,222 @@
+//! How gossip travels, and how much of it one author may say.
+//!
+//! In a small network every node sends what it has to say straight to every other, and nobody
+//! passes anything on: each message crosses each link once, which matters when transactions carry
+//! event bodies. Should a link between two members be down, the others' announcements (message ids
+//! at every heartbeat) let the one who missed a message ask for it. In a larger network messages
+//! travel in gossipsub's mesh.
+//!
+//! Messages are signed and their signatures checked, so the author is known. Every message waits
+//! for a verdict before it is passed on: an author who is no member, or who says more than its
+//! share, is not.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Instant;
+
+use libp2p::gossipsub::{
+    self, ConfigBuilder, IdentityTransform, Message, MessageAuthenticity, MessageId, TopicHash,
+    ValidationMode, Version, WhitelistSubscriptionFilter,
+};
+use libp2p::identity::Keypair;
+use tracehold_chain::digest::{Digest, Domain, Hasher};
+use tracehold_chain::keys::PublicKey;
+
+use super::limits::{self, NetLimits};
+use super::names::Names;
+use super::rate::Bucket;
+use super::{NetError, Topic};
+
+/// Gossipsub that hears our topics and no others.
+pub type Behaviour = gossipsub::Behaviour<IdentityTransform, WhitelistSubscriptionFilter>;
+
+/// Gossipsub for this network, subscribed to every topic.
+///
+/// # Errors
+/// [`NetError::Setup`] when gossipsub refuses its settings.
+pub fn behaviour(
+    key: Keypair,
+    names: &Names,
+    members: usize,
+    limits: &NetLimits,
+) -> Result<Behaviour, NetError> {
+    let refused = |what: &dyn std::fmt::Display| NetError::Setup(format!("gossip: {what}"));
+    let topics = Topics::new(names);
+    let whitelist = topics.hashes.iter().map(|(hash, _)| hash.clone()).collect();
+    let mut behaviour = Behaviour::new_with_subscription_filter(
+        MessageAuthenticity::Signed(key),
+        config(names, &topics, members, limits).map_err(|error| refused(&error))?,
+        WhitelistSubscriptionFilter(whitelist),
+    )
+    .map_err(|error| refused(&error))?;
+    for topic in Topic::ALL {
+        behaviour.subscribe(&names.topic(topic)).map_err(|error| refused(&error))?;
+    }
+    Ok(behaviour)
+}
+
+fn config(
+    names: &Names,
+    topics: &Topics,
+    members: usize,
+    limits: &NetLimits,
+) -> Result<gossipsub::Config, gossipsub::ConfigBuilderError> {
+    let small = members <= limits.small_network;
+    let id_topics = topics.clone();
+    let mut config = ConfigBuilder::default();
+    config
+        .protocol_id(names.gossip_protocol(), Version::V1_1)
+        .validation_mode(ValidationMode::Strict)
+        .validate_messages()
+        .message_id_fn(move |message| message_id(&id_topics, message))
+        .max_transmit_size(limits::MAX_GOSSIP_FRAME_BYTES)
+        .duplicate_cache_time(limits::DUPLICATE_CACHE_TIME)
+        .heartbeat_interval(limits::GOSSIP_HEARTBEAT)
+        .heartbeat_initial_delay(limits::GOSSIP_HEARTBEAT)
+        .history_length(limits::GOSSIP_KEPT_HEARTBEATS)
+        .history_gossip(limits::GOSSIP_ANNOUNCED_HEARTBEATS)
+        .gossip_lazy(limits::LAZY_PEERS)
+        .max_control_messages_sent(limits::MAX_ANNOUNCED_IDS)
+        .max_control_message_size(limits::MAX_ANNOUNCEMENT_BYTES)
+        .flood_publish(small)
+        .connection_handler_queue_len(limits::GOSSIP_QUEUE_PER_PEER)
+        .publish_queue_duration(limits::GOSSIP_SEND_TIMEOUT)
+        .forward_queue_duration(limits::GOSSIP_SEND_TIMEOUT);
+    if small {
+        // No mesh: what an author floods is passed on to nobody.
+        config.mesh_outbound_min(0).mesh_n_low(0).mesh_n(0).mesh_n_high(0);
+    } else {
+        config
+            .mesh_outbound_min(limits::MESH_PEERS_LOW / 2)
+            .mesh_n_low(limits::MESH_PEERS_LOW)
+            .mesh_n(limits::MESH_PEERS)
+            .mesh_n_high(limits::MESH_PEERS_HIGH);
+    }
+    config.build()
+}
+
+/// Transactions are known by their content, so that the same one from two nodes is heard once.
+/// Other messages are known by their author and its count as well: a vote that is repeated for
+/// those who missed it is a new message.
+fn message_id(topics: &Topics, message: &Message) -> MessageId {
+    let digest = if topics.topic(&message.topic) == Some(Topic::Transactions) {
+        Digest::of(Domain::GossipMessage, &message.data)
+    } else {
+        let author = message.source.map(|peer| peer.to_bytes()).unwrap_or_default();
+        let count = message.sequence_number.unwrap_or_default();
+        let length = u64::try_from(author.len()).expect("a peer id is short");
+        Hasher::new(Domain::GossipMessage)
+            .chain(&length.to_be_bytes())
+            .chain(&author)
+            .chain(&count.to_be_bytes())
+            .chain(&message.data)
+            .finish()
+    };
+    MessageId::new(digest.as_bytes())
+}
+
+/// The topics by their names' hashes.
+#[derive(Clone, Debug)]
+pub struct Topics {
+    hashes: [(TopicHash, Topic); 3],
+}
+
+impl Topics {
+    /// The topics of a network.
+    #[must_use]
+    pub fn new(names: &Names) -> Topics {
+        Topics { hashes: Topic::ALL.map(|topic| (names.topic(topic).hash(), topic)) }
+    }
+
+    /// Which topic has this hash.
+    #[must_use]
+    pub fn topic(&self, hash: &TopicHash) -> Option<Topic> {
+        self.hashes.iter().find(|(known, _)| known == hash).map(|(_, topic)| *topic)
+    }
+
+    /// The hash of a topic.
+    #[must_use]
+    pub fn hash(&self, topic: Topic) -> TopicHash {
+        let found = self.hashes.iter().find(|(_, known)| *known == topic);
+        found.map(|(hash, _)| hash.clone()).expect("every topic is in the table")
+    }
+}
+
+/// How much each author may say on each topic.
+#[derive(Debug)]
+pub struct AuthorLimits {
+    transaction_bytes_per_second: u32,
+    authors: HashMap<(PublicKey, Topic), (Bucket, Bucket)>,
+}
+
+impl AuthorLimits {
+    /// Nobody has said anything yet.
+    #[must_use]
+    pub fn new(limits: &NetLimits) -> AuthorLimits {
+        AuthorLimits {
+            transaction_bytes_per_second: limits.transaction_bytes_per_second,
+            authors: HashMap::new(),
+        }
+    }
+
+    /// Whether `author`, a member, may say `bytes` on `topic` now; if so they are counted.
+    pub fn admit(&mut self, author: PublicKey, topic: Topic, bytes: usize, now: Instant) -> bool {
+        let rate = match topic {
+            Topic::Transactions => self.transaction_bytes_per_second,
+            Topic::Consensus => limits::CONSENSUS_BYTES_PER_SECOND,
+            Topic::Status => limits::STATUS_BYTES_PER_SECOND,
+        };
+        let (volume, count) = self.authors.entry((author, topic)).or_insert_with(|| {
+            let messages = limits::MESSAGES_PER_SECOND;
+            (Bucket::new(rate, rate, now), Bucket::new(messages, messages, now))
+        });
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        volume.try_take(bytes, now) && count.try_take(1, now)
+    }
+
+    /// Forgets authors who are no longer members, so that the table stays as small as the network.
+    pub fn retain(&mut self, members: &BTreeSet<PublicKey>) {
+        self.authors.retain(|(author, _), _| members.contains(author));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use libp2p::PeerId;
+    use tracehold_chain::units::ChainId;
+
+    use super::*;
+
+    fn message(topic: Topic, author: PeerId, count: u64, data: &[u8]) -> MessageId {
+        let names = Names::new(&ChainId::new("demo").unwrap(), &Digest([1; 32]));
+        let topics = Topics::new(&names);
+        let topic = topics.hash(topic);
+        let (source, sequence_number) = (Some(author), Some(count));
+        message_id(&topics, &Message { source, data: data.to_vec(), sequence_number, topic })
+    }
+
+    #[test]
+    fn a_transaction_is_heard_once_and_a_repeated_vote_again() {
+        let (ann, bob) = (PeerId::random(), PeerId::random());
+        let one = message(Topic::Transactions, ann, 1, b"tx");
+        assert_eq!(one, message(Topic::Transactions, bob, 9, b"tx"));
+        assert_ne!(one, message(Topic::Transactions, ann, 1, b"other"));
+        let vote = message(Topic::Consensus, ann, 1, b"vote");
+        assert_ne!(vote, message(Topic::Consensus, ann, 2, b"vote"));
+        assert_ne!(vote, message(Topic::Consensus, bob, 1, b"vote"));
+        assert_eq!(vote, message(Topic::Consensus, ann, 1, b"vote"));
+    }
+
+    #[test]
+    fn an_author_who_floods_transactions_can_still_vote_and_so_can_others() {
+        let limits = NetLimits { transaction_bytes_per_second: 1_000, ..NetLimits::default() };
+        let mut authors = AuthorLimits::new(&limits);
+        let (ann, bob) = (PublicKey([1; 32]), PublicKey([2; 32]));
+        let now = Instant::now();
+        assert!(authors.admit(ann, Topic::Transactions, 1_000, now));
+        assert!(!authors.admit(ann, Topic::Transactions, 1, now));
+        assert!(authors.admit(ann, Topic::Consensus, 1_000, now));
+        assert!(authors.admit(bob, Topic::Transactions, 1_000, now));
+        authors.retain(&BTreeSet::from([bob]));
+        assert_eq!(authors.authors.len(), 1);
+    }
+}

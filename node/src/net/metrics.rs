@@ -1,0 +1,175 @@
+//! What the network counts.
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::Topic;
+
+/// Which way something went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Direction {
+    /// From a peer.
+    In,
+    /// To a peer.
+    Out,
+}
+
+/// Why gossip was dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Dropped {
+    /// The node is slower than the network.
+    SlowConsumer,
+    /// Its author says more than its share.
+    AuthorLimit,
+    /// Its author is no member.
+    Stranger,
+    /// It is larger than a message may be.
+    TooLarge,
+    /// Nobody is connected who could hear it.
+    NobodyHears,
+    /// A peer, or every peer, does not take messages fast enough.
+    SlowPeer,
+    /// Its bytes were said before.
+    Repeated,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TopicLabels {
+    topic: TopicLabel,
+    direction: Direction,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+enum TopicLabel {
+    Transactions,
+    Consensus,
+    Status,
+}
+
+impl From<Topic> for TopicLabel {
+    fn from(topic: Topic) -> TopicLabel {
+        match topic {
+            Topic::Transactions => TopicLabel::Transactions,
+            Topic::Consensus => TopicLabel::Consensus,
+            Topic::Status => TopicLabel::Status,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DirectionLabels {
+    direction: Direction,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DroppedLabels {
+    reason: Dropped,
+}
+
+/// The network's counters. Clones count together.
+#[derive(Clone, Debug, Default)]
+pub struct NetMetrics {
+    peers: Gauge,
+    bytes: Family<DirectionLabels, Counter>,
+    messages: Family<TopicLabels, Counter>,
+    message_bytes: Family<TopicLabels, Counter>,
+    dropped: Family<DroppedLabels, Counter>,
+    requests: Family<DirectionLabels, Counter>,
+    failed_requests: Family<DirectionLabels, Counter>,
+    refused_strangers: Counter,
+    refused_connections: Counter,
+}
+
+impl NetMetrics {
+    /// Counters that `registry` shows under names that begin with `net_`.
+    #[must_use]
+    pub fn register(registry: &mut Registry) -> NetMetrics {
+        let metrics = NetMetrics::default();
+        let net = registry.sub_registry_with_prefix("net");
+        net.register("peers", "Members' nodes connected now", metrics.peers.clone());
+        let help = "Bytes on all connections, without encryption's and TCP's own";
+        net.register_with_unit("traffic", help, Unit::Bytes, metrics.bytes.clone());
+        let help = "Gossip messages received, and sent by this node as author";
+        net.register("gossip_messages", help, metrics.messages.clone());
+        let help = "Content of gossip messages received, and sent by this node as author";
+        net.register_with_unit("gossip", help, Unit::Bytes, metrics.message_bytes.clone());
+        net.register("gossip_dropped", "Gossip messages dropped", metrics.dropped.clone());
+        let help = "Requests received and sent";
+        net.register("requests", help, metrics.requests.clone());
+        let help = "Requests received and sent that were not answered";
+        net.register("requests_failed", help, metrics.failed_requests.clone());
+        let help = "Connections refused because the other end is no member";
+        net.register("strangers_refused", help, metrics.refused_strangers.clone());
+        let help = "Connections refused or failed before they were usable, strangers among them";
+        net.register("connections_refused", help, metrics.refused_connections.clone());
+        metrics
+    }
+
+    /// Members' nodes connected now.
+    #[must_use]
+    pub fn peers(&self) -> i64 {
+        self.peers.get()
+    }
+
+    /// Bytes on all connections so far.
+    #[must_use]
+    pub fn bytes(&self, direction: Direction) -> u64 {
+        self.bytes.get_or_create(&DirectionLabels { direction }).get()
+    }
+
+    /// Gossip messages so far.
+    #[must_use]
+    pub fn messages(&self, topic: Topic, direction: Direction) -> u64 {
+        self.messages.get_or_create(&TopicLabels { topic: topic.into(), direction }).get()
+    }
+
+    /// Gossip messages dropped so far.
+    #[must_use]
+    pub fn dropped(&self, reason: Dropped) -> u64 {
+        self.dropped.get_or_create(&DroppedLabels { reason }).get()
+    }
+
+    /// Connections refused so far because the other end is no member.
+    #[must_use]
+    pub fn strangers_refused(&self) -> u64 {
+        self.refused_strangers.get()
+    }
+
+    pub(super) fn set_peers(&self, peers: usize) {
+        self.peers.set(i64::try_from(peers).unwrap_or(i64::MAX));
+    }
+
+    pub(super) fn byte_counter(&self, direction: Direction) -> Counter {
+        self.bytes.get_or_create(&DirectionLabels { direction }).clone()
+    }
+
+    pub(super) fn count_message(&self, topic: Topic, direction: Direction, bytes: usize) {
+        let labels = TopicLabels { topic: topic.into(), direction };
+        self.messages.get_or_create(&labels).inc();
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.message_bytes.get_or_create(&labels).inc_by(bytes);
+    }
+
+    pub(super) fn count_dropped(&self, reason: Dropped, messages: usize) {
+        let messages = u64::try_from(messages).unwrap_or(u64::MAX);
+        self.dropped.get_or_create(&DroppedLabels { reason }).inc_by(messages);
+    }
+
+    pub(super) fn count_request(&self, direction: Direction) {
+        self.requests.get_or_create(&DirectionLabels { direction }).inc();
+    }
+
+    pub(super) fn count_failed_request(&self, direction: Direction) {
+        self.failed_requests.get_or_create(&DirectionLabels { direction }).inc();
+    }
+
+    pub(super) fn count_refused(&self, stranger: bool) {
+        self.refused_connections.inc();
+        if stranger {
+            self.refused_strangers.inc();
+        }
+    }
+}

@@ -1,0 +1,469 @@
+//! The task that joins the pieces: commands in, events out, one swarm between.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::{Duration, Instant};
+
+use futures::StreamExt as _;
+use libp2p::connection_limits::{self, ConnectionLimits};
+use libp2p::gossipsub::{self, MessageAcceptance, PublishError};
+use libp2p::request_response::{
+    self, InboundRequestId, OutboundFailure, OutboundRequestId, ResponseChannel,
+};
+use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
+use libp2p::swarm::{self, ListenError, NetworkBehaviour, SwarmEvent};
+use libp2p::{PeerId, Swarm, ping};
+use tokio::sync::mpsc;
+use tracehold_chain::keys::{PublicKey, Signer as _};
+
+use super::gate::{Gate, Refused};
+use super::gossip::{AuthorLimits, Topics};
+use super::metrics::{Direction, Dropped};
+use super::names::{self, Names};
+use super::outbox::Outbox;
+use super::redial::Redial;
+use super::{
+    NetCommand, NetConfig, NetError, NetEvent, NetMetrics, RequestFailure, Topic, gossip, limits,
+    requests, transport,
+};
+
+/// A connection is kept although no protocol has anything to say: a hundred years.
+const KEEP_CONNECTION: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
+
+/// The stack. The order is the order in which a new connection is judged: the gate is first, and
+/// no protocol below it hears of a stranger.
+#[derive(NetworkBehaviour)]
+struct Stack {
+    gate: Gate,
+    connections: connection_limits::Behaviour,
+    ping: ping::Behaviour,
+    gossip: gossip::Behaviour,
+    requests: requests::Behaviour,
+}
+
+/// A member's node with a connection.
+struct Peer {
+    since: Instant,
+    /// Told to the node by [`NetEvent::PeerUp`].
+    up: bool,
+}
+
+/// The swarm and what the task remembers.
+pub struct SwarmTask {
+    own: PublicKey,
+    swarm: Swarm<Stack>,
+    commands: mpsc::Receiver<NetCommand>,
+    outbox: Outbox,
+    metrics: NetMetrics,
+    names: Names,
+    topics: Topics,
+    redial: Redial,
+    authors: AuthorLimits,
+    peers: HashMap<PublicKey, Peer>,
+    /// Own requests without an answer: whom, and the node's number for it.
+    asked: HashMap<OutboundRequestId, (PublicKey, u64)>,
+    /// Peers' requests until their answer is sent, also those the node has answered.
+    asking: HashMap<InboundRequestId, (PublicKey, u64)>,
+    /// Peers' requests that the node has not answered, by the number the node knows.
+    unanswered: HashMap<u64, ResponseChannel<Vec<u8>>>,
+    next_request: u64,
+}
+
+impl SwarmTask {
+    /// Sets everything up and opens the listening sockets.
+    ///
+    /// # Errors
+    /// [`NetError`] when a socket cannot be opened or a configured key is no key.
+    pub fn new(
+        config: NetConfig,
+        commands: mpsc::Receiver<NetCommand>,
+        outbox: Outbox,
+        metrics: NetMetrics,
+    ) -> Result<SwarmTask, NetError> {
+        let own = config.key.public_key();
+        if let Some((key, _)) = config.peers.iter().find(|(key, _)| names::peer_id(key).is_none()) {
+            return Err(NetError::PeerKey(*key));
+        }
+        let keypair = names::keypair(&config.key)?;
+        let names = Names::new(&config.chain_id, &config.genesis_id);
+        let transport = transport::transport(&keypair, config.limits, &metrics)?;
+        let peer_id = keypair.public().to_peer_id();
+        let stack = Stack {
+            gossip: gossip::behaviour(keypair, &names, config.members.len(), &config.limits)?,
+            requests: requests::behaviour(&names),
+            ping: ping::Behaviour::new(
+                ping::Config::new()
+                    .with_interval(limits::PING_INTERVAL)
+                    .with_timeout(limits::PING_TIMEOUT),
+            ),
+            connections: connection_limits::Behaviour::new(
+                ConnectionLimits::default()
+                    .with_max_established_per_peer(Some(limits::MAX_CONNECTIONS_PER_PEER))
+                    .with_max_established(Some(limits::MAX_CONNECTIONS)),
+            ),
+            gate: Gate::new(own, config.members),
+        };
+        let swarm_config =
+            swarm::Config::with_tokio_executor().with_idle_connection_timeout(KEEP_CONNECTION);
+        let mut swarm = Swarm::new(transport, stack, peer_id, swarm_config);
+        for address in config.listen {
+            swarm
+                .listen_on(address.clone())
+                .map_err(|error| NetError::Listen { address, reason: error.to_string() })?;
+        }
+        Ok(SwarmTask {
+            own,
+            swarm,
+            commands,
+            outbox,
+            metrics,
+            topics: Topics::new(&names),
+            names,
+            redial: Redial::new(own, config.peers, Instant::now()),
+            authors: AuthorLimits::new(&config.limits),
+            peers: HashMap::new(),
+            asked: HashMap::new(),
+            asking: HashMap::new(),
+            unanswered: HashMap::new(),
+            next_request: 1,
+        })
+    }
+
+    /// Runs until it is told to stop, or nobody is left who could tell it or hear it.
+    pub async fn run(mut self) {
+        loop {
+            let next_call = self.redial.next();
+            tokio::select! {
+                command = self.commands.recv() => match command {
+                    None | Some(NetCommand::Stop) => break,
+                    Some(command) => self.on_command(command),
+                },
+                event = self.swarm.select_next_some() => self.on_event(event),
+                () = until(next_call) => self.call_due_peers(),
+                () = self.outbox.closed() => break,
+            }
+        }
+        for (_, id) in std::mem::take(&mut self.asked).into_values() {
+            let result = Err(RequestFailure::Disconnected);
+            self.outbox.put(NetEvent::Response { id, result });
+        }
+        tracing::debug!("the network has stopped");
+    }
+
+    fn call_due_peers(&mut self) {
+        let now = Instant::now();
+        for (key, addresses) in self.redial.due(now) {
+            let peer = names::peer_id(&key).expect("configured keys were checked");
+            let call = DialOpts::peer_id(peer)
+                .condition(PeerCondition::DisconnectedAndNotDialing)
+                .addresses(addresses)
+                // From a port of its own: two nodes that call each other from the ports they
+                // listen on would meet in one connection that both believe to have opened.
+                .allocate_new_port()
+                .build();
+            if let Err(error) = self.swarm.dial(call) {
+                tracing::debug!(peer = %key, %error, "cannot call the peer");
+                self.redial.failed(&key, now);
+            }
+        }
+    }
+
+    // --- what the node wants ---
+
+    fn on_command(&mut self, command: NetCommand) {
+        match command {
+            NetCommand::Broadcast { topic, bytes } => self.broadcast(topic, bytes),
+            NetCommand::Request { to, id, bytes } => self.request(to, id, bytes),
+            NetCommand::Respond { id, bytes } => self.respond(id, bytes),
+            NetCommand::SetMembers(members) => self.set_members(members),
+            NetCommand::Stop => unreachable!("the loop ends at this command"),
+        }
+    }
+
+    fn broadcast(&mut self, topic: Topic, bytes: Vec<u8>) {
+        let length = bytes.len();
+        if length > limits::MAX_GOSSIP_BYTES {
+            tracing::error!(topic = topic.as_str(), length, "gossip above the limit is not sent");
+            return self.metrics.count_dropped(Dropped::TooLarge, 1);
+        }
+        let result = self.swarm.behaviour_mut().gossip.publish(self.topics.hash(topic), bytes);
+        let dropped = match result {
+            Ok(_) => return self.metrics.count_message(topic, Direction::Out, length),
+            Err(PublishError::NoPeersSubscribedToTopic) => Dropped::NobodyHears,
+            Err(PublishError::AllQueuesFull(_)) => Dropped::SlowPeer,
+            Err(PublishError::Duplicate) => Dropped::Repeated,
+            Err(error) => {
+                tracing::error!(topic = topic.as_str(), length, %error, "gossip is not sent");
+                Dropped::TooLarge
+            }
+        };
+        self.metrics.count_dropped(dropped, 1);
+    }
+
+    fn request(&mut self, to: PublicKey, id: u64, bytes: Vec<u8>) {
+        let waiting = self.asked.values().filter(|(peer, _)| *peer == to).count();
+        let refusal = if bytes.len() > limits::MAX_REQUEST_BYTES {
+            Some(RequestFailure::TooLarge)
+        } else if !self.peers.contains_key(&to) {
+            Some(RequestFailure::NotConnected)
+        } else if waiting >= limits::MAX_REQUESTS_PER_PEER {
+            Some(RequestFailure::Busy)
+        } else {
+            None
+        };
+        self.metrics.count_request(Direction::Out);
+        match (refusal, names::peer_id(&to)) {
+            (None, Some(peer)) => {
+                let request = self.swarm.behaviour_mut().requests.send_request(&peer, bytes);
+                self.asked.insert(request, (to, id));
+            }
+            (refusal, _) => {
+                let failure = refusal.unwrap_or(RequestFailure::NotConnected);
+                self.answered(id, Err(failure));
+            }
+        }
+    }
+
+    fn answered(&mut self, id: u64, result: Result<Vec<u8>, RequestFailure>) {
+        if result.is_err() {
+            self.metrics.count_failed_request(Direction::Out);
+        }
+        self.outbox.put(NetEvent::Response { id, result });
+    }
+
+    fn respond(&mut self, id: u64, bytes: Vec<u8>) {
+        let Some(channel) = self.unanswered.remove(&id) else { return };
+        if bytes.len() > limits::MAX_RESPONSE_BYTES {
+            tracing::error!(length = bytes.len(), "an answer above the limit is not sent");
+            return; // Without its channel the request is refused.
+        }
+        // An error means that the asker is gone, which `on_request_event` is told as well.
+        let _ = self.swarm.behaviour_mut().requests.send_response(channel, bytes);
+    }
+
+    fn set_members(&mut self, members: BTreeSet<PublicKey>) {
+        let now = Instant::now();
+        self.authors.retain(&members);
+        let gate = &mut self.swarm.behaviour_mut().gate;
+        let added: Vec<PublicKey> = members.difference(gate.members()).copied().collect();
+        gate.set_members(members);
+        for key in added {
+            self.redial.soon(&key, now);
+        }
+    }
+
+    // --- what the swarm tells ---
+
+    fn on_event(&mut self, event: SwarmEvent<StackEvent>) {
+        match event {
+            SwarmEvent::Behaviour(StackEvent::Gossip(event)) => self.on_gossip_event(event),
+            SwarmEvent::Behaviour(StackEvent::Requests(event)) => self.on_request_event(event),
+            SwarmEvent::Behaviour(StackEvent::Ping(event)) => self.on_ping(event),
+            SwarmEvent::ConnectionEstablished { peer_id, endpoint, .. } => {
+                let called = endpoint.is_dialer();
+                self.on_connected(&peer_id, called);
+            }
+            SwarmEvent::ConnectionClosed { peer_id, num_established: 0, cause, .. } => {
+                let cause = cause.map(|cause| cause.to_string()).unwrap_or_default();
+                self.on_disconnected(&peer_id, &cause);
+            }
+            SwarmEvent::OutgoingConnectionError { peer_id: Some(peer), error, .. } => {
+                if let Some(key) = names::public_key(&peer) {
+                    tracing::debug!(peer = %key, %error, "the peer was not reached");
+                    self.redial.failed(&key, Instant::now());
+                }
+            }
+            SwarmEvent::IncomingConnectionError { error, send_back_addr, .. } => {
+                self.on_refused(error, &send_back_addr);
+            }
+            SwarmEvent::NewListenAddr { address, .. } => {
+                tracing::info!(%address, "listening to peers");
+                self.outbox.put(NetEvent::Listening(address));
+            }
+            SwarmEvent::ListenerClosed { addresses, reason, .. } => {
+                tracing::error!(?addresses, ?reason, "no longer listening");
+            }
+            SwarmEvent::ListenerError { error, .. } => {
+                tracing::warn!(%error, "a call could not be accepted");
+            }
+            _ => {}
+        }
+    }
+
+    fn on_connected(&mut self, peer: &PeerId, called: bool) {
+        let key = names::public_key(peer).expect("the gate lets nobody in whose id has no key");
+        self.redial.connected(&key);
+        if !self.peers.contains_key(&key) {
+            tracing::info!(peer = %key, called, "connected");
+            self.peers.insert(key, Peer { since: Instant::now(), up: false });
+            self.metrics.set_peers(self.peers.len());
+        }
+    }
+
+    fn on_disconnected(&mut self, peer: &PeerId, cause: &str) {
+        let key = names::public_key(peer).expect("the gate lets nobody in whose id has no key");
+        let Some(peer) = self.peers.remove(&key) else { return };
+        let now = Instant::now();
+        tracing::info!(peer = %key, cause, "disconnected");
+        self.metrics.set_peers(self.peers.len());
+        self.redial.disconnected(&key, now.saturating_duration_since(peer.since), now);
+        if peer.up {
+            self.outbox.put(NetEvent::PeerDown(key));
+        }
+    }
+
+    fn on_refused(&mut self, error: ListenError, address: &libp2p::Multiaddr) {
+        let refused = match error {
+            ListenError::Denied { cause } => cause.downcast::<Refused>().ok(),
+            _ => None,
+        };
+        tracing::debug!(%address, ?refused, "a connection was refused");
+        self.metrics.count_refused(refused == Some(Refused::Stranger));
+    }
+
+    fn on_ping(&mut self, event: ping::Event) {
+        if let Err(ping::Failure::Timeout | ping::Failure::Other { .. }) = event.result {
+            tracing::info!(peer = %event.peer, "a silent connection is closed");
+            self.swarm.close_connection(event.connection);
+        }
+    }
+
+    fn on_gossip_event(&mut self, event: gossipsub::Event) {
+        match event {
+            gossipsub::Event::Message { propagation_source, message_id, message } => {
+                let verdict = self.on_message(message);
+                self.swarm.behaviour_mut().gossip.report_message_validation_result(
+                    &message_id,
+                    &propagation_source,
+                    verdict,
+                );
+            }
+            gossipsub::Event::Subscribed { peer_id, topic } => {
+                self.set_up(&peer_id, &topic, true);
+            }
+            gossipsub::Event::Unsubscribed { peer_id, topic } => {
+                self.set_up(&peer_id, &topic, false);
+            }
+            gossipsub::Event::SlowPeer { peer_id, failed_messages } => {
+                let dropped = failed_messages.non_priority;
+                tracing::warn!(peer = %peer_id, dropped, "the peer is too slow for gossip");
+                self.metrics.count_dropped(Dropped::SlowPeer, dropped);
+            }
+            gossipsub::Event::GossipsubNotSupported { peer_id } => {
+                let names = &self.names;
+                tracing::warn!(peer = %peer_id, ?names, "the peer does not speak our protocol");
+            }
+        }
+    }
+
+    /// A peer is up when it hears the topic without which nothing is agreed.
+    fn set_up(&mut self, peer: &PeerId, topic: &gossipsub::TopicHash, up: bool) {
+        let Some(key) = names::public_key(peer) else { return };
+        if self.topics.topic(topic) != Some(Topic::Consensus) {
+            return;
+        }
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        if peer.up != up {
+            peer.up = up;
+            let event = if up { NetEvent::PeerUp(key) } else { NetEvent::PeerDown(key) };
+            self.outbox.put(event);
+        }
+    }
+
+    fn on_message(&mut self, message: gossipsub::Message) -> MessageAcceptance {
+        let author = message.source.and_then(|peer| names::public_key(&peer));
+        let topic = self.topics.topic(&message.topic);
+        let (Some(from), Some(topic)) = (author, topic) else {
+            return MessageAcceptance::Reject;
+        };
+        let length = message.data.len();
+        if from == self.own || !self.swarm.behaviour().gate.is_member(&from) {
+            self.metrics.count_dropped(Dropped::Stranger, 1);
+            return MessageAcceptance::Reject;
+        }
+        if length > limits::MAX_GOSSIP_BYTES {
+            self.metrics.count_dropped(Dropped::TooLarge, 1);
+            return MessageAcceptance::Reject;
+        }
+        if !self.authors.admit(from, topic, length, Instant::now()) {
+            self.metrics.count_dropped(Dropped::AuthorLimit, 1);
+            return MessageAcceptance::Ignore;
+        }
+        self.metrics.count_message(topic, Direction::In, length);
+        if !self.outbox.put(NetEvent::Gossip { from, topic, bytes: message.data }) {
+            self.metrics.count_dropped(Dropped::SlowConsumer, 1);
+        }
+        // Passed on even when this node is too slow: the others may not be.
+        MessageAcceptance::Accept
+    }
+
+    fn on_request_event(&mut self, event: request_response::Event<Vec<u8>, Vec<u8>>) {
+        use request_response::{Event, Message};
+        match event {
+            Event::Message { peer, message, .. } => match message {
+                Message::Request { request_id, request, channel } => {
+                    self.on_request(&peer, request_id, request, channel);
+                }
+                Message::Response { request_id, response } => {
+                    if let Some((_, id)) = self.asked.remove(&request_id) {
+                        self.answered(id, Ok(response));
+                    }
+                }
+            },
+            Event::OutboundFailure { request_id, error, .. } => {
+                if let Some((peer, id)) = self.asked.remove(&request_id) {
+                    tracing::debug!(%peer, id, %error, "a request failed");
+                    self.answered(id, Err(request_failure(&error)));
+                }
+            }
+            Event::InboundFailure { request_id, error, .. } => {
+                tracing::debug!(%error, "a peer's request failed");
+                if let Some((_, id)) = self.asking.remove(&request_id) {
+                    self.unanswered.remove(&id);
+                    self.metrics.count_failed_request(Direction::In);
+                }
+            }
+            Event::ResponseSent { request_id, .. } => {
+                self.asking.remove(&request_id);
+            }
+        }
+    }
+
+    fn on_request(
+        &mut self,
+        peer: &PeerId,
+        request: InboundRequestId,
+        bytes: Vec<u8>,
+        channel: ResponseChannel<Vec<u8>>,
+    ) {
+        let Some(from) = names::public_key(peer) else { return };
+        self.metrics.count_request(Direction::In);
+        let of_peer = self.asking.values().filter(|(asker, _)| *asker == from).count();
+        if self.asking.len() >= limits::MAX_INBOUND_REQUESTS
+            || of_peer >= limits::MAX_INBOUND_REQUESTS_PER_PEER
+        {
+            self.metrics.count_failed_request(Direction::In);
+            return; // Without its channel the request is refused.
+        }
+        let id = self.next_request;
+        self.next_request += 1;
+        self.asking.insert(request, (from, id));
+        self.unanswered.insert(id, channel);
+        self.outbox.put(NetEvent::Request { from, id, bytes });
+    }
+}
+
+fn request_failure(error: &OutboundFailure) -> RequestFailure {
+    match error {
+        OutboundFailure::DialFailure => RequestFailure::NotConnected,
+        OutboundFailure::Timeout => RequestFailure::Timeout,
+        OutboundFailure::ConnectionClosed => RequestFailure::Disconnected,
+        OutboundFailure::UnsupportedProtocols | OutboundFailure::Io(_) => RequestFailure::Refused,
+    }
+}
+
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time.into()).await,
+        None => std::future::pending().await,
+    }
+}
