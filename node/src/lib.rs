@@ -3,6 +3,8 @@
 //! One member's node, and the `tracehold` command.
 
 pub mod config;
+pub mod fault;
 pub mod keystore;
 pub mod net;
 pub mod replica;
+pub mod store;
