@@ -106,6 +106,10 @@ impl SwarmTask {
             swarm::Config::with_tokio_executor().with_idle_connection_timeout(KEEP_CONNECTION);
         let mut swarm = Swarm::new(transport, stack, peer_id, swarm_config);
         for address in config.listen {
+            transport::check_free(&address).map_err(|error| NetError::Listen {
+                address: address.clone(),
+                reason: error.to_string(),
+            })?;
             swarm
                 .listen_on(address.clone())
                 .map_err(|error| NetError::Listen { address, reason: error.to_string() })?;

@@ -4,6 +4,7 @@
 //! side, by Yamux's and TCP's own flow control; other peers' connections do not notice.
 
 use std::io;
+use std::net::{IpAddr, TcpListener};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -14,7 +15,8 @@ use libp2p::core::muxing::{StreamMuxer, StreamMuxerBox, StreamMuxerEvent};
 use libp2p::core::transport::Boxed;
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
-use libp2p::{PeerId, Transport as _, noise, tcp, yamux};
+use libp2p::multiaddr::Protocol;
+use libp2p::{Multiaddr, PeerId, Transport as _, noise, tcp, yamux};
 use prometheus_client::metrics::counter::Counter;
 use tokio::time::Sleep;
 
@@ -57,6 +59,25 @@ pub fn transport(
         })
         .boxed();
     Ok(transport)
+}
+
+/// Whether nobody else listens at a TCP address. libp2p opens its sockets so that several may
+/// share a port (`SO_REUSEPORT`): a second node on the same port would not be refused, but get
+/// every other connection meant for the first.
+///
+/// # Errors
+/// What the system says of the address.
+pub fn check_free(address: &Multiaddr) -> io::Result<()> {
+    let mut parts = address.iter();
+    let ip = match parts.next() {
+        Some(Protocol::Ip4(ip)) => IpAddr::V4(ip),
+        Some(Protocol::Ip6(ip)) => IpAddr::V6(ip),
+        _ => return Ok(()), // libp2p will say what it thinks of it.
+    };
+    match parts.next() {
+        Some(Protocol::Tcp(port)) if port != 0 => TcpListener::bind((ip, port)).map(drop),
+        _ => Ok(()),
+    }
 }
 
 /// Counts the bytes of one connection and says when it may read more.
