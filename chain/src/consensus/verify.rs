@@ -10,7 +10,6 @@ use malachitebft_core_types::{
     VoteType,
 };
 
-use crate::block::BlockId;
 use crate::certificate::VoteKind;
 use crate::consensus::LedgerContext;
 use crate::consensus::vote::Vote;
