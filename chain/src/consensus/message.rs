@@ -4,6 +4,8 @@
 //! [`crate::codec`] and converted to the core's types only when it is within bounds. Nothing read
 //! here is to be believed yet: signatures are the driver's to check.
 
+use std::sync::Arc;
+
 use malachitebft_core_types as malachite;
 use malachitebft_core_types::{
     NilOrVal, PolkaSignature, Round, RoundCertificateType, RoundSignature, SignedMessage, VoteType,
@@ -42,7 +44,7 @@ pub enum Gossip {
     /// Proof that a round may be entered.
     Round(RoundMessage),
     /// A transaction that waits for a block.
-    Transaction(Box<Bundle>),
+    Transaction(Arc<Bundle>),
     /// How far the sender is; lets nodes that lag notice it.
     Status(StatusMessage),
 }

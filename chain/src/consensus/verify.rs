@@ -4,6 +4,9 @@
 //! each signature verifies, and their power together reaches the threshold. Limits on a set's power
 //! ([`crate::limits::MAX_TOTAL_POWER`]) keep the sums far from overflow.
 
+// The error is Malachite's own, and what its core wants to be answered with.
+#![allow(clippy::result_large_err)]
+
 use malachitebft_core_types::{
     CertificateError, CommitCertificate, CommitSignature, ExtendedCommitCertificate, NilOrVal,
     PolkaCertificate, RoundCertificate, RoundCertificateType, ThresholdParam, ThresholdParams,
@@ -153,7 +156,7 @@ pub fn round(
                 VoteType::Prevote => VoteKind::Prevote,
                 VoteType::Precommit => VoteKind::Precommit,
             },
-            value: signature.value_id.clone(),
+            value: signature.value_id,
             validator: signature.address,
         };
         (vote, signature.signature)

@@ -78,6 +78,8 @@ struct Host {
     /// Signatures verified in this height: key, digest and signature together, so that none of the
     /// three can be exchanged for another.
     verified: BTreeSet<(PublicKey, Digest, Signature)>,
+    /// Those of the height before, among which are messages that came early for this one.
+    verified_before: BTreeSet<(PublicKey, Digest, Signature)>,
     events: Vec<Event>,
     /// Places of the messages of ours that were sent, to compare with the log after a replay.
     sent: BTreeSet<SignKey>,
@@ -91,6 +93,7 @@ impl Driver {
             chain_id,
             guard: SignGuard::default(),
             verified: BTreeSet::new(),
+            verified_before: BTreeSet::new(),
             events: Vec::new(),
             sent: BTreeSet::new(),
             refused: false,
@@ -105,7 +108,7 @@ impl Driver {
     pub(super) fn renew(&mut self, height: Height, set: ValidatorSet, signing: bool) {
         self.state = fresh_state(self.host.signer.public_key(), height, set, signing);
         self.host.guard.forget_below(height);
-        self.host.verified.clear();
+        self.host.verified_before = std::mem::take(&mut self.host.verified);
         self.host.sent.clear();
         self.host.refused = false;
     }
@@ -117,7 +120,10 @@ impl Driver {
 
     /// Feeds one input and collects what follows. When the core stops, the events so far are
     /// returned beside the reason: what it logged before is still to be logged.
-    pub(super) fn feed(&mut self, input: CoreInput<LedgerContext>) -> (Vec<Event>, Option<Stopped>) {
+    pub(super) fn feed(
+        &mut self,
+        input: CoreInput<LedgerContext>,
+    ) -> (Vec<Event>, Option<Stopped>) {
         let Driver { state, host } = self;
         let result: Result<(), CoreError<LedgerContext>> = process!(
             input: input,
@@ -339,7 +345,7 @@ impl Host {
 
     fn verify(&mut self, key: PublicKey, digest: Digest, signature: &Signature) -> bool {
         let entry = (key, digest, *signature);
-        if self.verified.contains(&entry) {
+        if self.verified.contains(&entry) || self.verified_before.contains(&entry) {
             return true;
         }
         let good = key.verify(&digest, signature);

@@ -20,10 +20,11 @@ use std::sync::Arc;
 
 use tracehold_chain::certificate::DecidedBlock;
 use tracehold_chain::keys::PublicKey;
+use tracehold_chain::mempool::MempoolError;
 use tracehold_chain::units::Height;
+use tracehold_contracts::{Layer, Receipt, Rejection};
 
 use super::input::{RequestId, Ticket, TimerId};
-use super::{Layer, Receipt, Rejection};
 
 /// One thing to do.
 #[derive(Debug)]
@@ -57,7 +58,7 @@ pub enum Effect {
         /// Whose.
         ticket: Ticket,
         /// The receipt and where it is, or why the transaction never entered a block.
-        result: Result<Committed, Rejection>,
+        result: Result<Committed, NotCommitted>,
     },
     /// Send to every connected peer.
     Broadcast {
@@ -111,4 +112,15 @@ pub struct Committed {
     pub height: Height,
     /// Its receipt; `result` there says whether it took effect.
     pub receipt: Receipt,
+}
+
+/// Why a submitted transaction is in no block.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotCommitted {
+    /// It breaks a rule, or expired while it waited: the sender's to mend.
+    #[error("{0}")]
+    Rejected(Rejection),
+    /// There is no room for it to wait here now.
+    #[error(transparent)]
+    Busy(#[from] MempoolError),
 }

@@ -1,5 +1,7 @@
 //! What happens to a replica: everything it ever learns arrives as an [`Input`].
 
+use std::sync::Arc;
+
 use tracehold_chain::block::BlockId;
 use tracehold_chain::keys::PublicKey;
 use tracehold_chain::transaction::Bundle;
@@ -51,7 +53,7 @@ pub enum Input {
         /// Comes back in [`super::Effect::Answer`], exactly once.
         ticket: Ticket,
         /// The transaction with its event bodies.
-        bundle: Box<Bundle>,
+        bundle: Arc<Bundle>,
     },
     /// The table now holds every layer up to this height.
     Flushed(Height),

@@ -198,8 +198,7 @@ mod tests {
             validator: PublicKey([3; 32]),
             signature: Signature([5; 64]),
         };
-        for step in
-            [Step::Value(value), Step::Vote(vote), Step::Timeout(TimeoutStep::Precommit, 7)]
+        for step in [Step::Value(value), Step::Vote(vote), Step::Timeout(TimeoutStep::Precommit, 7)]
         {
             let record = Record::Step(step.clone());
             let bytes = record.encode(Height(8));

@@ -1,0 +1,68 @@
+//! When the next height begins. An idle network makes no blocks but one now and then.
+
+use tracehold_chain::units::TimestampMs;
+
+use super::{Effect, Replica, TimerId};
+
+/// Doublings of the minimum interval while blocks come out empty though work waits: what waits is
+/// then not (yet) fit for a block, and the network should not spin on it.
+const MAX_FRUITLESS_DOUBLINGS: u32 = 8;
+
+/// The clock of the next height.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    /// No height begins before this, so that blocks are at least the minimum interval apart.
+    not_before: TimestampMs,
+    /// A height begins at this time even if nothing waits.
+    idle_at: TimestampMs,
+    /// Whether work waited when the height under way began.
+    work_waited: bool,
+    /// Empty blocks in a row while work waited.
+    fruitless: u32,
+}
+
+impl Replica {
+    /// Sets the clock after a block. `decided_here` says that this node took part in deciding it
+    /// just now, rather than taking it over from a peer.
+    pub(super) fn reset_pace(&mut self, decided_here: bool, empty: bool) {
+        let (min, idle) =
+            (self.parameters.min_block_interval_ms, self.parameters.idle_block_interval_ms);
+        let block_time = self.ledger.head().block_time;
+        if decided_here {
+            let fruitless = empty && self.pace.work_waited;
+            self.pace.fruitless = if fruitless { self.pace.fruitless.saturating_add(1) } else { 0 };
+            let doublings = self.pace.fruitless.min(MAX_FRUITLESS_DOUBLINGS);
+            let wait = min.saturating_mul(1 << doublings).min(idle.max(min));
+            self.pace.not_before = self.now.plus_ms(wait);
+            self.pace.idle_at = self.now.plus_ms(idle);
+        } else {
+            // Peers may be waiting for this node: it joins them at once.
+            self.pace.not_before = self.now;
+            self.pace.idle_at = self.now.min(block_time).plus_ms(idle).max(self.now);
+        }
+    }
+
+    /// Begins the next height if it is time, or sets the timer for when it will be.
+    ///
+    /// It is time when work waits, or a peer has begun (its message for this height came, rightly
+    /// signed), and the minimum interval has passed; or when the idle interval has passed.
+    pub(super) fn pace(&mut self) {
+        if self.running || self.stalled || self.outbox.is_halted() {
+            return;
+        }
+        let begun = self.early.has(self.height);
+        let due = match begun || !self.pool.is_empty() {
+            true => self.pace.not_before,
+            false => self.pace.idle_at.max(self.pace.not_before),
+        };
+        // A step that commits a block never votes on the next one: the votes of the block's height
+        // are dropped with the next height's start, and the block must be synced by then.
+        if due <= self.now && !self.committed_in_step {
+            self.pace.work_waited = !self.pool.is_empty();
+            self.start_height();
+        } else {
+            let after_ms = due.since_ms(self.now);
+            self.outbox.push(Effect::SetTimer { id: TimerId::Pace, after_ms });
+        }
+    }
+}
