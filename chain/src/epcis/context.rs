@@ -1,0 +1,181 @@
+//! The JSON-LD `@context`: which prefixes an event declares. Contexts are never fetched; GS1's own
+//! is known by heart.
+
+use serde_json::Value;
+
+use super::check::{Checker, Object, shown};
+use super::pointer::Path;
+
+/// The GS1 context that goes around events that come without one of their own.
+pub const GS1_CONTEXT: &str = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld";
+
+/// Prefixes that GS1's context declares.
+const GS1_PREFIXES: [(&str, &str); 8] = [
+    ("cbv", "https://ref.gs1.org/cbv/"),
+    ("cbvmda", "urn:epcglobal:cbv:mda:"),
+    ("dcterms", "http://purl.org/dc/terms/"),
+    ("epcis", "https://ref.gs1.org/epcis/"),
+    ("gs1", "https://gs1.org/voc/"),
+    ("owl", "http://www.w3.org/2002/07/owl#"),
+    ("rdfs", "http://www.w3.org/2000/01/rdf-schema#"),
+    ("xsd", "http://www.w3.org/2001/XMLSchema#"),
+];
+
+/// Checks the value of `@context`: a URI, an object of prefixes, or a list of these.
+pub(super) fn check(checker: &mut Checker, at: &Path<'_>, context: &Value) {
+    let one = |checker: &mut Checker, at: &Path<'_>, item: &Value| match item {
+        Value::String(text) => checker.uri_text(at, text),
+        Value::Object(_) => {}
+        _ => checker.report(at, "context", "give a URI or an object of prefixes here"),
+    };
+    match context {
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                let at = at.index(index);
+                one(checker, &at, item);
+                if items.iter().take(index).any(|earlier| earlier == item) {
+                    checker.report(&at, "unique", "this is in @context already: give it once");
+                }
+            }
+        }
+        other => one(checker, at, other),
+    }
+}
+
+/// The contexts that apply to an event, its document's first.
+#[derive(Clone, Copy)]
+pub struct Contexts<'a> {
+    document: Option<&'a Value>,
+    own: Option<&'a Value>,
+}
+
+impl<'a> Contexts<'a> {
+    /// The contexts of a document and of the event itself.
+    #[must_use]
+    pub fn new(document: Option<&'a Value>, own: Option<&'a Value>) -> Contexts<'a> {
+        Contexts { document, own }
+    }
+
+    fn objects(self) -> impl Iterator<Item = &'a Object> {
+        // The event's own declarations come last and win.
+        let each = |context: &'a Value| -> std::slice::Iter<'a, Value> {
+            match context {
+                Value::Array(items) => items.iter(),
+                single => std::slice::from_ref(single).iter(),
+            }
+        };
+        self.own
+            .into_iter()
+            .flat_map(move |own| each(own).rev())
+            .chain(self.document.into_iter().flat_map(move |document| each(document).rev()))
+            .filter_map(Value::as_object)
+    }
+
+    /// What `prefix` stands for.
+    #[must_use]
+    pub fn namespace(self, prefix: &str) -> Option<&'a str> {
+        let declared = self.objects().find_map(|object| match object.get(prefix)? {
+            Value::String(uri) => Some(uri.as_str()),
+            Value::Object(term) => term.get("@id").and_then(Value::as_str),
+            _ => None,
+        });
+        declared.or_else(|| {
+            GS1_PREFIXES.iter().find(|(known, _)| *known == prefix).map(|(_, uri)| *uri)
+        })
+    }
+
+    /// The full URI of `prefix:name`, when the prefix is declared.
+    #[must_use]
+    pub fn expand(self, curie: &str) -> Option<String> {
+        let (prefix, name) = curie.split_once(':')?;
+        (!name.starts_with("//")).then(|| self.namespace(prefix))?.map(|ns| format!("{ns}{name}"))
+    }
+
+    /// One context that says what both say together.
+    #[must_use]
+    pub fn effective(self) -> Value {
+        let items = |context: Option<&Value>| match context {
+            None => Vec::new(),
+            Some(Value::Array(items)) => items.clone(),
+            Some(single) => vec![single.clone()],
+        };
+        match (self.document, self.own) {
+            (Some(only), None) | (None, Some(only)) => only.clone(),
+            (document, own) => {
+                let mut all = items(document);
+                for item in items(own) {
+                    // Lists of contexts may not repeat; the later one counts.
+                    all.retain(|earlier| *earlier != item);
+                    all.push(item);
+                }
+                Value::Array(all)
+            }
+        }
+    }
+}
+
+/// Reports extension fields, anywhere in `value`, whose prefix nothing declares.
+pub(super) fn undeclared(
+    checker: &mut Checker,
+    at: &Path<'_>,
+    value: &Value,
+    contexts: Contexts<'_>,
+) {
+    match value {
+        Value::Object(object) => {
+            for (key, value) in object {
+                if key.starts_with('@') {
+                    continue;
+                }
+                let at = at.key(key);
+                if let Some((prefix, name)) = key.split_once(':')
+                    && !name.starts_with("//")
+                    && prefix != "urn"
+                    && contexts.namespace(prefix).is_none()
+                {
+                    let message =
+                        format!("the prefix {} is not declared: add it to @context", shown(prefix));
+                    checker.report(&at, "undeclared-prefix", message);
+                }
+                undeclared(checker, &at, value, contexts);
+            }
+        }
+        Value::Array(list) => {
+            for (index, value) in list.iter().enumerate() {
+                undeclared(checker, &at.index(index), value, contexts);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_events_own_prefixes_win() {
+        let document = json!([GS1_CONTEXT, {"a": "urn:one:", "b": {"@id": "urn:b:"}}]);
+        let own = json!({"a": "urn:two:"});
+        let contexts = Contexts::new(Some(&document), Some(&own));
+        assert_eq!(contexts.expand("a:x").as_deref(), Some("urn:two:x"));
+        assert_eq!(contexts.expand("b:x").as_deref(), Some("urn:b:x"));
+        assert_eq!(contexts.expand("gs1:x").as_deref(), Some("https://gs1.org/voc/x"));
+        assert_eq!(contexts.expand("c:x"), None);
+        assert_eq!(contexts.expand("https://x"), None);
+        assert_eq!(
+            contexts.effective(),
+            json!([GS1_CONTEXT, {"a": "urn:one:", "b": {"@id": "urn:b:"}}, {"a": "urn:two:"}])
+        );
+    }
+
+    #[test]
+    fn repeated_contexts_are_joined_once() {
+        let document = json!([GS1_CONTEXT, {"a": "urn:one:"}]);
+        let own = json!([{"a": "urn:one:"}]);
+        let contexts = Contexts::new(Some(&document), Some(&own));
+        assert_eq!(contexts.effective(), document);
+    }
+}

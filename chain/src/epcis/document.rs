@@ -1,0 +1,295 @@
+//! EPCIS documents: many events under one `@context`, and the answers to queries.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::check::{Checker, Object, shown};
+use super::context::{self, GS1_CONTEXT};
+use super::event::Event;
+use super::json::parse_to_depth;
+use super::pointer::Path;
+use super::violation::Violation;
+use crate::limits::MAX_JSON_DEPTH;
+use crate::units::TimestampMs;
+
+/// Levels that an EPCISQueryDocument puts around an event.
+const LEVELS_AROUND_AN_EVENT: usize = 6;
+
+/// Which kind of document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DocumentKind {
+    /// What is captured.
+    Capture,
+    /// What a query answers; may be captured elsewhere.
+    Query,
+}
+
+/// A document whose frame is right. Its events are validated one by one.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// Which kind.
+    pub kind: DocumentKind,
+    /// Its `@context`, which applies to every event.
+    pub context: Arc<Value>,
+    /// Its `epcisHeader` with master data, as given.
+    pub header: Option<Value>,
+    /// All its other members but the body, as given.
+    pub members: serde_json::Map<String, Value>,
+    /// Each event, or everything that is wrong with it, with pointers into the document.
+    pub events: Vec<Result<Event, Vec<Violation>>>,
+}
+
+impl Document {
+    /// Reads and validates an EPCISDocument or EPCISQueryDocument.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the document's frame; faults of single events are in
+    /// [`Document::events`].
+    pub fn parse(bytes: &[u8]) -> Result<Document, Vec<Violation>> {
+        let depth = MAX_JSON_DEPTH + LEVELS_AROUND_AN_EVENT;
+        let value = parse_to_depth(bytes, depth).map_err(|error| vec![error.into()])?;
+        let at = Path::Root;
+        let mut checker = Checker::default();
+        let Value::Object(mut members) = value else {
+            checker.object(&at, &value);
+            return Err(checker.into_violations());
+        };
+        let kind = kind(&mut checker, &at, &members);
+        frame(&mut checker, &at, &members, kind);
+        checker.finish()?;
+        let header = members.remove("epcisHeader");
+        let context = Arc::new(members.get("@context").cloned().expect("the frame has a context"));
+        let (list, prefix) = take_events(&mut members, kind);
+        let event = |(index, value): (usize, Value)| {
+            Event::from_value(value, Some(Arc::clone(&context))).map_err(|violations| {
+                let prefix = format!("{prefix}/{index}");
+                violations.into_iter().map(|violation| violation.inside(&prefix)).collect()
+            })
+        };
+        let events = list.into_iter().enumerate().map(event).collect();
+        Ok(Document { kind, context, header, members, events })
+    }
+
+    /// All events, or everything that is wrong with any of them: what capture with `rollback`
+    /// needs.
+    ///
+    /// # Errors
+    /// The violations of all events that have some.
+    pub fn all_events(self) -> Result<Vec<Event>, Vec<Violation>> {
+        let mut good = Vec::with_capacity(self.events.len());
+        let mut bad = Vec::new();
+        for event in self.events {
+            match event {
+                Ok(event) => good.push(event),
+                Err(violations) => bad.extend(violations),
+            }
+        }
+        if bad.is_empty() { Ok(good) } else { Err(bad) }
+    }
+}
+
+fn kind(checker: &mut Checker, at: &Path<'_>, members: &Object) -> DocumentKind {
+    checker.required(at, members, &["type"]);
+    match members.get("type").and_then(Value::as_str) {
+        Some("EPCISQueryDocument") => DocumentKind::Query,
+        Some("EPCISDocument") => DocumentKind::Capture,
+        other => {
+            if let Some(value) = members.get("type") {
+                let given = other.map_or_else(|| value.to_string(), shown);
+                let message = format!(
+                    "{given} is no document: give EPCISDocument or EPCISQueryDocument (one event \
+                     alone is sent to /events)"
+                );
+                checker.report(&at.key("type"), "document-type", message);
+            }
+            DocumentKind::Capture
+        }
+    }
+}
+
+fn frame(checker: &mut Checker, at: &Path<'_>, members: &Object, kind: DocumentKind) {
+    match kind {
+        DocumentKind::Capture => {
+            let required = ["@context", "schemaVersion", "creationDate", "epcisBody"];
+            checker.required(at, members, &required);
+            checker.keys(at, members, |key| {
+                required.contains(&key)
+                    || matches!(
+                        key,
+                        "id" | "type"
+                            | "instanceIdentifier"
+                            | "sender"
+                            | "receiver"
+                            | "epcisHeader"
+                    )
+            });
+        }
+        DocumentKind::Query => {
+            checker.required(at, members, &["@context", "epcisBody"]);
+            checker.keys(at, members, |key| {
+                matches!(
+                    key,
+                    "@context" | "id" | "type" | "schemaVersion" | "creationDate" | "epcisBody"
+                )
+            });
+        }
+    }
+    for (key, value) in members {
+        let at = at.key(key);
+        match key.as_str() {
+            "@context" => context::check(checker, &at, value),
+            "id" => checker.uri(&at, value),
+            "schemaVersion" => schema_version(checker, &at, value),
+            "creationDate" => checker.date_time(&at, value),
+            "instanceIdentifier" | "sender" | "receiver" if kind == DocumentKind::Capture => {
+                checker.text(&at, value);
+            }
+            "epcisHeader" if kind == DocumentKind::Capture => header(checker, &at, value),
+            "epcisBody" => body(checker, &at, value, kind),
+            _ => {}
+        }
+    }
+}
+
+fn schema_version(checker: &mut Checker, at: &Path<'_>, value: &Value) {
+    let Some(text) = checker.text(at, value) else { return };
+    let number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    if !text.split('.').all(number) {
+        let message = format!("{} is no version: write it as \"2.0\"", shown(text));
+        checker.report(at, "version", message);
+    }
+}
+
+fn header(checker: &mut Checker, at: &Path<'_>, value: &Value) {
+    let Some(header) = checker.object(at, value) else { return };
+    checker.keys(at, header, |key| key == "epcisMasterData");
+    let Some(master_data) = header.get("epcisMasterData") else { return };
+    let at = at.key("epcisMasterData");
+    let Some(master_data) = checker.object(&at, master_data) else { return };
+    if let Some(vocabularies) = master_data.get("vocabularyList") {
+        checker.each(&at.key("vocabularyList"), vocabularies, vocabulary);
+    }
+}
+
+fn vocabulary(checker: &mut Checker, at: &Path<'_>, value: &Value) {
+    let Some(vocabulary) = checker.object(at, value) else { return };
+    checker.required(at, vocabulary, &["type"]);
+    if let Some(kind) = vocabulary.get("type") {
+        checker.uri(&at.key("type"), kind);
+    }
+    if let Some(elements) = vocabulary.get("vocabularyElementList") {
+        checker.each(&at.key("vocabularyElementList"), elements, vocabulary_element);
+    }
+}
+
+fn vocabulary_element(checker: &mut Checker, at: &Path<'_>, value: &Value) {
+    let Some(element) = checker.object(at, value) else { return };
+    checker.required(at, element, &["id"]);
+    if let Some(id) = element.get("id") {
+        checker.uri(&at.key("id"), id);
+    }
+    if let Some(children) = element.get("children") {
+        checker.uris(&at.key("children"), children);
+    }
+    if let Some(attributes) = element.get("attributes") {
+        checker.each(&at.key("attributes"), attributes, |checker, at, value| {
+            let Some(attribute) = checker.object(at, value) else { return };
+            checker.required(at, attribute, &["id"]);
+            if let Some(id) = attribute.get("id") {
+                checker.uri(&at.key("id"), id);
+            }
+            if let Some(value @ (Value::Null | Value::Bool(_) | Value::Array(_))) =
+                attribute.get("attribute")
+            {
+                let message = format!("{value} is no attribute: give text, a number or an object");
+                checker.report(&at.key("attribute"), "type", message);
+            }
+        });
+    }
+}
+
+fn body(checker: &mut Checker, at: &Path<'_>, value: &Value, kind: DocumentKind) {
+    let Some(mut holder) = checker.object(at, value) else { return };
+    let (at_results, at_results_body);
+    let mut at = at;
+    if kind == DocumentKind::Query {
+        checker.required(at, holder, &["queryResults"]);
+        checker.keys(at, holder, |key| key == "queryResults");
+        let Some(results) = holder.get("queryResults") else { return };
+        at_results = at.key("queryResults");
+        let Some(results) = checker.object(&at_results, results) else { return };
+        checker.required(&at_results, results, &["queryName", "resultsBody"]);
+        checker.keys(&at_results, results, |key| {
+            matches!(key, "queryName" | "subscriptionID" | "resultsBody")
+        });
+        for key in ["queryName", "subscriptionID"] {
+            if let Some(name) = results.get(key) {
+                checker.text(&at_results.key(key), name);
+            }
+        }
+        let Some(results_body) = results.get("resultsBody") else { return };
+        at_results_body = at_results.key("resultsBody");
+        let Some(results_body) = checker.object(&at_results_body, results_body) else { return };
+        checker.keys(&at_results_body, results_body, |key| {
+            matches!(key, "eventList" | "vocabularyList")
+        });
+        if let Some(vocabularies) = results_body.get("vocabularyList") {
+            checker.each(&at_results_body.key("vocabularyList"), vocabularies, vocabulary);
+        }
+        holder = results_body;
+        at = &at_results_body;
+    }
+    checker.required(at, holder, &["eventList"]);
+    if let Some(list) = holder.get("eventList") {
+        checker.list(&at.key("eventList"), list);
+    }
+}
+
+/// Takes the events out of a document whose frame is right, and says where they stood.
+fn take_events(members: &mut Object, kind: DocumentKind) -> (Vec<Value>, &'static str) {
+    let (pointer, inner) = match kind {
+        DocumentKind::Capture => ("/epcisBody/eventList", "/eventList"),
+        DocumentKind::Query => {
+            ("/epcisBody/queryResults/resultsBody/eventList", "/queryResults/resultsBody/eventList")
+        }
+    };
+    let list = members.get_mut("epcisBody").and_then(|body| body.pointer_mut(inner));
+    match list.map(Value::take) {
+        Some(Value::Array(events)) => (events, pointer),
+        _ => unreachable!("the frame has been checked"),
+    }
+}
+
+/// An EPCISQueryDocument that answers with these events, each with its record time (the time of
+/// its block).
+///
+/// When all came under one document context, that is the context of the answer and each event is
+/// exactly as it was given; otherwise each carries all its contexts itself.
+#[must_use]
+pub fn query_document(events: &[(&Event, TimestampMs)], now: TimestampMs) -> Value {
+    let first = events.first().and_then(|(event, _)| event.document_context());
+    let shared = events.iter().all(|(event, _)| event.document_context() == first);
+    let answer = |(event, recorded): &(&Event, TimestampMs)| {
+        let mut value =
+            if shared { Value::Object(event.object().clone()) } else { event.self_contained() };
+        if let Value::Object(object) = &mut value {
+            object.insert("recordTime".to_owned(), Value::from(recorded.to_string()));
+        }
+        value
+    };
+    let list: Vec<Value> = events.iter().map(answer).collect();
+    let context = first.filter(|_| shared).cloned().unwrap_or_else(|| json!([GS1_CONTEXT]));
+    json!({
+        "@context": context,
+        "type": "EPCISQueryDocument",
+        "schemaVersion": "2.0",
+        "creationDate": now.to_string(),
+        "epcisBody": {
+            "queryResults": {
+                "queryName": "SimpleEventQuery",
+                "resultsBody": { "eventList": list },
+            },
+        },
+    })
+}

@@ -1,0 +1,616 @@
+//! One EPCIS event: the JSON as given, and what the ledger understands of it.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::check::{Checker, Object, shown};
+use super::context::{self, Contexts};
+use super::identifier::{Flaw, Level, canonical};
+use super::pointer::Path;
+use super::violation::Violation;
+use super::vocabulary::Vocabulary;
+use super::{json, time, validate};
+use crate::limits::{MAX_IDENTIFIERS_PER_EVENT, MAX_JSON_DEPTH};
+use crate::units::TimestampMs;
+
+/// The five event types of EPCIS 2.0, and others that an extension defines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EventType {
+    /// Something happened to things.
+    Object,
+    /// Things were put into, seen in or taken out of a container.
+    Aggregation,
+    /// Things were joined to a business transaction.
+    Transaction,
+    /// Things became other things.
+    Transformation,
+    /// Things were joined to, seen with or taken from a larger thing, for long.
+    Association,
+    /// A type of an extension, named by a URI.
+    Extended,
+}
+
+impl EventType {
+    fn of(name: &str) -> EventType {
+        match name {
+            "ObjectEvent" => EventType::Object,
+            "AggregationEvent" => EventType::Aggregation,
+            "TransactionEvent" => EventType::Transaction,
+            "TransformationEvent" => EventType::Transformation,
+            "AssociationEvent" => EventType::Association,
+            _ => EventType::Extended,
+        }
+    }
+}
+
+/// What an event does to the things it names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Action {
+    /// They begin: to exist, to be packed, to belong to a transaction.
+    Add,
+    /// They were seen.
+    Observe,
+    /// They end.
+    Delete,
+}
+
+/// As what an event names a thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// What an object or transaction event is about.
+    Epc,
+    /// What is packed or joined.
+    Child,
+    /// What it is packed in or joined to; of a transaction event, the outermost container.
+    Parent,
+    /// What a transformation used.
+    Input,
+    /// What a transformation made.
+    Output,
+}
+
+/// A thing that an event names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Its identifier in the one spelling (see [`super::identifier`]).
+    pub uri: String,
+    /// As what it is named.
+    pub role: Role,
+    /// What kind of thing the identifier says it is.
+    pub level: Level,
+    /// Whether it stands in a quantity list: so many of a class, not one thing.
+    pub by_class: bool,
+}
+
+impl Named {
+    /// Whether the thing has a log of its own: instances, lots, logistic units and whatever else
+    /// is one thing or one batch. Classes without lot are found through local indexes only.
+    #[must_use]
+    pub fn has_log(&self) -> bool {
+        match self.level {
+            Level::Class => false,
+            Level::Other => !self.by_class,
+            _ => true,
+        }
+    }
+}
+
+/// A statement that an earlier event, repeated here with the same eventID, was wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErrorDeclaration {
+    /// When it was declared.
+    pub declaration_time: TimestampMs,
+    /// Why: a bare word of CBV or a URI.
+    pub reason: Option<String>,
+    /// The events that say it right.
+    pub corrective_event_ids: Vec<String>,
+}
+
+/// A business document the event belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BizTransaction {
+    /// What kind: a bare word of CBV or a URI.
+    pub kind: Option<String>,
+    /// Its identifier in the one spelling.
+    pub id: String,
+}
+
+/// A party or place at one end of a transfer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransferEnd {
+    /// What it is to the goods: a bare word of CBV or a URI.
+    pub kind: String,
+    /// Its identifier in the one spelling.
+    pub id: String,
+}
+
+/// A validated EPCIS event: the JSON object as given, and what it says in types.
+///
+/// The JSON never holds `recordTime`: that is the ledger's to say. Two contexts may apply: the one
+/// of the document the event came in, kept beside it, and its own, kept in it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    object: Object,
+    document_context: Option<Arc<Value>>,
+    event_type: EventType,
+    event_id: Option<String>,
+    event_time: TimestampMs,
+    zone_offset_minutes: i16,
+    action: Option<Action>,
+    biz_step: Option<String>,
+    disposition: Option<String>,
+    read_point: Option<String>,
+    biz_location: Option<String>,
+    error_declaration: Option<ErrorDeclaration>,
+    identifiers: Vec<Named>,
+    biz_transactions: Vec<BizTransaction>,
+    sources: Vec<TransferEnd>,
+    destinations: Vec<TransferEnd>,
+}
+
+/// Where an event comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A client: `recordTime` is ignored, `eventID` may be missing.
+    Client,
+    /// The sections of a stored event: both must be as the recorder's node leaves them.
+    Stored,
+}
+
+impl Event {
+    /// Reads and validates one event that stands alone, with its own `@context`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn parse_bare(bytes: &[u8]) -> Result<Event, Vec<Violation>> {
+        let value = json::parse_strict(bytes).map_err(|error| vec![error.into()])?;
+        Event::build(value, None, Origin::Client)
+    }
+
+    /// Validates one event. `document_context` is the `@context` of the document it came in; an
+    /// event without one must have its own.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, with pointers into the event.
+    pub fn from_value(
+        mut value: Value,
+        document_context: Option<Arc<Value>>,
+    ) -> Result<Event, Vec<Violation>> {
+        let mut checker = Checker::default();
+        settle(&mut checker, &Path::Root, &mut value, 0);
+        checker.finish()?;
+        Event::build(value, document_context, Origin::Client)
+    }
+
+    /// Validates a value that [`json`] has read.
+    pub(super) fn build(
+        value: Value,
+        document_context: Option<Arc<Value>>,
+        origin: Origin,
+    ) -> Result<Event, Vec<Violation>> {
+        let at = Path::Root;
+        let mut checker = Checker::default();
+        let Value::Object(mut object) = value else {
+            checker.object(&at, &value);
+            return Err(checker.into_violations());
+        };
+        let event_type = event_type(&mut checker, &at, &object);
+        if document_context.is_none() && !object.contains_key("@context") {
+            let message = format!(
+                "@context is missing: an event that comes without a document needs it; for GS1's \
+                 own fields give {GS1:?}",
+                GS1 = context::GS1_CONTEXT
+            );
+            checker.report(&at.key("@context"), "required", message);
+        }
+        validate::check(&mut checker, &at, &object, event_type);
+        match origin {
+            Origin::Client => {
+                object.remove("recordTime");
+            }
+            Origin::Stored => {
+                checker.required(&at, &object, &["eventID"]);
+                if object.contains_key("recordTime") {
+                    let message = "the ledger says when an event was recorded: leave it out";
+                    checker.report(&at.key("recordTime"), "record-time", message);
+                }
+            }
+        }
+        checker.finish()?;
+        Event::understand(object, document_context, event_type)
+    }
+
+    /// Takes the facts from an object that has been checked.
+    fn understand(
+        object: Object,
+        document_context: Option<Arc<Value>>,
+        event_type: EventType,
+    ) -> Result<Event, Vec<Violation>> {
+        let mut checker = Checker::default();
+        let identifiers = identifiers(&mut checker, &object, event_type);
+        let plain = |key: &str, vocabulary: Vocabulary| {
+            text(&object, key).map(|value| vocabulary.plain(value).to_owned())
+        };
+        let place = |key: &str| {
+            let id = object.get(key)?.get("id")?.as_str()?;
+            Some(canonical(id).into_uri())
+        };
+        let read_time = |value: Option<&str>| {
+            let text = value.expect("validation asks for this time");
+            time::parse(text).expect("validation reads this time")
+        };
+        let zone = text(&object, "eventTimeZoneOffset").and_then(time::zone_offset_minutes);
+        let event = Event {
+            event_type,
+            event_id: text(&object, "eventID").map(str::to_owned),
+            event_time: read_time(text(&object, "eventTime")),
+            zone_offset_minutes: zone.expect("validation reads the zone offset"),
+            action: text(&object, "action").map(|action| match action {
+                "ADD" => Action::Add,
+                "DELETE" => Action::Delete,
+                _ => Action::Observe,
+            }),
+            biz_step: plain("bizStep", Vocabulary::BizStep),
+            disposition: plain("disposition", Vocabulary::Disposition),
+            read_point: place("readPoint"),
+            biz_location: place("bizLocation"),
+            error_declaration: object.get("errorDeclaration").and_then(Value::as_object).map(
+                |declaration| ErrorDeclaration {
+                    declaration_time: read_time(text(declaration, "declarationTime")),
+                    reason: text(declaration, "reason")
+                        .map(|reason| Vocabulary::ErrorReason.plain(reason).to_owned()),
+                    corrective_event_ids: list(declaration, "correctiveEventIDs")
+                        .iter()
+                        .filter_map(|id| id.as_str().map(str::to_owned))
+                        .collect(),
+                },
+            ),
+            biz_transactions: list(&object, "bizTransactionList")
+                .iter()
+                .filter_map(|entry| {
+                    let kind = entry.get("type").and_then(Value::as_str);
+                    Some(BizTransaction {
+                        kind: kind.map(|k| Vocabulary::BizTransactionType.plain(k).to_owned()),
+                        id: canonical(entry.get("bizTransaction")?.as_str()?).into_uri(),
+                    })
+                })
+                .collect(),
+            sources: transfer_ends(&object, "sourceList", "source"),
+            destinations: transfer_ends(&object, "destinationList", "destination"),
+            identifiers,
+            document_context,
+            object,
+        };
+        checker.finish()?;
+        Ok(event)
+    }
+
+    /// The JSON object as given, but for `recordTime` (never there) and `eventID` (filled in when
+    /// it was missing).
+    #[must_use]
+    pub fn object(&self) -> &serde_json::Map<String, Value> {
+        &self.object
+    }
+
+    /// The `@context` of the document the event came in.
+    #[must_use]
+    pub fn document_context(&self) -> Option<&Value> {
+        self.document_context.as_deref()
+    }
+
+    /// The contexts that apply.
+    #[must_use]
+    pub fn contexts(&self) -> Contexts<'_> {
+        Contexts::new(self.document_context(), self.object.get("@context"))
+    }
+
+    /// The event with all contexts that apply in its own `@context`: readable alone.
+    #[must_use]
+    pub fn self_contained(&self) -> Value {
+        let mut object = self.object.clone();
+        object.insert("@context".to_owned(), self.contexts().effective());
+        Value::Object(object)
+    }
+
+    /// The event with `id` as its eventID, unless it has one.
+    ///
+    /// # Panics
+    /// When `id` is no URI: nodes make good ones.
+    #[must_use]
+    pub fn with_event_id(mut self, id: &str) -> Event {
+        assert!(super::uri::is_uri(id), "an eventID is a URI");
+        if self.event_id.is_none() {
+            self.event_id = Some(id.to_owned());
+            self.object.insert("eventID".to_owned(), Value::from(id));
+        }
+        self
+    }
+
+    /// Which type.
+    #[must_use]
+    pub fn event_type(&self) -> EventType {
+        self.event_type
+    }
+
+    /// The type as the event names it: `ObjectEvent` … or a URI.
+    #[must_use]
+    pub fn type_name(&self) -> &str {
+        text(&self.object, "type").expect("validation asks for a type")
+    }
+
+    /// The eventID, exactly as given; a stored event always has one.
+    #[must_use]
+    pub fn event_id(&self) -> Option<&str> {
+        self.event_id.as_deref()
+    }
+
+    /// When it happened, to the millisecond.
+    #[must_use]
+    pub fn event_time(&self) -> TimestampMs {
+        self.event_time
+    }
+
+    /// `eventTime` as given.
+    #[must_use]
+    pub fn event_time_text(&self) -> &str {
+        text(&self.object, "eventTime").expect("validation asks for a time")
+    }
+
+    /// Minutes that the clock at the place was ahead of UTC.
+    #[must_use]
+    pub fn zone_offset_minutes(&self) -> i16 {
+        self.zone_offset_minutes
+    }
+
+    /// What it does; transformations do not say.
+    #[must_use]
+    pub fn action(&self) -> Option<Action> {
+        self.action
+    }
+
+    /// The business step: a bare word of CBV (`shipping`), or a URI as given.
+    #[must_use]
+    pub fn biz_step(&self) -> Option<&str> {
+        self.biz_step.as_deref()
+    }
+
+    /// The disposition: a bare word of CBV (`in_transit`), or a URI as given.
+    #[must_use]
+    pub fn disposition(&self) -> Option<&str> {
+        self.disposition.as_deref()
+    }
+
+    /// Where it happened, in the one spelling.
+    #[must_use]
+    pub fn read_point(&self) -> Option<&str> {
+        self.read_point.as_deref()
+    }
+
+    /// Where the things are afterwards, in the one spelling.
+    #[must_use]
+    pub fn biz_location(&self) -> Option<&str> {
+        self.biz_location.as_deref()
+    }
+
+    /// The statement that this event was wrong.
+    #[must_use]
+    pub fn error_declaration(&self) -> Option<&ErrorDeclaration> {
+        self.error_declaration.as_ref()
+    }
+
+    /// The things it names, each once for each role, in the order of the lists they stand in:
+    /// parent first, inputs before outputs, instances before quantities.
+    #[must_use]
+    pub fn identifiers(&self) -> &[Named] {
+        &self.identifiers
+    }
+
+    /// The business documents it belongs to.
+    #[must_use]
+    pub fn biz_transactions(&self) -> &[BizTransaction] {
+        &self.biz_transactions
+    }
+
+    /// Where a transfer begins.
+    #[must_use]
+    pub fn sources(&self) -> &[TransferEnd] {
+        &self.sources
+    }
+
+    /// Where a transfer ends.
+    #[must_use]
+    pub fn destinations(&self) -> &[TransferEnd] {
+        &self.destinations
+    }
+
+    /// What is odd about the event and no reason to refuse it: wrong check digits, malformed GS1
+    /// keys, classes among instances and the other way round, undeclared prefixes.
+    #[must_use]
+    pub fn notices(&self) -> Vec<Violation> {
+        let mut checker = Checker::default();
+        for list_name in &LISTS {
+            notices_of_list(&mut checker, &self.object, list_name);
+        }
+        context::undeclared(
+            &mut checker,
+            &Path::Root,
+            &Value::Object(self.object.clone()),
+            self.contexts(),
+        );
+        checker.into_violations()
+    }
+}
+
+fn event_type(checker: &mut Checker, at: &Path<'_>, object: &Object) -> EventType {
+    let Some(value) = object.get("type") else {
+        checker.required(at, object, &["type"]);
+        return EventType::Extended;
+    };
+    let at = at.key("type");
+    let Some(name) = checker.text(&at, value) else { return EventType::Extended };
+    let event_type = EventType::of(name);
+    if event_type == EventType::Extended && !super::uri::is_uri(name) {
+        let message = format!(
+            "{} is no event type: give ObjectEvent, AggregationEvent, TransactionEvent, \
+             TransformationEvent, AssociationEvent or the URI of an extension",
+            shown(name)
+        );
+        checker.report(&at, "event-type", message);
+    }
+    event_type
+}
+
+/// Brings numbers into their one form and checks what [`json`] checks while reading, for values
+/// that came another way.
+fn settle(checker: &mut Checker, at: &Path<'_>, value: &mut Value, depth: usize) {
+    match value {
+        Value::Number(number) => match json::settled(number) {
+            Some(settled) => *number = settled,
+            None => {
+                let fault = json::JsonFault::NumberChanges(number.to_string());
+                checker.report(at, fault.rule(), fault.to_string());
+            }
+        },
+        Value::Array(_) | Value::Object(_) if depth >= MAX_JSON_DEPTH => {
+            let fault = json::JsonFault::TooDeep(MAX_JSON_DEPTH);
+            checker.report(at, fault.rule(), fault.to_string());
+        }
+        Value::Array(list) => {
+            for (index, value) in list.iter_mut().enumerate() {
+                settle(checker, &at.index(index), value, depth + 1);
+            }
+        }
+        Value::Object(object) => {
+            for (key, value) in object.iter_mut() {
+                settle(checker, &at.key(key), value, depth + 1);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn text<'o>(object: &'o Object, key: &str) -> Option<&'o str> {
+    object.get(key)?.as_str()
+}
+
+fn list<'o>(object: &'o Object, key: &str) -> &'o [Value] {
+    object.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+fn transfer_ends(object: &Object, key: &str, name: &str) -> Vec<TransferEnd> {
+    let end = |entry: &Value| {
+        let kind = entry.get("type")?.as_str()?;
+        Some(TransferEnd {
+            kind: Vocabulary::SourceDestinationType.plain(kind).to_owned(),
+            id: canonical(entry.get(name)?.as_str()?).into_uri(),
+        })
+    };
+    list(object, key).iter().filter_map(end).collect()
+}
+
+/// A list of things in an event.
+struct ListName {
+    key: &'static str,
+    role: Role,
+    by_class: bool,
+}
+
+const LISTS: [ListName; 8] = [
+    ListName { key: "epcList", role: Role::Epc, by_class: false },
+    ListName { key: "quantityList", role: Role::Epc, by_class: true },
+    ListName { key: "childEPCs", role: Role::Child, by_class: false },
+    ListName { key: "childQuantityList", role: Role::Child, by_class: true },
+    ListName { key: "inputEPCList", role: Role::Input, by_class: false },
+    ListName { key: "inputQuantityList", role: Role::Input, by_class: true },
+    ListName { key: "outputEPCList", role: Role::Output, by_class: false },
+    ListName { key: "outputQuantityList", role: Role::Output, by_class: true },
+];
+
+fn uri_of(element: &Value, by_class: bool) -> Option<&str> {
+    if by_class { element.get("epcClass")?.as_str() } else { element.as_str() }
+}
+
+fn identifiers(checker: &mut Checker, object: &Object, event_type: EventType) -> Vec<Named> {
+    let mut named: Vec<Named> = Vec::new();
+    if let Some(parent) = text(object, "parentID") {
+        let parent = canonical(parent);
+        let level = parent.level();
+        named.push(Named { uri: parent.into_uri(), role: Role::Parent, level, by_class: false });
+    }
+    let count: usize = LISTS.iter().map(|name| list(object, name.key).len()).sum();
+    if count + named.len() > MAX_IDENTIFIERS_PER_EVENT {
+        let message = format!(
+            "the event names {count} things: {MAX_IDENTIFIERS_PER_EVENT} is the limit, split it"
+        );
+        checker.report(&Path::Root, "identifier-count", message);
+        return named;
+    }
+    named.reserve(count);
+    for name in &LISTS {
+        let from = named.len();
+        for element in list(object, name.key) {
+            let Some(uri) = uri_of(element, name.by_class) else { continue };
+            let found = canonical(uri);
+            let level = found.level();
+            let uri = found.into_uri();
+            named.push(Named { uri, role: name.role, level, by_class: name.by_class });
+        }
+        drop_repeated(&mut named, from);
+    }
+    if matches!(event_type, EventType::Aggregation | EventType::Association)
+        && let Some((parent, children)) = named.split_first()
+        && parent.role == Role::Parent
+        && children.iter().any(|child| child.uri == parent.uri)
+    {
+        let message = "this thing is among its own children: name another parent";
+        checker.report(&Path::Root.key("parentID"), "parent-is-child", message);
+    }
+    named
+}
+
+/// Drops what stands twice in one list under two spellings; all from `from` on is that list.
+fn drop_repeated(named: &mut Vec<Named>, from: usize) {
+    let mut seen = std::collections::BTreeSet::new();
+    let fresh: Vec<bool> =
+        named.iter().skip(from).map(|entry| seen.insert(entry.uri.as_str())).collect();
+    if fresh.iter().all(|fresh| *fresh) {
+        return;
+    }
+    let mut fresh = std::iter::repeat_n(true, from).chain(fresh);
+    named.retain(|_| fresh.next().unwrap_or(true));
+}
+
+fn notices_of_list(checker: &mut Checker, object: &Object, name: &ListName) {
+    let root = Path::Root;
+    let at_list = root.key(name.key);
+    for (index, element) in list(object, name.key).iter().enumerate() {
+        let at_element = at_list.index(index);
+        let at_class = at_element.key("epcClass");
+        let at = if name.by_class { &at_class } else { &at_element };
+        let Some(uri) = uri_of(element, name.by_class) else { continue };
+        let found = canonical(uri);
+        match found.flaw() {
+            Some(Flaw::CheckDigit { right }) => {
+                let message = format!("the check digit should be {right}");
+                checker.report(at, "check-digit", message);
+            }
+            Some(Flaw::Malformed) => {
+                let message = "this breaks the rules of its GS1 scheme: it is compared exactly";
+                checker.report(at, "malformed-key", message);
+            }
+            None => {}
+        }
+        match (name.by_class, found.level()) {
+            (false, Level::Class | Level::Lot) => {
+                let message = "this names a class or lot in a list of single things";
+                checker.report(at, "class-in-epc-list", message);
+            }
+            (true, Level::Instance | Level::LogisticUnit | Level::Document) => {
+                let message = "this names a single thing in a list of quantities";
+                checker.report(at, "instance-in-quantity-list", message);
+            }
+            _ => {}
+        }
+    }
+}

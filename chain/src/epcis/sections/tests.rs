@@ -1,0 +1,182 @@
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::epcis::testing::{any_event_like, sample_event};
+
+fn salts(seed: u8) -> impl FnMut(SectionName) -> [u8; 32] {
+    move |name| [seed ^ (name as u8); 32]
+}
+
+fn sectioned(parts: &Cut<Object>) -> SectionedEvent {
+    let section = |part: &Object| Section {
+        salt: Salt([7; 32]),
+        json: canonical::text(&Value::Object(part.clone())),
+    };
+    SectionedEvent {
+        public: section(&parts.public),
+        trade: section(&parts.trade),
+        rest: section(&parts.rest),
+    }
+}
+
+#[test]
+fn each_fact_goes_to_its_section() {
+    let event = Event::from_value(sample_event(), None).unwrap();
+    let cut = SectionedEvent::split(&event, &mut salts(1));
+    let read = |name| serde_json::from_str::<Value>(cut.section(name).json()).unwrap();
+    let (public, trade, rest) =
+        (read(SectionName::Public), read(SectionName::Trade), read(SectionName::Rest));
+    assert_eq!(public["epcList"], json!(["https://id.gs1.org/01/09521568251204/21/A1"]));
+    assert_eq!(
+        public["quantityList"],
+        json!([{"epcClass": "https://id.gs1.org/01/09521568251204/10/L1"}, {"epcClass": "urn:x:y"}])
+    );
+    assert_eq!(trade["quantityList"], json!([{"quantity": 3.5, "uom": "KGM"}, {}]));
+    assert_eq!(trade["readPoint"], json!({"id": "geo:47.5,9.6"}));
+    assert_eq!(public["bizLocation"], json!({"id": "https://id.gs1.org/414/9521321000018"}));
+    assert_eq!(rest["bizLocation"], json!({"ext:gate": 4}));
+    assert_eq!(trade["sourceList"].as_array().unwrap().len(), 1);
+    assert_eq!(public["ilmd"], json!({"cbvmda:lotNumber": "L1"}));
+    assert_eq!(rest["ilmd"], json!({"ext:recipe": "secret"}));
+    let reports = |section: &Value| section["sensorElementList"][0]["sensorReport"].clone();
+    assert_eq!(
+        reports(&public),
+        json!([{"type": "Temperature", "value": 4.2, "uom": "CEL"}, {"type": "Angle"}])
+    );
+    assert_eq!(reports(&trade), json!([{}, {"component": "latitude", "value": 47.5, "uom": "DD"}]));
+    assert_eq!(reports(&rest), json!([{"rawData": "https://example.com/raw"}, {}]));
+    assert_eq!(rest["ext:note"], json!({"a": [1, {"b": null}]}));
+    assert_eq!(cut.event().unwrap(), event.with_event_id("urn:uuid:x"));
+}
+
+#[test]
+fn a_section_without_content_is_there() {
+    let event = json!({
+        "@context": "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld",
+        "type": "ObjectEvent",
+        "eventID": "urn:uuid:1",
+        "eventTime": "2026-03-01T10:00:00Z",
+        "eventTimeZoneOffset": "+00:00",
+        "action": "OBSERVE",
+        "epcList": [],
+    });
+    let event = Event::from_value(event, None).unwrap();
+    let cut = SectionedEvent::split(&event, &mut salts(1));
+    assert_eq!(cut.section(SectionName::Trade).json(), "{}");
+    assert_eq!(cut.section(SectionName::Rest).json(), "{}");
+}
+
+#[test]
+fn the_documents_context_comes_back_apart() {
+    let context = Arc::new(json!(["https://example.com/context", {"ext": "urn:ext:"}]));
+    let event = Event::from_value(sample_event(), Some(Arc::clone(&context))).unwrap();
+    let stored = SectionedEvent::split(&event, &mut salts(3)).event().unwrap();
+    assert_eq!(stored.document_context(), Some(&*context));
+    assert_eq!(stored, event);
+}
+
+#[test]
+fn the_digest_covers_every_salt_text_and_place() {
+    let event = Event::from_value(sample_event(), None).unwrap();
+    let cut = SectionedEvent::split(&event, &mut salts(1));
+    let mut seen = vec![cut.digest()];
+    for name in 0..3 {
+        let change = |change: &dyn Fn(&mut Section)| {
+            let mut other = cut.clone();
+            change(match name {
+                0 => &mut other.public,
+                1 => &mut other.trade,
+                _ => &mut other.rest,
+            });
+            other.digest()
+        };
+        seen.push(change(&|section| section.salt.0[31] ^= 1));
+        seen.push(change(&|section| section.json.push(' ')));
+        seen.push(change(&|section| section.json = "{}".into()));
+    }
+    let mut moved = cut.clone();
+    std::mem::swap(&mut moved.public, &mut moved.rest);
+    seen.push(moved.digest());
+    let count = seen.len();
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), count, "every change gives another digest");
+}
+
+#[test]
+fn the_digest_is_pinned() {
+    let event = Event::from_value(sample_event(), None).unwrap();
+    let cut = SectionedEvent::split(&event, &mut salts(1));
+    assert_eq!(
+        cut.digest().to_string(),
+        "e73e8a5a174bb84340c7de406f9faf9b30e0fc1e1c58463b3e7609459b23873d",
+        "the format of event digests has changed: every recorded event would lose its proof"
+    );
+}
+
+#[test]
+fn hostile_sections_are_errors() {
+    let event = Event::from_value(sample_event(), None).unwrap();
+    let good = SectionedEvent::split(&event, &mut salts(1));
+    let with = |name: SectionName, json: &str| {
+        let mut bad = good.clone();
+        let section = match name {
+            SectionName::Public => &mut bad.public,
+            SectionName::Trade => &mut bad.trade,
+            SectionName::Rest => &mut bad.rest,
+        };
+        section.json = json.to_owned();
+        bad.event().unwrap_err()
+    };
+    let (public, trade, rest) = (SectionName::Public, SectionName::Trade, SectionName::Rest);
+    assert!(matches!(with(public, ""), SectionError::Json(SectionName::Public, _)));
+    assert!(matches!(with(public, "{\"a\":1,\"a\":1}"), SectionError::Json(..)));
+    assert_eq!(with(trade, "[]"), SectionError::NotAnObject(trade));
+    assert_eq!(with(rest, "{\"type\":\"ObjectEvent\"}"), SectionError::Overlap(rest));
+    assert_eq!(with(rest, "{\"quantityList\":[{}]}"), SectionError::Overlap(rest));
+    assert_eq!(with(rest, "{\"epcList\":[{}]}"), SectionError::Overlap(rest));
+    let spaced = format!("{} ", good.section(rest).json());
+    assert_eq!(with(rest, &spaced), SectionError::NotAsCut(rest));
+    let longer = good.section(rest).json().replacen('{', "{\"destinationList\":[],", 1);
+    assert!(matches!(with(rest, &longer), SectionError::NotAsCut(_)));
+    assert!(matches!(with(public, "{}"), SectionError::Invalid(_)));
+}
+
+#[test]
+fn a_stored_event_has_an_id_and_no_record_time() {
+    let mut object = sample_event();
+    let object = object.as_object_mut().unwrap();
+    object.remove("eventID");
+    let missing = sectioned(&cut(object, None)).event().unwrap_err();
+    let SectionError::Invalid(violations) = missing else { panic!("{missing}") };
+    assert_eq!(violations[0].pointer, "/eventID");
+    object.insert("eventID".into(), json!("urn:uuid:1"));
+    object.insert("recordTime".into(), json!("2026-03-01T10:00:00Z"));
+    let given = sectioned(&cut(object, None)).event().unwrap_err();
+    let SectionError::Invalid(violations) = given else { panic!("{given}") };
+    assert_eq!(violations[0].rule, "record-time");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn merging_gives_back_what_was_cut(object in any_event_like()) {
+        let cut = sectioned(&cut(&object, None));
+        prop_assert_eq!(cut.merge().unwrap(), Value::Object(object));
+    }
+
+    #[test]
+    fn merging_anything_never_panics(public in any_event_like(), trade in any_event_like(), rest in any_event_like()) {
+        let cut = sectioned(&Cut { public, trade, rest });
+        let _ = cut.event();
+        let _ = cut.merge();
+    }
+
+    #[test]
+    fn other_events_have_other_digests(a in any_event_like(), b in any_event_like()) {
+        let same = a == b;
+        prop_assert_eq!(sectioned(&cut(&a, None)).digest() == sectioned(&cut(&b, None)).digest(), same);
+    }
+}
