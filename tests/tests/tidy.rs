@@ -51,9 +51,20 @@ fn arrows_between_the_crates() {
 
 #[test]
 fn the_core_is_pure() {
-    let banned = ["tokio", "libp2p", "sled", "axum", "hyper", "rand", "getrandom", "ureq", "rustix"];
-    let words = ["std::fs", "std::net", "std::time", "std::thread", "std::process", "std::env",
-        "SystemTime", "Instant::", "HashMap", "HashSet"];
+    let banned =
+        ["tokio", "libp2p", "sled", "axum", "hyper", "rand", "getrandom", "ureq", "rustix"];
+    let words = [
+        "std::fs",
+        "std::net",
+        "std::time",
+        "std::thread",
+        "std::process",
+        "std::env",
+        "SystemTime",
+        "Instant::",
+        "HashMap",
+        "HashSet",
+    ];
     for folder in ["chain", "contracts"] {
         let dependencies = dependencies(folder);
         for name in banned {
@@ -88,8 +99,9 @@ fn every_source_file_is_part_of_a_crate() {
             if matches!(stem, "lib" | "main") || in_bin {
                 continue;
             }
-            let folder_name =
-                || file.parent().and_then(Path::file_name).and_then(|s| s.to_str()).expect("a name");
+            let folder_name = || {
+                file.parent().and_then(Path::file_name).and_then(|s| s.to_str()).expect("a name")
+            };
             let module = if stem == "mod" { folder_name() } else { stem };
             let declared = format!("mod {module};");
             let known = texts.iter().any(|(other, text)| other != file && text.contains(&declared));
@@ -103,7 +115,9 @@ fn lines_fit_the_page() {
     for folder in CRATES {
         let mut files = Vec::new();
         rust_files(&root().join(folder), &mut files);
-        for file in files.iter().filter(|file| !file.components().any(|c| c.as_os_str() == "target")) {
+        for file in
+            files.iter().filter(|file| !file.components().any(|c| c.as_os_str() == "target"))
+        {
             let text = fs::read_to_string(file).expect("a source file");
             for (number, line) in text.lines().enumerate() {
                 let width = line.chars().count();

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tracehold_chain::codec;
 use tracehold_chain::digest::Digest;
+use tracehold_chain::epcis::company_prefix_owns;
 use tracehold_chain::genesis::Member;
 use tracehold_chain::state::key::{Index, item_key, name_digest};
 use tracehold_chain::state::{ItemHead, ItemLeaf, Position, StateKey, TableError};
@@ -86,11 +87,11 @@ pub fn capture(
 
 /// The first identifier that the event commissions under a prefix its recorder does not hold.
 fn not_theirs(member: &Member, facts: &Facts) -> Option<String> {
-    facts
-        .commissioned
-        .iter()
-        .find(|item| !item.is_under(&member.gs1_company_prefixes))
-        .map(|item| item.uri().to_owned())
+    let prefixes = &member.gs1_company_prefixes;
+    let mut commissioned = facts.commissioned.iter();
+    commissioned
+        .find(|identifier| !company_prefix_owns(prefixes, identifier))
+        .map(|identifier| identifier.uri().to_owned())
 }
 
 /// Appends the event to the log of each item it names and to the index of each identifier.

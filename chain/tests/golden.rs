@@ -1,0 +1,205 @@
+//! The encodings are frozen: what is signed, hashed, stored and sent has these bytes.
+//!
+//! `golden/encodings.txt` has a line for each: a name and bytes as hex. `GOLDEN=write` writes the
+//! file anew, after a change that is meant.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use tracehold_chain::block::{BLOCK_VERSION, Block, BlockHeader, BlockId};
+use tracehold_chain::certificate::{CommitCertificate, CommitSignature, VoteKind, vote_digest};
+use tracehold_chain::codec;
+use tracehold_chain::digest::{Digest, Domain};
+use tracehold_chain::epcis::{Event, SectionedEvent};
+use tracehold_chain::genesis::{Agent, Genesis, Member, Node, NodeRole, Parameters};
+use tracehold_chain::keys::{SecretKey, Signer};
+use tracehold_chain::merkle::Frontier;
+use tracehold_chain::state::key::{Index, item_key, replay_key, transaction_key};
+use tracehold_chain::state::{ItemHead, ItemLeaf, ItemRole, Position, StateKey, StateTree};
+use tracehold_chain::transaction::{
+    AuthorSignature, Bundle, CapturedEvent, Command, Nonce, TransactionBody, authored_event_digest,
+};
+use tracehold_chain::units::{AgentId, ChainId, Height, MemberId, NodeName, TimestampMs};
+
+fn key(seed: u8) -> SecretKey {
+    SecretKey::from_seed(&[seed; 32])
+}
+
+fn genesis() -> Genesis {
+    let id = MemberId::new("acme").unwrap();
+    Genesis {
+        chain_id: ChainId::new("golden").unwrap(),
+        created_at: TimestampMs(1_767_225_600_000),
+        parameters: Parameters::default(),
+        members: vec![Member {
+            agents: vec![Agent {
+                id: AgentId::new(id.clone(), "erp").unwrap(),
+                public_key: key(1).public_key(),
+            }],
+            id,
+            name: "Acme 可信".to_owned(),
+            gs1_company_prefixes: vec!["9521101".to_owned()],
+            glns: vec!["9521101530001".to_owned()],
+            nodes: vec![
+                Node {
+                    name: NodeName::new("acme-1").unwrap(),
+                    public_key: key(2).public_key(),
+                    role: NodeRole::Validator { power: 3 },
+                },
+                Node {
+                    name: NodeName::new("acme-2").unwrap(),
+                    public_key: key(3).public_key(),
+                    role: NodeRole::Follower,
+                },
+            ],
+        }],
+    }
+}
+
+fn sectioned() -> SectionedEvent {
+    let text = r#"{
+        "@context": ["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld",
+            {"example": "https://example.com/"}],
+        "type": "ObjectEvent", "eventID": "urn:uuid:00000000-0000-4000-8000-000000000001",
+        "eventTime": "2026-03-01T10:00:00.000+01:00", "eventTimeZoneOffset": "+01:00",
+        "action": "OBSERVE", "bizStep": "shipping", "disposition": "in_transit",
+        "epcList": ["urn:epc:id:sgtin:9521101.053000.a1"],
+        "quantityList": [{"epcClass": "urn:epc:class:lgtin:9521101.053000.L1", "quantity": 12.5,
+            "uom": "KGM"}],
+        "readPoint": {"id": "urn:epc:id:sgln:9521101.53000.0"},
+        "bizTransactionList": [{"type": "po", "bizTransaction": "urn:example:po:7"}],
+        "example:colour": "green"}"#;
+    let event = Event::parse_bare(text.as_bytes()).expect("a good event");
+    SectionedEvent::split(&event, &mut |name| {
+        *Digest::of(Domain::SectionSalt, name.as_str().as_bytes()).as_bytes()
+    })
+}
+
+fn bundle() -> Bundle {
+    let sectioned = sectioned();
+    let digest = sectioned.digest();
+    let chain_id = ChainId::new("golden").unwrap();
+    let sender = AgentId::new(MemberId::new("acme").unwrap(), "erp").unwrap();
+    let signature = key(1).sign(&authored_event_digest(&chain_id, &digest));
+    let author = Some(AuthorSignature { agent: sender.clone(), signature });
+    let body = TransactionBody {
+        chain_id,
+        sender,
+        nonce: Nonce([7; 16]),
+        expires_at: TimestampMs(1_772_357_700_000),
+        commands: vec![Command::Capture(vec![CapturedEvent { digest, author }])],
+    };
+    Bundle { transaction: body.sign(&key(1)), events: vec![sectioned] }
+}
+
+fn block() -> Block {
+    let bundles = vec![Arc::new(bundle())];
+    let validators = genesis().validators().unwrap().digest();
+    let header = BlockHeader {
+        version: BLOCK_VERSION,
+        chain_id: ChainId::new("golden").unwrap(),
+        height: Height(1),
+        previous_block_id: genesis().id(),
+        block_time: TimestampMs(1_772_357_400_250),
+        proposer: key(2).public_key(),
+        validators,
+        next_validators: validators,
+        transactions_root: Block::transactions_root(&bundles),
+        receipts_root: Digest::of(Domain::Receipt, b"receipts"),
+        state_root: Digest::of(Domain::StateNode, b"state"),
+    };
+    Block { header, bundles }
+}
+
+fn certificate(block_id: BlockId) -> CommitCertificate {
+    let chain_id = ChainId::new("golden").unwrap();
+    let digest = vote_digest(&chain_id, VoteKind::Precommit, Height(1), 0, Some(block_id));
+    let signature = key(2).sign(&digest);
+    let signatures = vec![CommitSignature { validator: key(2).public_key(), signature }];
+    CommitCertificate { height: Height(1), round: 0, block_id, signatures }
+}
+
+fn item_head() -> ItemHead {
+    let mut log = Frontier::default();
+    for height in 1..=3 {
+        let event = Digest::of(Domain::EventSection, &[height]);
+        let height = Height(height.into());
+        log.append(&ItemLeaf { role: ItemRole::Subject, event, height }.digest());
+    }
+    ItemHead { log }
+}
+
+fn state_root() -> Digest {
+    let mut tree = StateTree::new(4);
+    let key = StateKey::Item("https://id.gs1.org/01/09521101530001/21/a1".to_owned()).encode();
+    let value = codec::encode(&item_head());
+    tree.merge(tree.change([(key.as_slice(), Some(value.as_slice()))].into_iter()));
+    tree.root()
+}
+
+fn vectors() -> String {
+    let block = block();
+    let bundle = &block.bundles[0];
+    let position = Position { height: Height(258), transaction: 3, event: 7 };
+    let name = Digest::of(Domain::StateName, b"name");
+    let event_id = "urn:uuid:00000000-0000-4000-8000-000000000001".to_owned();
+    let item = ItemLeaf { role: ItemRole::Parent, event: name, height: Height(5) };
+    let lines: Vec<(&str, Vec<u8>)> = vec![
+        ("genesis", codec::encode(&genesis())),
+        ("genesis id", genesis().id().0.0.to_vec()),
+        ("validator set digest", genesis().validators().unwrap().digest().0.to_vec()),
+        ("sectioned event", codec::encode(&bundle.events[0])),
+        ("event digest", bundle.events[0].digest().0.to_vec()),
+        ("transaction", codec::encode(&bundle.transaction)),
+        ("transaction id", bundle.transaction.id().0.0.to_vec()),
+        ("transaction leaf", bundle.transaction.leaf().0.to_vec()),
+        ("block header", codec::encode(&block.header)),
+        ("block id", block.id().0.0.to_vec()),
+        ("block digest", Digest::of(Domain::Trace, &codec::encode(&block)).0.to_vec()),
+        ("commit certificate", codec::encode(&certificate(block.id()))),
+        ("item leaf", codec::encode(&item)),
+        ("item leaf digest", item.digest().0.to_vec()),
+        ("item head", codec::encode(&item_head())),
+        ("item log root", item_head().log.root().0.to_vec()),
+        ("state root", state_root().0.to_vec()),
+        ("key of parameters", StateKey::Parameters.encode()),
+        ("key of a member", StateKey::Member(MemberId::new("acme").unwrap()).encode()),
+        ("key of an event", StateKey::Event { event_id, declared_at: None }.encode()),
+        ("key of an item", item_key(&name)),
+        ("index entry", Index::Identifier.entry(&name, position)),
+        ("key of a transaction", transaction_key(&bundle.transaction.id())),
+        ("key of a replay note", replay_key(Height(258))),
+    ];
+    let mut text = String::new();
+    for (name, bytes) in lines {
+        writeln!(text, "{name}: {}", hex::encode(bytes)).expect("writing to a string");
+    }
+    text
+}
+
+#[test]
+fn golden_encodings() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/encodings.txt");
+    let now = vectors();
+    if std::env::var("GOLDEN").is_ok_and(|word| word == "write") {
+        std::fs::write(&path, &now).expect("the golden file can be written");
+    }
+    let golden = std::fs::read_to_string(&path).expect("golden/encodings.txt");
+    for (new, old) in now.lines().zip(golden.lines()) {
+        assert_eq!(new, old, "an encoding changed: see the head of this file");
+    }
+    assert_eq!(now.lines().count(), golden.lines().count());
+}
+
+#[test]
+fn what_is_encoded_decodes_to_itself_and_nothing_shorter_decodes() {
+    let block = block();
+    let bytes = codec::encode(&block);
+    assert_eq!(codec::decode::<Block>(&bytes).as_ref(), Ok(&block));
+    for length in 0..bytes.len() {
+        assert!(codec::decode::<Block>(&bytes[..length]).is_err(), "{length} bytes");
+    }
+    let certificate = certificate(block.id());
+    assert_eq!(certificate.verify(&genesis().chain_id, &genesis().validators().unwrap()), Ok(()));
+}

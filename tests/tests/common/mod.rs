@@ -1,0 +1,126 @@
+//! What tests with a whole network share.
+#![allow(dead_code, reason = "every test file uses its own part of this")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tracehold_testnet::{Options, Testnet};
+
+/// The `tracehold` command, built with the profile of the tests.
+pub fn binary() -> PathBuf {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY
+        .get_or_init(|| {
+            let tests = std::env::current_exe().expect("a test knows its own path");
+            let profile = tests.ancestors().nth(2).expect("target/PROFILE/deps/test");
+            let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+            let mut build = Command::new(cargo);
+            build.args(["build", "--quiet", "-p", "tracehold-node", "--bin", "tracehold"]);
+            if profile.ends_with("release") {
+                build.arg("--release");
+            }
+            build.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
+            assert!(build.status().expect("cargo runs").success(), "the command must build");
+            profile.join("tracehold")
+        })
+        .clone()
+}
+
+/// A network of validators (and followers) in a folder of its own.
+pub struct Network {
+    /// The running network.
+    pub net: Testnet,
+    /// Its folder; removed with it.
+    pub dir: tempfile::TempDir,
+}
+
+impl Network {
+    /// Starts a network with a small state tree and waits until every node is ready.
+    pub fn up(validators: usize, followers: usize) -> Network {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let mut options = Options::new(binary(), dir.path(), validators);
+        options.plan = tracehold_testnet::manifest::Plan::plain(validators, followers);
+        options.plan.parameters = vec!["state_buckets_log2=10".to_owned()];
+        options.first_ports = (0, 0);
+        Network { net: Testnet::up(options).expect("the network comes up"), dir }
+    }
+
+    /// The status of a node.
+    pub fn status(&self, node: usize) -> Value {
+        let answer = self.net.nodes[node].client().get("/api/v1/status").expect("a status");
+        assert!(answer.is_success(), "{}", answer.text);
+        answer.json
+    }
+
+    /// The height of a node.
+    pub fn height(&self, node: usize) -> u64 {
+        self.status(node)["height"].as_u64().expect("a height")
+    }
+
+    /// Posts one bare event; the answer comes when it is committed.
+    pub fn post_event(&self, node: usize, event: &Value) -> (u16, Value) {
+        let client = self.net.nodes[node].client();
+        let body = event.to_string();
+        let answer = client
+            .post("/epcis/v2/events", "application/json", body.as_bytes(), &[])
+            .expect("an answer");
+        (answer.status, answer.json)
+    }
+
+    /// Whether a node knows the event.
+    pub fn has_event(&self, node: usize, event_id: &str) -> bool {
+        let id = tracehold_testnet::client::percent_encode(event_id);
+        let answer = self.net.nodes[node].client().get(&format!("/epcis/v2/events/{id}"));
+        answer.is_ok_and(|answer| answer.status == 200)
+    }
+
+    /// Asserts that all nodes have the same block id and state root at every height they share.
+    pub fn assert_agreement(&self, nodes: &[usize]) {
+        let common = nodes.iter().map(|node| self.height(*node)).min().expect("a node");
+        for height in 1..=common {
+            let mut headers = nodes.iter().map(|node| {
+                let path = format!("/api/v1/blocks/{height}");
+                let block = self.net.nodes[*node].client().get(&path).expect("a block").json;
+                (block["block_id"].clone(), block["header"]["state_root"].clone())
+            });
+            let first = headers.next().expect("a node");
+            assert!(first.0.is_string() && first.1.is_string(), "{first:?}");
+            assert!(headers.all(|other| other == first), "height {height} differs");
+        }
+    }
+}
+
+/// One observation of one serial number.
+pub fn event(serial: &str) -> Value {
+    serde_json::json!({
+        "@context": "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld",
+        "type": "ObjectEvent",
+        "eventID": format!("urn:example:event:{serial}"),
+        "eventTime": "2026-03-01T10:00:00.000Z",
+        "eventTimeZoneOffset": "+00:00",
+        "action": "OBSERVE",
+        "bizStep": "inspecting",
+        "epcList": [format!("https://id.gs1.org/01/09521101530001/21/{serial}")],
+        "readPoint": {"id": "https://id.gs1.org/414/9521101530001"}
+    })
+}
+
+/// Waits until `holds`, at most `limit`.
+pub fn wait_until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) -> Duration {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < limit, "waited {limit:?} for {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    start.elapsed()
+}
+
+/// Data of others that conformance is tried on, beside the checkout; `None` when it is not there.
+pub fn corpora() -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpora");
+    let path = std::env::var_os("TRACEHOLD_CORPORA").map_or(beside, PathBuf::from);
+    path.is_dir().then_some(path)
+}
