@@ -62,15 +62,6 @@ pub struct DecidedBlock {
     pub certificate: CommitCertificate,
 }
 
-impl DecidedBlock {
-    /// The encoding of a decided block, made from the bytes that the block was already encoded to:
-    /// the codec writes fields one after the other, without marks between them.
-    #[must_use]
-    pub fn encode_parts(block_bytes: &[u8], certificate: &CommitCertificate) -> Vec<u8> {
-        [block_bytes, &codec::encode(certificate)].concat()
-    }
-}
-
 /// Why a certificate proves nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CertificateError {
@@ -128,37 +119,5 @@ impl CommitCertificate {
             return Err(CertificateError::Power { power, total: validators.total_power() });
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::block::{BLOCK_VERSION, BlockHeader};
-    use crate::units::TimestampMs;
-
-    #[test]
-    fn a_decided_block_is_its_blocks_bytes_and_then_the_certificates() {
-        let digest = Digest([5; 32]);
-        let header = BlockHeader {
-            version: BLOCK_VERSION,
-            chain_id: ChainId::new("test").unwrap(),
-            height: Height(1),
-            previous_block_id: BlockId(digest),
-            block_time: TimestampMs(1),
-            proposer: PublicKey([1; 32]),
-            validators: digest,
-            next_validators: digest,
-            transactions_root: digest,
-            receipts_root: digest,
-            state_root: digest,
-        };
-        let block = Block { header, bundles: Vec::new() };
-        let signatures =
-            vec![CommitSignature { validator: PublicKey([1; 32]), signature: Signature([2; 64]) }];
-        let block_id = block.id();
-        let certificate = CommitCertificate { height: Height(1), round: 0, block_id, signatures };
-        let parts = DecidedBlock::encode_parts(&codec::encode(&block), &certificate);
-        assert_eq!(parts, codec::encode(&DecidedBlock { block, certificate }));
     }
 }

@@ -246,10 +246,9 @@ impl Replica {
         };
         match outcome {
             Ok(outcome) => {
-                let bytes = DecidedBlock::encode_parts(&candidate.bytes, &certificate);
                 let block = Arc::unwrap_or_clone(candidate.block);
                 let decided = Arc::new(DecidedBlock { block, certificate });
-                self.commit_block(decided, bytes.into(), outcome, true);
+                self.commit_block(decided, outcome, true);
                 self.pace();
             }
             Err(error) => {
@@ -270,21 +269,16 @@ impl Replica {
     pub(super) fn commit_block(
         &mut self,
         decided: Arc<DecidedBlock>,
-        bytes: Arc<[u8]>,
         outcome: Outcome,
         decided_here: bool,
     ) {
         let height = self.height;
         let empty = decided.block.bundles.is_empty();
-        self.outbox.push(Effect::AppendBlock {
-            height,
-            decided: decided.clone(),
-            bytes: bytes.clone(),
-        });
+        self.outbox.push(Effect::AppendBlock { height, decided: decided.clone() });
         let layer = self.ledger.commit(outcome);
+        self.requests.keep_recent(height, decided.clone());
         self.outbox.push(Effect::Commit { decided, layer: layer.clone() });
         self.settle_pool(&layer);
-        self.requests.keep_recent(height, bytes);
         self.committed_in_step = true;
         self.running = false;
         self.stalled = false;

@@ -41,8 +41,6 @@ pub enum Effect {
         height: Height,
         /// The block and its certificate.
         decided: Arc<DecidedBlock>,
-        /// The encoding of `decided`, to be written as it is.
-        bytes: Arc<[u8]>,
     },
     /// Make the block log durable.
     SyncBlocks,

@@ -36,7 +36,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use malachitebft_core_consensus::Input as CoreInput;
-use tracehold_chain::certificate::CommitCertificate;
+use tracehold_chain::certificate::{CommitCertificate, DecidedBlock};
 use tracehold_chain::consensus::message::{Gossip, ProposalMessage, VoteMessage, decode_gossip};
 use tracehold_chain::consensus::{LedgerContext, proposer};
 use tracehold_chain::genesis::Parameters;
@@ -58,9 +58,9 @@ use vote_log::Record;
 pub use effect::{Committed, Effect, NotCommitted, Topic};
 pub use input::{Input, RequestId, Ticket, TimerId, TimerStep};
 
-/// Reads the encoding of a decided block ([`tracehold_chain::certificate::DecidedBlock`]) from the
-/// block log, to serve it to a peer. Heights that are not there give `None`.
-pub type BlockSource = Box<dyn Fn(Height) -> Option<Vec<u8>> + Send>;
+/// Reads a decided block from the block log, to serve it to a peer. Heights that are not there, or
+/// not yet synced, give `None`.
+pub type BlockSource = Box<dyn Fn(Height) -> Option<DecidedBlock> + Send>;
 
 /// What a replica is made from.
 pub struct ReplicaParts {

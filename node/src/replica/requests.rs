@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tracehold_chain::block::BlockId;
+use tracehold_chain::certificate::DecidedBlock;
 use tracehold_chain::codec;
 use tracehold_chain::consensus::message::{Request, Response, decode_request};
 use tracehold_chain::keys::PublicKey;
@@ -38,13 +39,13 @@ pub(super) enum Asked {
 pub(super) struct Requests {
     next: RequestId,
     open: BTreeMap<RequestId, Asked>,
-    recent: BTreeMap<Height, Arc<[u8]>>,
+    recent: BTreeMap<Height, Arc<DecidedBlock>>,
 }
 
 impl Requests {
-    /// Keeps the encoding of a block just decided.
-    pub(super) fn keep_recent(&mut self, height: Height, bytes: Arc<[u8]>) {
-        self.recent.insert(height, bytes);
+    /// Keeps a block just decided.
+    pub(super) fn keep_recent(&mut self, height: Height, decided: Arc<DecidedBlock>) {
+        self.recent.insert(height, decided);
         while self.recent.len() > RECENT_BLOCKS {
             self.recent.pop_first();
         }
@@ -103,13 +104,16 @@ impl Replica {
 
     /// An answer with decided blocks from `from` on, as many as are at hand and fit.
     fn decided_run(&self, from: Height, most: usize) -> Vec<u8> {
-        let mut run: Vec<Arc<[u8]>> = Vec::new();
+        let mut run: Vec<Vec<u8>> = Vec::new();
         let mut total: usize = 0;
         let mut height = from.max(Height(1));
         while height < self.height && run.len() < most {
-            let recent = self.requests.recent.get(&height).cloned();
-            let Some(bytes) = recent.or_else(|| (self.blocks)(height).map(Arc::from)) else {
-                break;
+            let bytes = match self.requests.recent.get(&height) {
+                Some(recent) => codec::encode(&**recent),
+                None => match (self.blocks)(height) {
+                    Some(decided) => codec::encode(&decided),
+                    None => break,
+                },
             };
             total = total.saturating_add(bytes.len());
             if !run.is_empty() && total > MAX_RUN_BYTES {
@@ -120,7 +124,7 @@ impl Replica {
         }
         match run.is_empty() {
             true => Response::None.encode(),
-            false => Response::Decided(run.iter().map(|bytes| &**bytes).collect()).encode(),
+            false => Response::Decided(run.iter().map(Vec::as_slice).collect()).encode(),
         }
     }
 }

@@ -157,7 +157,7 @@ impl Replica {
             if decided.block.header.height < self.height {
                 continue;
             }
-            if !self.take_one(decided, bytes) {
+            if !self.take_one(decided) {
                 break;
             }
             taken += 1;
@@ -169,7 +169,7 @@ impl Replica {
     }
 
     /// Takes over one block if it is the next and its certificate proves it.
-    fn take_one(&mut self, decided: DecidedBlock, bytes: &[u8]) -> bool {
+    fn take_one(&mut self, decided: DecidedBlock) -> bool {
         let certificate = &decided.certificate;
         let proved = decided.block.header.height == self.height
             && certificate.height == self.height
@@ -180,7 +180,7 @@ impl Replica {
         }
         match self.ledger.apply_block(&decided.block, &|id| self.pool.known(id)) {
             Ok(outcome) => {
-                self.commit_block(Arc::new(decided), bytes.into(), outcome, false);
+                self.commit_block(Arc::new(decided), outcome, false);
                 true
             }
             Err(ApplyError::Invalid(_)) if !content_is_authentic(&decided.block) => false,
