@@ -2,6 +2,7 @@
 //!
 //! `golden/encodings.txt` has a line for each: a name and bytes as hex. `GOLDEN=write` writes the
 //! file anew, after a change that is meant.
+#![allow(clippy::unwrap_used, reason = "a test may stop at once")]
 
 use std::fmt::Write as _;
 use std::path::Path;

@@ -58,7 +58,9 @@ impl MemoryTable {
     }
 }
 
-fn bounds<'a>(from: &'a [u8], to: &'a [u8]) -> Option<(Bound<&'a [u8]>, Bound<&'a [u8]>)> {
+type Bounds<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
+
+fn bounds<'a>(from: &'a [u8], to: &'a [u8]) -> Option<Bounds<'a>> {
     // `BTreeMap::range` panics on a reversed range; an empty answer is what is meant.
     (from < to).then_some((Bound::Included(from), Bound::Excluded(to)))
 }
