@@ -37,7 +37,6 @@ pub mod transport;
 use std::collections::BTreeSet;
 
 use libp2p::Multiaddr;
-use prometheus_client::registry::Registry;
 use tokio::sync::mpsc;
 use tracehold_chain::digest::Digest;
 use tracehold_chain::keys::{PublicKey, SecretKey};
@@ -46,6 +45,7 @@ use tracehold_chain::units::ChainId;
 pub use limits::NetLimits;
 pub use metrics::NetMetrics;
 pub use outbox::NetEvents;
+pub use prometheus_client::registry::Registry;
 
 /// What gossip is about. Every node hears all topics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -296,11 +296,11 @@ impl SwarmTask {
     fn on_connected(&mut self, peer: &PeerId, called: bool) {
         let key = names::public_key(peer).expect("the gate lets nobody in whose id has no key");
         self.redial.connected(&key);
-        if !self.peers.contains_key(&key) {
+        self.peers.entry(key).or_insert_with(|| {
             tracing::info!(peer = %key, called, "connected");
-            self.peers.insert(key, Peer { since: Instant::now(), up: false });
-            self.metrics.set_peers(self.peers.len());
-        }
+            Peer { since: Instant::now(), up: false }
+        });
+        self.metrics.set_peers(self.peers.len());
     }
 
     fn on_disconnected(&mut self, peer: &PeerId, cause: &str) {
