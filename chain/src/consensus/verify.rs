@@ -196,6 +196,7 @@ pub fn to_ledger(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::block::BlockId;
     use crate::digest::Digest;
     use crate::keys::{SecretKey, Signer};
     use crate::units::{ChainId, Height, NodeName};
