@@ -1,1 +1,15 @@
-//! placeholder
+//! # tracehold-explorer
+//!
+//! The pages people look at, rendered on the server: plain data in, HTML out. Nothing here reads a
+//! store, a clock or a socket; whoever calls decides what the reader may see and hands over no more
+//! than that.
+//!
+//! [`language`] chooses between English and Chinese and holds the words of the pages. [`words`]
+//! says GS1's vocabulary in plain words. [`story`] turns recorded events into what a page shows.
+//! [`pages`] renders. Pages work without JavaScript, load nothing from anywhere else, and are made
+//! for a phone first.
+
+pub mod language;
+pub mod pages;
+pub mod story;
+pub mod words;
