@@ -179,6 +179,7 @@ mod tests {
         }
     }
 
+    /// Promise P5.
     #[test]
     fn prefixes_own_what_begins_with_them() {
         let own = |prefix: &str, uri: &str| company_prefix_owns(&[prefix.into()], &canonical(uri));

@@ -121,7 +121,7 @@ impl Failure {
         self
     }
 
-    fn locate(self: Box<Failure>, bytes: &[u8]) -> JsonError {
+    fn locate(self, bytes: &[u8]) -> JsonError {
         let before = bytes.get(..self.at).unwrap_or(bytes);
         let line_start = before.iter().rposition(|b| *b == b'\n').map_or(0, |newline| newline + 1);
         let characters = |bytes: &[u8]| bytes.iter().filter(|b| **b & 0xc0 != 0x80).count();

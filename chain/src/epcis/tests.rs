@@ -64,6 +64,7 @@ fn facts_are_taken_in_one_spelling() {
     assert_eq!(event.notices(), []);
 }
 
+/// Promise P4.
 #[test]
 fn an_identifier_in_two_spellings_is_one() {
     let mut value = sample_event();
@@ -84,6 +85,7 @@ fn an_identifier_in_two_spellings_is_one() {
     assert_eq!(uris.len(), 4);
 }
 
+/// Promise P1.
 #[test]
 fn the_json_stays_as_given_but_for_the_record_time() {
     let event = event(with("/recordTime", Some(json!("2026-03-01T10:00:00Z"))));
@@ -95,6 +97,7 @@ fn the_json_stays_as_given_but_for_the_record_time() {
     assert_eq!(named.object()["eventID"], json!("urn:uuid:2"));
 }
 
+/// Promise P2.
 #[test]
 fn what_is_wrong_is_named_with_field_and_rule() {
     let one = |pointer: &str, rule: &'static str| vec![(pointer.to_owned(), rule)];
@@ -400,6 +403,7 @@ fn answers_can_be_captured_again() {
     }
 }
 
+/// Promise P2.
 #[test]
 fn hostile_text_never_panics() {
     let text = sample_event().to_string();

@@ -391,7 +391,8 @@ fn transaction(checker: &mut Checker, at: &Path<'_>, event: &Object) {
 fn transformation(checker: &mut Checker, at: &Path<'_>, event: &Object) {
     let inputs = is_filled(event, "inputEPCList") || is_filled(event, "inputQuantityList");
     let outputs = is_filled(event, "outputEPCList") || is_filled(event, "outputQuantityList");
-    if !(inputs && outputs) && !event.contains_key("transformationID") {
+    let whole = inputs && outputs;
+    if !whole && !event.contains_key("transformationID") {
         let missing = if inputs { "outputs" } else { "inputs" };
         let message = format!(
             "the event has no {missing}: give them, or a transformationID that joins it to the \

@@ -1,12 +1,14 @@
 //! Which member of an event belongs to which section.
 //!
-//! | section | members |
-//! |---|---|
-//! | public | type, times, eventID, contexts, action, bizStep, dispositions, identifiers, class ids of quantity lists, ids of places, certificationInfo, errorDeclaration, product facts of ilmd in GS1's vocabularies, sensor type, values, times and alerts |
-//! | trade | bizTransactionList, sourceList, destinationList, quantities and units, places given as `geo:` position, sensor readings of a position |
-//! | rest | extension fields wherever they stand, raw sensor data and device details, what has not the form that EPCIS gives it |
+//! - **public**: type, times, eventID, contexts, action, bizStep, dispositions, identifiers, class
+//!   ids of quantity lists, ids of places, certificationInfo, errorDeclaration, product facts of
+//!   ilmd in GS1's vocabularies, sensor types, values, times and alerts.
+//! - **trade**: bizTransactionList, sourceList, destinationList, quantities and units, places given
+//!   as `geo:` position, sensor readings of a position.
+//! - **rest**: extension fields wherever they stand, raw sensor data and device details, and what
+//!   has not the form that EPCIS gives it.
 //!
-//! This table is part of the ledger's format: to change it is to change what digests mean.
+//! This list is part of the ledger's format: to change it is to change what digests mean.
 
 use serde_json::Value;
 
