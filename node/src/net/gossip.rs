@@ -10,7 +10,8 @@
 //! for a verdict before it is passed on: an author who is no member, or who says more than its
 //! share, is not.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::hash::{BuildHasher as _, RandomState};
 use std::time::Instant;
 
 use libp2p::gossipsub::{
@@ -141,6 +142,41 @@ impl Topics {
     }
 }
 
+/// The transactions that this node said lately, by a keyed hash: it does not say one again until
+/// the others have forgotten it.
+#[derive(Debug, Default)]
+pub struct Said {
+    hasher: RandomState,
+    hashes: HashSet<u64>,
+    order: VecDeque<(Instant, u64)>,
+}
+
+impl Said {
+    /// The keyed hash of a message, for the two other functions.
+    #[must_use]
+    pub fn hash(&self, bytes: &[u8]) -> u64 {
+        self.hasher.hash_one(bytes)
+    }
+
+    /// Whether the message was said within [`limits::DUPLICATE_CACHE_TIME`].
+    pub fn lately(&mut self, hash: u64, now: Instant) -> bool {
+        while let Some((at, hash)) = self.order.front().copied()
+            && now.saturating_duration_since(at) > limits::DUPLICATE_CACHE_TIME
+        {
+            self.order.pop_front();
+            self.hashes.remove(&hash);
+        }
+        self.hashes.contains(&hash)
+    }
+
+    /// The message was said.
+    pub fn remember(&mut self, hash: u64, now: Instant) {
+        if self.hashes.insert(hash) {
+            self.order.push_back((now, hash));
+        }
+    }
+}
+
 /// How much each author may say on each topic.
 #[derive(Debug)]
 pub struct AuthorLimits {
@@ -204,6 +240,19 @@ mod tests {
         assert_ne!(vote, message(Topic::Consensus, ann, 2, b"vote"));
         assert_ne!(vote, message(Topic::Consensus, bob, 1, b"vote"));
         assert_eq!(vote, message(Topic::Consensus, ann, 1, b"vote"));
+    }
+
+    #[test]
+    fn a_transaction_is_said_again_only_when_the_others_have_forgotten_it() {
+        let (mut said, now) = (Said::default(), Instant::now());
+        let tx = said.hash(b"tx");
+        assert!(!said.lately(tx, now));
+        said.remember(tx, now);
+        assert!(said.lately(tx, now + limits::DUPLICATE_CACHE_TIME));
+        assert!(!said.lately(said.hash(b"other"), now));
+        let later = now + limits::DUPLICATE_CACHE_TIME + limits::GOSSIP_HEARTBEAT;
+        assert!(!said.lately(tx, later));
+        assert!(said.hashes.is_empty() && said.order.is_empty());
     }
 
     #[test]

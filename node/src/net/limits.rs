@@ -65,8 +65,9 @@ pub const MAX_ANNOUNCED_IDS: usize = 1_500;
 /// Bytes of one announcement: [`MAX_ANNOUNCED_IDS`] ids of 32 bytes fit with room.
 pub const MAX_ANNOUNCEMENT_BYTES: usize = 64 * 1024;
 
-/// For how long a message is remembered, so that it is delivered once.
-pub const DUPLICATE_CACHE_TIME: Duration = Duration::from_secs(30);
+/// For how long a message is remembered, so that it is delivered once. A transaction that is said
+/// again sooner is not sent: nodes repeat what waits long, which must not add to what makes it wait.
+pub const DUPLICATE_CACHE_TIME: Duration = Duration::from_secs(10);
 
 /// Gossip messages that may wait for one peer; later ones are dropped.
 pub const GOSSIP_QUEUE_PER_PEER: usize = 1_024;
@@ -125,6 +126,12 @@ pub const REDIAL_LONGEST: Duration = Duration::from_secs(5);
 /// that two nodes started together do not call each other at once.
 pub const REDIAL_COURTESY: Duration = Duration::from_millis(300);
 
+/// Time in which a peer's host name must be found.
+pub const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Addresses tried in one call.
+pub const MAX_RESOLVED_ADDRESSES: usize = 8;
+
 /// Commands that may wait for the task.
 pub const COMMAND_QUEUE: usize = 1_024;
 
@@ -149,6 +156,10 @@ pub struct NetLimits {
     pub transaction_bytes_per_second: u32,
     /// See [`SMALL_NETWORK`].
     pub small_network: usize,
+    /// See [`PING_INTERVAL`].
+    pub ping_interval: Duration,
+    /// See [`PING_TIMEOUT`].
+    pub ping_timeout: Duration,
 }
 
 impl Default for NetLimits {
@@ -160,6 +171,8 @@ impl Default for NetLimits {
             inbound_burst_bytes: INBOUND_BURST_BYTES,
             transaction_bytes_per_second: TRANSACTION_BYTES_PER_SECOND,
             small_network: SMALL_NETWORK,
+            ping_interval: PING_INTERVAL,
+            ping_timeout: PING_TIMEOUT,
         }
     }
 }

@@ -8,7 +8,8 @@
 //! and makes the topic and protocol names, which contain the network's name and genesis so that
 //! two networks never mix. [`gate`] comes first in the stack and closes every connection whose
 //! other end is not a member. [`transport`] counts and throttles the bytes of a connection;
-//! [`gossip`] and [`requests`] configure the two protocols; [`redial`] decides when to call whom.
+//! [`gossip`] and [`requests`] configure the two protocols; [`redial`] decides when to call
+//! whom and [`resolve`] finds where.
 //! [`outbox`] hands events to a consumer that may be slower than the network. [`swarm`] is the
 //! task that joins them.
 //!
@@ -29,6 +30,7 @@ pub mod outbox;
 pub mod rate;
 pub mod redial;
 pub mod requests;
+pub mod resolve;
 pub mod swarm;
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
-use futures::StreamExt as _;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt as _, StreamExt as _};
 use libp2p::connection_limits::{self, ConnectionLimits};
 use libp2p::gossipsub::{self, MessageAcceptance, PublishError};
 use libp2p::request_response::{
@@ -11,19 +13,19 @@ use libp2p::request_response::{
 };
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{self, ListenError, NetworkBehaviour, SwarmEvent};
-use libp2p::{PeerId, Swarm, ping};
+use libp2p::{Multiaddr, PeerId, Swarm, ping};
 use tokio::sync::mpsc;
 use tracehold_chain::keys::{PublicKey, Signer as _};
 
 use super::gate::{Gate, Refused};
-use super::gossip::{AuthorLimits, Topics};
+use super::gossip::{AuthorLimits, Said, Topics};
 use super::metrics::{Direction, Dropped};
 use super::names::{self, Names};
 use super::outbox::Outbox;
 use super::redial::Redial;
 use super::{
     NetCommand, NetConfig, NetError, NetEvent, NetMetrics, RequestFailure, Topic, gossip, limits,
-    requests, transport,
+    requests, resolve, transport,
 };
 
 /// A connection is kept although no protocol has anything to say: a hundred years.
@@ -58,6 +60,9 @@ pub struct SwarmTask {
     topics: Topics,
     redial: Redial,
     authors: AuthorLimits,
+    said: Said,
+    /// Host names of peers being looked up, for a call.
+    lookups: FuturesUnordered<BoxFuture<'static, (PublicKey, Vec<Multiaddr>)>>,
     peers: HashMap<PublicKey, Peer>,
     /// Own requests without an answer: whom, and the node's number for it.
     asked: HashMap<OutboundRequestId, (PublicKey, u64)>,
@@ -92,8 +97,8 @@ impl SwarmTask {
             requests: requests::behaviour(&names),
             ping: ping::Behaviour::new(
                 ping::Config::new()
-                    .with_interval(limits::PING_INTERVAL)
-                    .with_timeout(limits::PING_TIMEOUT),
+                    .with_interval(config.limits.ping_interval)
+                    .with_timeout(config.limits.ping_timeout),
             ),
             connections: connection_limits::Behaviour::new(
                 ConnectionLimits::default()
@@ -124,6 +129,8 @@ impl SwarmTask {
             names,
             redial: Redial::new(own, config.peers, Instant::now()),
             authors: AuthorLimits::new(&config.limits),
+            said: Said::default(),
+            lookups: FuturesUnordered::new(),
             peers: HashMap::new(),
             asked: HashMap::new(),
             asking: HashMap::new(),
@@ -143,6 +150,7 @@ impl SwarmTask {
                 },
                 event = self.swarm.select_next_some() => self.on_event(event),
                 () = until(next_call) => self.call_due_peers(),
+                Some((key, found)) = self.lookups.next() => self.call(key, found),
                 () = self.outbox.closed() => break,
             }
         }
@@ -154,20 +162,28 @@ impl SwarmTask {
     }
 
     fn call_due_peers(&mut self) {
-        let now = Instant::now();
-        for (key, addresses) in self.redial.due(now) {
-            let peer = names::peer_id(&key).expect("configured keys were checked");
-            let call = DialOpts::peer_id(peer)
-                .condition(PeerCondition::DisconnectedAndNotDialing)
-                .addresses(addresses)
-                // From a port of its own: two nodes that call each other from the ports they
-                // listen on would meet in one connection that both believe to have opened.
-                .allocate_new_port()
-                .build();
-            if let Err(error) = self.swarm.dial(call) {
-                tracing::debug!(peer = %key, %error, "cannot call the peer");
-                self.redial.failed(&key, now);
+        for (key, addresses) in self.redial.due(Instant::now()) {
+            if addresses.iter().any(resolve::has_name) {
+                let lookup = async move { (key, resolve::resolve(addresses).await) };
+                self.lookups.push(lookup.boxed());
+            } else {
+                self.call(key, addresses);
             }
+        }
+    }
+
+    fn call(&mut self, key: PublicKey, addresses: Vec<Multiaddr>) {
+        let peer = names::peer_id(&key).expect("configured keys were checked");
+        let call = DialOpts::peer_id(peer)
+            .condition(PeerCondition::DisconnectedAndNotDialing)
+            .addresses(addresses)
+            // From a port of its own: two nodes that call each other from the ports they listen on
+            // would meet in one connection that both believe to have opened.
+            .allocate_new_port()
+            .build();
+        if let Err(error) = self.swarm.dial(call) {
+            tracing::debug!(peer = %key, %error, "cannot call the peer");
+            self.redial.failed(&key, Instant::now());
         }
     }
 
@@ -189,9 +205,19 @@ impl SwarmTask {
             tracing::error!(topic = topic.as_str(), length, "gossip above the limit is not sent");
             return self.metrics.count_dropped(Dropped::TooLarge, 1);
         }
-        let result = self.swarm.behaviour_mut().gossip.publish(self.topics.hash(topic), bytes);
-        let dropped = match result {
-            Ok(_) => return self.metrics.count_message(topic, Direction::Out, length),
+        let now = Instant::now();
+        let once = (topic == Topic::Transactions).then(|| self.said.hash(&bytes));
+        if once.is_some_and(|hash| self.said.lately(hash, now)) {
+            return self.metrics.count_dropped(Dropped::Repeated, 1);
+        }
+        let topic_hash = self.topics.hash(topic);
+        let dropped = match self.swarm.behaviour_mut().gossip.publish(topic_hash, bytes) {
+            Ok(_) => {
+                if let Some(hash) = once {
+                    self.said.remember(hash, now);
+                }
+                return self.metrics.count_message(topic, Direction::Out, length);
+            }
             Err(PublishError::NoPeersSubscribedToTopic) => Dropped::NobodyHears,
             Err(PublishError::AllQueuesFull(_)) => Dropped::SlowPeer,
             Err(PublishError::Duplicate) => Dropped::Repeated,
@@ -315,7 +341,7 @@ impl SwarmTask {
         }
     }
 
-    fn on_refused(&mut self, error: ListenError, address: &libp2p::Multiaddr) {
+    fn on_refused(&mut self, error: ListenError, address: &Multiaddr) {
         let refused = match error {
             ListenError::Denied { cause } => cause.downcast::<Refused>().ok(),
             _ => None,

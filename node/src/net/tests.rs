@@ -6,6 +6,10 @@ use std::time::{Duration, Instant};
 use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
 use prometheus_client::registry::Registry;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tracehold_chain::digest::Digest;
 use tracehold_chain::keys::{PublicKey, SecretKey, Signer as _};
 use tracehold_chain::units::ChainId;
@@ -377,6 +381,60 @@ async fn a_node_that_does_not_listen_to_its_network_does_not_stop_it() {
     nodes[0].send(NetCommand::Respond { id, bytes }).await;
     assert!(nodes[2].wait_answer(1).await.is_ok());
     assert!(nodes[0].handle.metrics().dropped(Dropped::SlowConsumer) > 0);
+}
+
+#[tokio::test]
+async fn a_silent_link_is_given_up_and_taken_up_again() {
+    let quick = |config: &mut NetConfig| {
+        config.limits.ping_interval = Duration::from_millis(200);
+        config.limits.ping_timeout = Duration::from_secs(1);
+    };
+    let mut far = config(2, &[1, 2]);
+    quick(&mut far);
+    let mut far = start(far).await;
+    let (link, through) = Link::to(&far.address).await;
+    let mut near = config(1, &[1, 2]);
+    quick(&mut near);
+    near.peers = vec![(key(2), through)];
+    let mut near = start(near).await;
+    near.wait(|event| *event == NetEvent::PeerUp(key(2))).await;
+    link.send(false).unwrap();
+    near.wait(|event| *event == NetEvent::PeerDown(key(2))).await;
+    far.wait(|event| *event == NetEvent::PeerDown(key(1))).await;
+    link.send(true).unwrap();
+    near.wait(|event| *event == NetEvent::PeerUp(key(2))).await;
+}
+
+/// A link that can be made silent: sockets stay open and carry nothing.
+struct Link;
+
+impl Link {
+    async fn to(address: &Multiaddr) -> (watch::Sender<bool>, Multiaddr) {
+        let Some(Protocol::Tcp(port)) = address.iter().nth(1) else { panic!("a TCP address") };
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let here = listener.local_addr().unwrap().port();
+        let (switch, open) = watch::channel(true);
+        tokio::spawn(async move {
+            while let Ok((near, _)) = listener.accept().await {
+                let far = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+                let (near_in, near_out) = near.into_split();
+                let (far_in, far_out) = far.into_split();
+                tokio::spawn(carry(near_in, far_out, open.clone()));
+                tokio::spawn(carry(far_in, near_out, open.clone()));
+            }
+        });
+        (switch, format!("/ip4/127.0.0.1/tcp/{here}").parse().unwrap())
+    }
+}
+
+async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut open: watch::Receiver<bool>) {
+    let mut buffer = [0; 4096];
+    while let Ok(read) = from.read(&mut buffer).await {
+        let silent = open.wait_for(|open| *open).await.is_err();
+        if silent || read == 0 || to.write_all(&buffer[..read]).await.is_err() {
+            return;
+        }
+    }
 }
 
 #[tokio::test]
