@@ -2,6 +2,7 @@
 //!
 //! One member's node, and the `tracehold` command.
 
+pub mod cli;
 pub mod config;
 pub mod fault;
 pub mod keystore;

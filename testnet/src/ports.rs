@@ -1,0 +1,46 @@
+//! Finding TCP ports that are free on loopback.
+
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, TcpListener};
+
+/// Ports tried above a taken one before giving up.
+const TRIES: u16 = 2_000;
+
+/// Hands out ports, none of them twice.
+#[derive(Debug, Default)]
+pub struct Ports {
+    given: BTreeSet<u16>,
+}
+
+impl Ports {
+    /// `wanted` if it is free now, else the next free port above it; `None` when there is none
+    /// near. Another process may still take the port before it is used: whoever starts a server on
+    /// it must be ready to ask again.
+    pub fn take(&mut self, wanted: u16) -> Option<u16> {
+        let last = wanted.saturating_add(TRIES);
+        let port = (wanted..=last).find(|port| !self.given.contains(port) && is_free(*port))?;
+        self.given.insert(port);
+        Some(port)
+    }
+}
+
+/// Whether a server could listen on this port of loopback now.
+#[must_use]
+pub fn is_free(port: u16) -> bool {
+    port != 0 && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn taken_ports_are_passed_over() {
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let mut ports = Ports::default();
+        let first = ports.take(port).unwrap();
+        assert!(first > port);
+        assert_ne!(ports.take(port).unwrap(), first);
+    }
+}
