@@ -12,11 +12,15 @@ pub mod disk;
 pub mod file_disk;
 pub mod lock;
 pub mod memory_disk;
+pub mod sled_table;
 pub mod vote_log;
+pub mod writer;
 
 pub use block_log::{BlockLog, BlockReader};
 pub use disk::Disk;
 pub use file_disk::FileDisk;
 pub use lock::{DataLock, LockError};
 pub use memory_disk::MemoryDisk;
-pub use vote_log::VoteLog;
+pub use sled_table::SledTable;
+pub use vote_log::{VoteLog, Votes};
+pub use writer::TableWriter;
