@@ -8,4 +8,6 @@ pub mod fault;
 pub mod keystore;
 pub mod net;
 pub mod replica;
+pub mod runtime;
 pub mod store;
+pub mod view;

@@ -12,6 +12,7 @@ pub mod disk;
 pub mod file_disk;
 pub mod lock;
 pub mod memory_disk;
+pub mod recover;
 pub mod sled_table;
 pub mod vote_log;
 pub mod writer;

@@ -60,6 +60,10 @@ impl BlockLog {
 
     fn open_with(disk: Arc<dyn Disk>, segment_bytes: u64) -> Result<BlockLog, Fault> {
         let scanned = scan::scan(disk.as_ref())?;
+        if let Some(torn) = &scanned.torn {
+            disk.truncate(&torn.file, torn.offset)?;
+            disk.sync(&torn.file)?;
+        }
         Ok(BlockLog {
             reader: BlockReader::new(disk, scanned.index),
             segment_bytes,
@@ -67,6 +71,16 @@ impl BlockLog {
             unsynced: Vec::new(),
             torn: scanned.torn,
         })
+    }
+
+    /// Looks at the log of a folder and changes nothing, an unfinished end included, so that it can
+    /// be used beside a running node.
+    ///
+    /// # Errors
+    /// As [`BlockLog::open`].
+    pub fn read_only(disk: Arc<dyn Disk>) -> Result<(BlockReader, Option<TornTail>), Fault> {
+        let scanned = scan::scan(disk.as_ref())?;
+        Ok((BlockReader::new(disk, scanned.index), scanned.torn))
     }
 
     /// What was cut off when the log was opened.
@@ -109,6 +123,7 @@ impl BlockLog {
         self.unsynced.push(Place {
             segment: u32::try_from(segment).expect("segments are large, so there are few"),
             offset: u32::try_from(offset).expect("a segment ends soon after 64 MiB"),
+            transactions: u32::try_from(decided.block.bundles.len()).expect("blocks are small"),
         });
         self.last = Some((file, offset + record.len() as u64));
         Ok(())

@@ -28,11 +28,12 @@ pub(super) struct Index {
     pub places: Vec<Place>,
 }
 
-/// The segment of a block and where its record begins in there.
+/// The segment of a block, where its record begins in there, and how many transactions it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     pub segment: u32,
     pub offset: u32,
+    pub transactions: u32,
 }
 
 /// A block without its transactions.
@@ -70,6 +71,35 @@ impl BlockReader {
     #[must_use]
     pub fn tip(&self) -> Height {
         Height(self.index().places.len() as u64)
+    }
+
+    /// The lowest block from `from` up to `to` that has transactions. Reads nothing: an idle
+    /// network's empty blocks are skipped at no cost.
+    #[must_use]
+    pub fn next_filled(&self, from: Height, to: Height) -> Option<Height> {
+        self.filled(from, to, |places| places.iter().position(|place| place.transactions > 0))
+    }
+
+    /// The highest block from `from` up to `to` that has transactions.
+    #[must_use]
+    pub fn last_filled(&self, from: Height, to: Height) -> Option<Height> {
+        self.filled(from, to, |places| places.iter().rposition(|place| place.transactions > 0))
+    }
+
+    fn filled(
+        &self,
+        from: Height,
+        to: Height,
+        find: impl Fn(&[Place]) -> Option<usize>,
+    ) -> Option<Height> {
+        let index = self.index();
+        let first = from.0.max(1);
+        let last = to.0.min(index.places.len() as u64);
+        if first > last {
+            return None;
+        }
+        let range = usize::try_from(first - 1).ok()?..usize::try_from(last).ok()?;
+        find(&index.places[range]).map(|found| Height(first + found as u64))
     }
 
     fn index(&self) -> std::sync::RwLockReadGuard<'_, Index> {

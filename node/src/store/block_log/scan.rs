@@ -33,7 +33,7 @@ pub(super) struct Scanned {
     pub torn: Option<TornTail>,
 }
 
-/// Finds all blocks, and cuts off an unfinished one at the end.
+/// Finds all blocks, and an unfinished one at the end.
 pub(super) fn scan(disk: &dyn Disk) -> Result<Scanned, Fault> {
     let mut index = Index::default();
     let (mut last, mut torn) = (None, None);
@@ -55,16 +55,17 @@ pub(super) fn scan(disk: &dyn Disk) -> Result<Scanned, Fault> {
         while offset < segment.length {
             let height = Height(index.places.len() as u64 + 1);
             match segment.record_at(offset, height, is_last)? {
-                Found::Record { end } => {
+                Found::Record { transactions, end } => {
                     let place = Place {
                         segment: u32::try_from(number).expect("segments are few"),
                         offset: u32::try_from(offset).map_err(|_| segment.damage(offset))?,
+                        transactions,
                     };
                     index.places.push(place);
                     offset = end;
                 }
                 Found::Unfinished if is_last => {
-                    torn = Some(segment.cut_off(offset)?);
+                    torn = Some(segment.torn_at(offset));
                     break;
                 }
                 Found::Unfinished => return Err(segment.damage(offset)),
@@ -77,8 +78,8 @@ pub(super) fn scan(disk: &dyn Disk) -> Result<Scanned, Fault> {
 }
 
 enum Found {
-    /// A record; the next one begins at `end`.
-    Record { end: u64 },
+    /// The record of a block with so many transactions; the next one begins at `end`.
+    Record { transactions: u32, end: u64 },
     /// The beginning of a record whose rest was never written.
     Unfinished,
 }
@@ -151,7 +152,7 @@ impl Segment<'_> {
             }
             return self.unfinished_or_damaged(body, end - body, bad);
         }
-        Ok(Found::Record { end })
+        Ok(Found::Record { transactions: lead.parts - 1, end })
     }
 
     /// Where the first part begins that does not have its checksum.
@@ -197,10 +198,7 @@ impl Segment<'_> {
         Fault::at(file, offset, "the block log is damaged: what is here was not written here")
     }
 
-    fn cut_off(&self, offset: u64) -> Result<TornTail, Fault> {
-        self.disk.truncate(&self.file, offset)?;
-        self.disk.sync(&self.file)?;
-        let bytes = self.length - offset;
-        Ok(TornTail { file: self.disk.describe(&self.file), offset, bytes })
+    fn torn_at(&self, offset: u64) -> TornTail {
+        TornTail { file: self.file.clone(), offset, bytes: self.length - offset }
     }
 }

@@ -79,6 +79,28 @@ fn blocks_headers_and_single_bundles_are_read_back() {
 }
 
 #[test]
+fn empty_blocks_are_skipped() {
+    let disk = MemoryDisk::new();
+    let mut log = open(&disk, SEGMENT_BYTES).unwrap();
+    for (height, bundles) in (1..).zip([0, 2, 0, 0, 1, 0]) {
+        log.append(&decided(height, bundles, 1)).unwrap();
+    }
+    log.sync().unwrap();
+    for reader in [log.reader(), open(&disk, SEGMENT_BYTES).unwrap().reader()] {
+        let next = |from, to| reader.next_filled(Height(from), Height(to)).map(|height| height.0);
+        let last = |from, to| reader.last_filled(Height(from), Height(to)).map(|height| height.0);
+        assert_eq!(
+            [next(0, 9), next(3, 9), next(3, 4), next(6, 9)],
+            [Some(2), Some(5), None, None]
+        );
+        assert_eq!(
+            [last(0, 9), last(0, 4), last(3, 4), last(9, 1)],
+            [Some(5), Some(2), None, None]
+        );
+    }
+}
+
+#[test]
 fn readers_see_a_block_only_when_it_is_synced() {
     let disk = MemoryDisk::new();
     let mut log = open(&disk, SEGMENT_BYTES).unwrap();

@@ -1,0 +1,563 @@
+//! What readers see: everything up to one committed block, and nothing half done.
+//!
+//! The runtime publishes each committed block's layer to a [`ViewSource`]; [`ViewSource::view`]
+//! gives a [`ReadView`] of the newest. A view reads the layers that were not in the table yet when
+//! it was made, then the table, and event bodies from the block log. The table may run ahead of a
+//! view while it is used; committed records do not change, so a view may then see an item's log
+//! longer than its height says, never shorter.
+//!
+//! Every index here is local and rebuildable. An answer by identifier is checked against the
+//! agreed state, which says how many events an item has: an index that lacks any is a [`Fault`],
+//! and the node rebuilds its table, rather than tell half a story.
+
+mod cache;
+mod merged;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use arc_swap::ArcSwap;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tracehold_chain::block::BlockId;
+use tracehold_chain::certificate::DecidedBlock;
+use tracehold_chain::codec;
+use tracehold_chain::digest::Digest;
+use tracehold_chain::epcis::SectionedEvent;
+use tracehold_chain::state::key::{Index, name_digest, transaction_key};
+use tracehold_chain::state::{ItemHead, Position, StateKey, Table, TableError};
+use tracehold_chain::transaction::{CapturedEvent, TransactionId};
+use tracehold_chain::units::{AgentId, Height, MemberId, TimestampMs};
+use tracehold_contracts::authority::Authority;
+use tracehold_contracts::layer::Layers;
+use tracehold_contracts::provenance::EventRecord;
+use tracehold_contracts::{Head, Layer, TransactionRecord, Verdict};
+
+use crate::fault::Fault;
+use crate::store::BlockReader;
+use crate::store::block_log::StoredHeader;
+use cache::BundleCache;
+
+pub use cache::StoredBundle;
+pub use merged::Order;
+
+/// Memory for transactions that were read lately, in bytes.
+pub const BUNDLE_CACHE_BYTES: usize = 32 * 1024 * 1024;
+
+/// Index entries read at a time when they are counted.
+const COUNT_PAGE: usize = 2_000;
+
+/// What a reader found to be damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Damage {
+    /// The table: it can be built again from the block log.
+    Table,
+    /// The block log.
+    Log,
+}
+
+/// Hears of damage that a reader has found. Must not wait.
+pub type Alarm = Box<dyn Fn(Damage, &Fault) + Send + Sync>;
+
+/// Where views come from; there is one for a node.
+pub struct ViewSource {
+    shared: Arc<Shared>,
+    newest: ArcSwap<Snapshot>,
+}
+
+struct Shared {
+    table: Arc<dyn Table>,
+    blocks: BlockReader,
+    authority: Authority,
+    cache: BundleCache,
+    counted: Mutex<Counted>,
+    alarm: Alarm,
+}
+
+/// How many index entries the longest histories are known to have, and the last of them: entries
+/// are only ever added after it.
+type Counted = BTreeMap<Digest, (u64, Vec<u8>)>;
+
+/// Histories whose count is remembered.
+const MAX_COUNTED: usize = 10_000;
+
+struct Snapshot {
+    head: Head,
+    layers: Layers,
+}
+
+impl ViewSource {
+    /// A source of views of `head`, which is in the table.
+    #[must_use]
+    pub fn new(
+        table: Arc<dyn Table>,
+        blocks: BlockReader,
+        authority: Authority,
+        head: Head,
+        alarm: Alarm,
+    ) -> ViewSource {
+        let cache = BundleCache::new(BUNDLE_CACHE_BYTES);
+        let counted = Mutex::default();
+        let shared = Arc::new(Shared { table, blocks, authority, cache, counted, alarm });
+        let newest = ArcSwap::from_pointee(Snapshot { head, layers: Layers::default() });
+        ViewSource { shared, newest }
+    }
+
+    /// Lets readers see a committed block, which is synced in the block log. One thread calls this
+    /// and [`ViewSource::flushed`].
+    ///
+    /// # Panics
+    /// When it is not the next block.
+    pub fn publish(&self, layer: Arc<Layer>) {
+        let newest = self.newest.load();
+        assert_eq!(layer.head.height, newest.head.height.next(), "blocks are published in order");
+        let mut layers = newest.layers.clone();
+        let head = layer.head.clone();
+        layers.0.push(layer);
+        self.newest.store(Arc::new(Snapshot { head, layers }));
+    }
+
+    /// The table now holds every layer up to `height`.
+    pub fn flushed(&self, height: Height) {
+        let newest = self.newest.load();
+        let mut layers = newest.layers.clone();
+        layers.0.retain(|layer| layer.head.height > height);
+        self.newest.store(Arc::new(Snapshot { head: newest.head.clone(), layers }));
+    }
+
+    /// A view of the newest committed block.
+    #[must_use]
+    pub fn view(&self) -> ReadView {
+        ReadView { shared: Arc::clone(&self.shared), snapshot: self.newest.load_full() }
+    }
+}
+
+/// Everything up to one committed block.
+#[derive(Clone)]
+pub struct ReadView {
+    shared: Arc<Shared>,
+    snapshot: Arc<Snapshot>,
+}
+
+/// An event on record.
+#[derive(Clone, Debug)]
+pub struct StoredEvent {
+    /// Where it stands in the history: also a cursor to read on from.
+    pub position: Position,
+    /// The transaction it came with.
+    pub stored: Arc<StoredBundle>,
+}
+
+impl StoredEvent {
+    /// The event in its sections.
+    #[must_use]
+    pub fn body(&self) -> &SectionedEvent {
+        &self.stored.bundle.events[self.index()]
+    }
+
+    /// What was signed for it.
+    #[must_use]
+    pub fn captured(&self) -> &CapturedEvent {
+        let mut captured = self.stored.bundle.transaction.captured_events();
+        captured.nth(self.index()).expect("a stored bundle has one body for each event")
+    }
+
+    /// The event digest.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.captured().digest
+    }
+
+    /// When it was recorded: its block's time.
+    #[must_use]
+    pub fn record_time(&self) -> TimestampMs {
+        self.stored.block_time
+    }
+
+    /// The block that recorded it.
+    #[must_use]
+    pub fn block_id(&self) -> BlockId {
+        self.stored.block_id
+    }
+
+    /// Who sent it.
+    #[must_use]
+    pub fn sender(&self) -> &AgentId {
+        &self.stored.bundle.transaction.body.sender
+    }
+
+    /// The member that vouches for it: its author's when it carries an author's signature, else
+    /// the sender's.
+    #[must_use]
+    pub fn recorder(&self) -> &MemberId {
+        let author = self.captured().author.as_ref();
+        author.map_or(self.sender(), |author| &author.agent).member()
+    }
+
+    /// The id of the transaction it came with.
+    #[must_use]
+    pub fn transaction_id(&self) -> TransactionId {
+        self.stored.bundle.transaction.id()
+    }
+
+    fn index(&self) -> usize {
+        self.position.event as usize
+    }
+}
+
+/// Some events, and where to read on.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// In the order asked for.
+    pub events: Vec<StoredEvent>,
+    /// Give this as the cursor of the next page; `None` when there is nothing more.
+    pub next: Option<Position>,
+}
+
+/// Where the history begins and ends.
+const FIRST: Position = Position { height: Height(0), transaction: 0, event: 0 };
+const LAST: Position =
+    Position { height: Height(u64::MAX), transaction: u32::MAX, event: u32::MAX };
+
+impl ReadView {
+    /// The committed block that this is a view of.
+    #[must_use]
+    pub fn head(&self) -> &Head {
+        &self.snapshot.head
+    }
+
+    /// Its height.
+    #[must_use]
+    pub fn height(&self) -> Height {
+        self.snapshot.head.height
+    }
+
+    /// Members and their agents.
+    #[must_use]
+    pub fn authority(&self) -> &Authority {
+        &self.shared.authority
+    }
+
+    /// The value of the agreed state at `key`, decoded.
+    ///
+    /// # Errors
+    /// [`Fault`] when it cannot be read or is damaged.
+    pub fn state<T: Serialize + DeserializeOwned>(
+        &self,
+        key: &StateKey,
+    ) -> Result<Option<T>, Fault> {
+        self.decoded(&key.encode())
+    }
+
+    /// What the state keeps of an event: the original when `declared_at` is `None`, else the error
+    /// declaration of that time.
+    ///
+    /// # Errors
+    /// [`Fault`] when it cannot be read or is damaged.
+    pub fn event_record(
+        &self,
+        event_id: &str,
+        declared_at: Option<TimestampMs>,
+    ) -> Result<Option<EventRecord>, Fault> {
+        self.state(&StateKey::Event { event_id: event_id.to_owned(), declared_at })
+    }
+
+    /// The head of the log of the item with this canonical identifier; `None` when no event names
+    /// it, or it is of a kind that has no log (a place, a class).
+    ///
+    /// # Errors
+    /// [`Fault`] when it cannot be read or is damaged.
+    pub fn item(&self, identifier: &str) -> Result<Option<ItemHead>, Fault> {
+        self.state(&StateKey::Item(identifier.to_owned()))
+    }
+
+    /// Where a transaction was recorded and what became of it.
+    ///
+    /// # Errors
+    /// [`Fault`] when it cannot be read or is damaged.
+    pub fn transaction(&self, id: &TransactionId) -> Result<Option<TransactionRecord>, Fault> {
+        self.decoded(&transaction_key(id))
+    }
+
+    /// The event at a position of the history.
+    ///
+    /// # Errors
+    /// [`Fault`] when it cannot be read or is damaged.
+    pub fn event_at(&self, position: Position) -> Result<Option<StoredEvent>, Fault> {
+        if position.height > self.height() {
+            return Ok(None);
+        }
+        let Some(stored) = self.bundle(position.height, position.transaction)? else {
+            return Ok(None);
+        };
+        let exists = (position.event as usize) < stored.bundle.events.len();
+        Ok(exists.then_some(StoredEvent { position, stored }))
+    }
+
+    /// The event with this eventID and its error declarations, in the order of commitment.
+    ///
+    /// # Errors
+    /// [`Fault`] when they cannot be read, or the index lacks the event that the state has.
+    pub fn events_by_id(&self, event_id: &str) -> Result<Vec<StoredEvent>, Fault> {
+        // The record first: what is committed meanwhile can only add to the index.
+        let record = self.event_record(event_id, None)?;
+        let name = name_digest(event_id);
+        let (from, to) = Index::EventId.range_from(&name, FIRST);
+        let positions = self.positions((&from, &to), usize::MAX, Order::OldestFirst)?;
+        if record.is_some_and(|record| !positions.contains(&record.position)) {
+            return Err(self.index_damaged(event_id));
+        }
+        self.events_at(positions)
+    }
+
+    /// The events that name an identifier, by its canonical form: at most `limit`, beyond the
+    /// cursor `after`.
+    ///
+    /// # Errors
+    /// [`Fault`] when they cannot be read, or the index has fewer than the item's log.
+    pub fn history(
+        &self,
+        identifier: &str,
+        after: Option<Position>,
+        limit: usize,
+        order: Order,
+    ) -> Result<Page, Fault> {
+        let name = name_digest(identifier);
+        if after.is_none() {
+            self.check_complete(identifier, &name)?;
+        }
+        let (first, end) = Index::Identifier.range_from(&name, FIRST);
+        let (from, to) = match (order, after) {
+            (_, None) => (first, end),
+            (Order::OldestFirst, Some(cursor)) => {
+                // The first key beyond the cursor's.
+                let mut from = Index::Identifier.entry(&name, cursor);
+                from.push(0);
+                (from, end)
+            }
+            (Order::NewestFirst, Some(cursor)) => (first, Index::Identifier.entry(&name, cursor)),
+        };
+        let mut positions = self.positions((&from, &to), limit.saturating_add(1), order)?;
+        let more = positions.len() > limit;
+        positions.truncate(limit);
+        let next = positions.last().copied().filter(|_| more);
+        Ok(Page { events: self.events_at(positions)?, next })
+    }
+
+    /// The newest events before the cursor `before`, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`Fault`] when they cannot be read.
+    pub fn latest(&self, before: Option<Position>, limit: usize) -> Result<Page, Fault> {
+        let before = before.unwrap_or(LAST);
+        let mut events = Vec::new();
+        let mut to = before.height.min(self.height());
+        while let Some(height) = self.shared.blocks.last_filled(Height(1), to) {
+            for event in self.recorded_in(height)?.into_iter().rev() {
+                if event.position >= before {
+                    continue;
+                }
+                if events.len() == limit {
+                    return Ok(page_with_more(events));
+                }
+                events.push(event);
+            }
+            let Some(below) = height.previous() else { break };
+            to = below;
+        }
+        Ok(Page { events, next: None })
+    }
+
+    /// The events after the cursor `after` in the order of commitment, at most `limit`: the feed.
+    /// `next` is always set; it is the cursor to go on from, also when nothing is there yet.
+    ///
+    /// # Errors
+    /// [`Fault`] when they cannot be read.
+    pub fn events_after(&self, after: Option<Position>, limit: usize) -> Result<Page, Fault> {
+        let cursor = after.unwrap_or(FIRST);
+        let mut events: Vec<StoredEvent> = Vec::new();
+        let mut from = cursor.height;
+        while let Some(height) = self.shared.blocks.next_filled(from, self.height()) {
+            let block = self.recorded_in(height)?;
+            events.extend(block.into_iter().filter(|e| after.is_none_or(|a| e.position > a)));
+            if events.len() >= limit {
+                break;
+            }
+            from = height.next();
+        }
+        events.truncate(limit);
+        let next = events.last().map_or(cursor, |event| event.position);
+        Ok(Page { events, next: Some(next) })
+    }
+
+    /// The header and certificate at `height`; `None` at genesis and above this view.
+    ///
+    /// # Errors
+    /// [`Fault`] when they cannot be read.
+    pub fn header(&self, height: Height) -> Result<Option<StoredHeader>, Fault> {
+        if height > self.height() {
+            return Ok(None);
+        }
+        self.log(self.shared.blocks.read_header(height))
+    }
+
+    /// The whole block at `height`; `None` at genesis and above this view.
+    ///
+    /// # Errors
+    /// [`Fault`] when it cannot be read.
+    pub fn block(&self, height: Height) -> Result<Option<DecidedBlock>, Fault> {
+        if height > self.height() {
+            return Ok(None);
+        }
+        self.log(self.shared.blocks.read(height))
+    }
+
+    /// The events that the block at `height` put on record, in order: not those of transactions
+    /// that were refused, nor those that were on record before.
+    ///
+    /// # Errors
+    /// [`Fault`] when they cannot be read.
+    pub fn recorded_in(&self, height: Height) -> Result<Vec<StoredEvent>, Fault> {
+        let mut events = Vec::new();
+        let Some(header) = self.header(height)? else { return Ok(events) };
+        for transaction in 0..header.transactions {
+            let Some(stored) = self.bundle_of(height, transaction, Some(&header))? else { break };
+            let id = stored.bundle.transaction.id();
+            let Some(record) = self.transaction(&id)? else {
+                let what = format!("the table lacks transaction {id} of block {height}");
+                return Err(self.table_damaged(what));
+            };
+            let Verdict::Recorded { repeated } = record.receipt.verdict else { continue };
+            let count = u32::try_from(stored.bundle.events.len()).expect("limited");
+            for event in (0..count).filter(|event| repeated.binary_search(event).is_err()) {
+                let position = Position { height, transaction, event };
+                events.push(StoredEvent { position, stored: Arc::clone(&stored) });
+            }
+        }
+        Ok(events)
+    }
+
+    /// Compares the index of an identifier with the item's log, if it has one.
+    fn check_complete(&self, identifier: &str, name: &Digest) -> Result<(), Fault> {
+        // The log's head first: what is committed meanwhile can only add to the index.
+        let Some(head) = self.item(identifier)? else { return Ok(()) };
+        let (first, to) = Index::Identifier.range_from(name, FIRST);
+        let (mut found, mut from) = self.counted().get(name).cloned().unwrap_or((0, first));
+        while found < head.log.count() {
+            let page = self.pairs((&from, &to), COUNT_PAGE, Order::OldestFirst)?;
+            let Some((last, _)) = page.last() else {
+                return Err(self.index_damaged(identifier));
+            };
+            found += page.len() as u64;
+            from.clone_from(last);
+            from.push(0);
+            if page.len() == COUNT_PAGE {
+                let mut counted = self.counted();
+                if counted.len() >= MAX_COUNTED {
+                    counted.clear();
+                }
+                counted.insert(*name, (found, from.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    fn counted(&self) -> std::sync::MutexGuard<'_, Counted> {
+        self.shared.counted.lock().expect("nobody panics while holding the lock")
+    }
+
+    fn positions(
+        &self,
+        range: (&[u8], &[u8]),
+        limit: usize,
+        order: Order,
+    ) -> Result<Vec<Position>, Fault> {
+        let pairs = self.pairs(range, limit, order)?;
+        Ok(pairs.iter().filter_map(|(key, _)| Index::position(key)).collect())
+    }
+
+    fn events_at(&self, positions: Vec<Position>) -> Result<Vec<StoredEvent>, Fault> {
+        let seen = positions.into_iter().filter(|position| position.height <= self.height());
+        let found = seen.map(|position| {
+            self.event_at(position)?.ok_or_else(|| {
+                let what = format!("an index names an event at {position:?} and none is there");
+                self.table_damaged(what)
+            })
+        });
+        found.collect()
+    }
+
+    fn bundle(&self, height: Height, transaction: u32) -> Result<Option<Arc<StoredBundle>>, Fault> {
+        self.bundle_of(height, transaction, None)
+    }
+
+    /// A transaction of a block, whose header is read unless it is given.
+    fn bundle_of(
+        &self,
+        height: Height,
+        transaction: u32,
+        header: Option<&StoredHeader>,
+    ) -> Result<Option<Arc<StoredBundle>>, Fault> {
+        let key = (height, transaction);
+        if let Some(stored) = self.shared.cache.get(key) {
+            return Ok(Some(stored));
+        }
+        let blocks = &self.shared.blocks;
+        let Some(bundle) = self.log(blocks.read_bundle(height, transaction))? else {
+            return Ok(None);
+        };
+        let (block_id, block_time) = match header {
+            Some(header) => (header.certificate.block_id, header.header.block_time),
+            None => match self.header(height)? {
+                Some(header) => (header.certificate.block_id, header.header.block_time),
+                None => return Ok(None),
+            },
+        };
+        let stored = Arc::new(StoredBundle { bundle: Arc::new(bundle), block_id, block_time });
+        self.shared.cache.insert(key, Arc::clone(&stored));
+        Ok(Some(stored))
+    }
+
+    fn decoded<T: Serialize + DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, Fault> {
+        let bytes = self.table(merged::get(&self.snapshot.layers, &*self.shared.table, key))?;
+        let Some(bytes) = bytes else { return Ok(None) };
+        let decoded = codec::decode(&bytes).map(Some);
+        decoded.map_err(|error| self.table_damaged(format!("a record of the table: {error}")))
+    }
+
+    fn pairs(
+        &self,
+        range: (&[u8], &[u8]),
+        limit: usize,
+        order: Order,
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Fault> {
+        let layers = &self.snapshot.layers;
+        self.table(merged::range(layers, &*self.shared.table, range, limit, order))
+    }
+
+    fn table<T>(&self, read: Result<T, TableError>) -> Result<T, Fault> {
+        read.map_err(|error| self.table_damaged(error.to_string()))
+    }
+
+    fn log<T>(&self, read: Result<T, Fault>) -> Result<T, Fault> {
+        read.inspect_err(|fault| (self.shared.alarm)(Damage::Log, fault))
+    }
+
+    fn table_damaged(&self, what: String) -> Fault {
+        let fault = Fault::new(format!("{what}; the table is rebuilt at the next start"));
+        (self.shared.alarm)(Damage::Table, &fault);
+        fault
+    }
+
+    fn index_damaged(&self, name: &str) -> Fault {
+        self.table_damaged(format!("the history index of {name} lacks events that are on record"))
+    }
+}
+
+/// A page that was filled before everything was read.
+fn page_with_more(events: Vec<StoredEvent>) -> Page {
+    let next = events.last().map(|event| event.position);
+    Page { events, next }
+}
