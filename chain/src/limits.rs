@@ -19,8 +19,11 @@ pub const MAX_IDENTIFIERS_PER_EVENT: usize = 5_000;
 /// Depth of nested arrays and objects in an event.
 pub const MAX_JSON_DEPTH: usize = 32;
 
-/// Bytes of one identifier or other URI in an event.
+/// Bytes of one identifier or other URI in an event, and of a key in JSON.
 pub const MAX_URI_BYTES: usize = 2_048;
+
+/// Entries of one `@context`.
+pub const MAX_CONTEXT_ENTRIES: usize = 64;
 
 /// Validators in one set. Every one of them signs every block.
 pub const MAX_VALIDATORS: usize = 128;

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use tracehold_chain::epcis::context::GS1_CONTEXT;
 use tracehold_chain::epcis::json::parse_strict;
-use tracehold_chain::epcis::{Document, Event, SectionedEvent, Violation};
+use tracehold_chain::epcis::{Document, Event, Level, SectionedEvent, Violation, canonical};
 
 /// The folder `name` of the corpora, if they are here.
 fn corpus(name: &str) -> Option<PathBuf> {
@@ -33,8 +33,11 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let mut files: Vec<(String, Vec<u8>)> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|e| e == "json"))
-        .filter(|path| path.file_name().is_some_and(|name| name != "MANIFEST.json"))
+        .filter(|path| path.extension().is_some_and(|e| e == "json" || e == "jsonld"))
+        .filter(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name != "MANIFEST.json" && !name.contains(".expected.")
+        })
         .map(|path| {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             (name, complete(std::fs::read(&path).unwrap()))
@@ -179,7 +182,8 @@ fn what_is_captured_is_kept_to_the_letter() {
     }
     let Some(folder) = corpus("epcis-examples") else { return };
     let (mut documents, mut count) = (0, 0);
-    for (name, bytes) in files(&folder) {
+    let others = ["hash-vectors", "hash-vectors/tier2"].into_iter().filter_map(corpus);
+    for (name, bytes) in std::iter::once(folder).chain(others).flat_map(|folder| files(&folder)) {
         let events = read(&bytes).unwrap_or_else(|faults| panic!("{name}: {faults:#?}"));
         let given = plain_events(&bytes);
         assert_eq!(given.len(), events.len(), "{name}");
@@ -300,9 +304,15 @@ fn the_verdict_is_that_of_the_published_schema() {
     let Some(schema) = Schema::load() else { return };
     let mut disagreements = Vec::new();
     let mut count = 0;
-    for set in
-        ["epcis-examples", "epcis-invalid/declared", "epcis-invalid/derived", "epcis-invalid/wild"]
-    {
+    for set in [
+        "epcis-examples",
+        "epcis-invalid/declared",
+        "epcis-invalid/derived",
+        "epcis-invalid/wild",
+        "hash-vectors",
+        "hash-vectors/tier2",
+        "epcis-query",
+    ] {
         for (name, bytes) in files(&corpus(set).unwrap()) {
             let value: Value = serde_json::from_slice(&bytes).unwrap();
             disagreements.extend(schema.agrees(&name, &value).err());
@@ -399,4 +409,24 @@ fn strict_reading_agrees_with_plain_reading() {
         let strict = parse_strict(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(same_json(&plain, &strict), "{name}");
     }
+}
+
+/// Promise P4.
+#[test]
+fn identifiers_have_the_spelling_of_the_published_vectors() {
+    let Some(folder) = corpus("digital-link-vectors") else { return };
+    let lines = std::fs::read_to_string(folder.join("normalise-to-canonical-dl.jsonl")).unwrap();
+    let mut count = 0;
+    for line in lines.lines() {
+        let vector: Value = serde_json::from_str(line).unwrap();
+        let given = vector["input"].as_str().unwrap();
+        let found = canonical(given);
+        match vector["expect"]["uri"].as_str() {
+            Some(expected) => assert_eq!(found.uri(), expected, "{given}"),
+            // What is no GS1 identifier compares exactly.
+            None => assert_eq!((found.uri(), found.level()), (given, Level::Other)),
+        }
+        count += 1;
+    }
+    println!("{count} identifiers in their one spelling");
 }

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::check::{Checker, Object, shown};
 use super::pointer::Path;
+use crate::limits::MAX_CONTEXT_ENTRIES;
 
 /// The GS1 context that goes around events that come without one of their own.
 pub const GS1_CONTEXT: &str = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld";
@@ -29,6 +30,12 @@ pub(super) fn check(checker: &mut Checker, at: &Path<'_>, context: &Value) {
         _ => checker.report(at, "context", "give a URI or an object of prefixes here"),
     };
     match context {
+        Value::Array(items) if items.len() > MAX_CONTEXT_ENTRIES => {
+            let count = items.len();
+            let message =
+                format!("@context has {count} entries: {MAX_CONTEXT_ENTRIES} is the limit");
+            checker.report(at, "context", message);
+        }
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
                 let at = at.index(index);

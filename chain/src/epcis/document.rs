@@ -34,7 +34,7 @@ pub struct Document {
     pub context: Arc<Value>,
     /// Its `epcisHeader` with master data, as given.
     pub header: Option<Value>,
-    /// All its other members but the body, as given.
+    /// All its other members as given, the body with its event list empty.
     pub members: serde_json::Map<String, Value>,
     /// Each event, or everything that is wrong with it, with pointers into the document.
     pub events: Vec<Result<Event, Vec<Violation>>>,
@@ -96,7 +96,7 @@ fn kind(checker: &mut Checker, at: &Path<'_>, members: &Object) -> DocumentKind 
         Some("EPCISDocument") => DocumentKind::Capture,
         other => {
             if let Some(value) = members.get("type") {
-                let given = other.map_or_else(|| value.to_string(), shown);
+                let given = shown(other.unwrap_or(&value.to_string()));
                 let message = format!(
                     "{given} is no document: give EPCISDocument or EPCISQueryDocument (one event \
                      alone is sent to /events)"
@@ -202,7 +202,8 @@ fn vocabulary_element(checker: &mut Checker, at: &Path<'_>, value: &Value) {
             if let Some(value @ (Value::Null | Value::Bool(_) | Value::Array(_))) =
                 attribute.get("attribute")
             {
-                let message = format!("{value} is no attribute: give text, a number or an object");
+                let given = shown(&value.to_string());
+                let message = format!("{given} is no attribute: give text, a number or an object");
                 checker.report(&at.key("attribute"), "type", message);
             }
         });
@@ -255,8 +256,8 @@ fn take_events(members: &mut Object, kind: DocumentKind) -> (Vec<Value>, &'stati
         }
     };
     let list = members.get_mut("epcisBody").and_then(|body| body.pointer_mut(inner));
-    match list.map(Value::take) {
-        Some(Value::Array(events)) => (events, pointer),
+    match list {
+        Some(Value::Array(events)) => (std::mem::take(events), pointer),
         _ => unreachable!("the frame has been checked"),
     }
 }

@@ -11,7 +11,7 @@ use super::pointer::Path;
 use super::violation::Violation;
 use super::vocabulary::Vocabulary;
 use super::{json, time, validate};
-use crate::limits::{MAX_IDENTIFIERS_PER_EVENT, MAX_JSON_DEPTH};
+use crate::limits::{MAX_IDENTIFIERS_PER_EVENT, MAX_JSON_DEPTH, MAX_URI_BYTES};
 use crate::units::TimestampMs;
 
 /// The five event types of EPCIS 2.0, and others that an extension defines.
@@ -453,7 +453,8 @@ fn event_type(checker: &mut Checker, at: &Path<'_>, object: &Object) -> EventTyp
     if event_type == EventType::Extended && !super::uri::is_uri(name) {
         let message = format!(
             "{} is no event type: give ObjectEvent, AggregationEvent, TransactionEvent, \
-             TransformationEvent, AssociationEvent or the URI of an extension",
+             TransformationEvent, AssociationEvent or the URI of an extension (a document is sent \
+             to /capture)",
             shown(name)
         );
         checker.report(&at, "event-type", message);
@@ -483,6 +484,11 @@ fn settle(checker: &mut Checker, at: &Path<'_>, value: &mut Value, depth: usize)
         }
         Value::Object(object) => {
             for (key, value) in object.iter_mut() {
+                if key.len() > MAX_URI_BYTES {
+                    let fault = json::JsonFault::LongKey(key.len());
+                    checker.report(at, fault.rule(), fault.to_string());
+                    continue;
+                }
                 settle(checker, &at.key(key), value, depth + 1);
             }
         }

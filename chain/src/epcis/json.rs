@@ -10,7 +10,7 @@
 use serde_json::{Map, Number, Value};
 
 use super::pointer;
-use crate::limits::MAX_JSON_DEPTH;
+use crate::limits::{MAX_JSON_DEPTH, MAX_URI_BYTES};
 
 /// Why text was refused as JSON, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +44,9 @@ pub enum JsonFault {
     /// A key that its object already has.
     #[error("the key {0:?} is given twice in one object: keep one of them")]
     DuplicateKey(String),
+    /// A key longer than any sense.
+    #[error("a key has {0} bytes, {MAX_URI_BYTES} is the limit: give it a shorter name")]
+    LongKey(usize),
     /// Half a surrogate pair.
     #[error("\\u{0:04x} is half of a surrogate pair: write the whole character")]
     LoneSurrogate(u32),
@@ -72,6 +75,7 @@ impl JsonFault {
             }
             JsonFault::Trailing => "json-trailing",
             JsonFault::DuplicateKey(_) => "json-duplicate-key",
+            JsonFault::LongKey(_) => "json-key",
             JsonFault::LoneSurrogate(_) => "json-surrogate",
             JsonFault::TooDeep(_) => "json-depth",
             JsonFault::NumberChanges(_) => "json-number",
@@ -224,6 +228,9 @@ impl Reader<'_> {
                 return self.expected("a key in double quotes");
             }
             let key = self.string()?;
+            if key.len() > MAX_URI_BYTES {
+                return Err(Failure::at(key_at, JsonFault::LongKey(key.len())));
+            }
             self.skip_space();
             if self.peek() != Some(b':') {
                 return self.expected("a colon after the key");
@@ -520,6 +527,8 @@ mod tests {
         assert_eq!(fault(r#""\ud800\u0041""#), JsonFault::LoneSurrogate(0xd800));
         assert_eq!(fault(r#""\udc00""#), JsonFault::LoneSurrogate(0xdc00));
         assert_eq!(fault("\"a\nb\""), JsonFault::ControlCharacter);
+        let long = MAX_URI_BYTES + 1;
+        assert_eq!(fault(&format!("{{\"{}\":1}}", "k".repeat(long))), JsonFault::LongKey(long));
         assert_eq!(fault("[1] 2"), JsonFault::Trailing);
         assert_eq!(parse_strict(b"\"\xff\"").unwrap_err().fault, JsonFault::NotUtf8);
         for ended in ["", "{", "[1", "\"a", "{\"a\"", "-", "1.", "tru", "\"\\"] {
