@@ -7,7 +7,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
-use tracehold_chain::codec;
 use tracehold_chain::units::TimestampMs;
 
 use super::NodeParts;
@@ -117,7 +116,7 @@ fn block_source(
     control: mpsc::UnboundedSender<Control>,
 ) -> crate::replica::BlockSource {
     Box::new(move |height| match reader.read(height) {
-        Ok(decided) => decided.map(|decided| codec::encode(&decided)),
+        Ok(decided) => decided,
         Err(fault) => {
             drop(control.send(Control::Damaged(fault)));
             None
