@@ -4,17 +4,17 @@
 //! genesis, every topic and protocol name.
 
 use std::collections::BTreeSet;
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use futures::StreamExt as _;
+use futures::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, StreamExt as _};
 use libp2p::gossipsub::{self, MessageAuthenticity};
 use libp2p::identity::Keypair;
 use libp2p::multiaddr::Protocol;
 use libp2p::request_response::{self, ProtocolSupport};
 use libp2p::swarm::{NetworkBehaviour, SwarmEvent};
-use libp2p::{Multiaddr, Swarm, SwarmBuilder, identify, noise, ping, tcp, yamux};
+use libp2p::{Multiaddr, StreamProtocol, Swarm, SwarmBuilder, identify, noise, ping, tcp, yamux};
 use tracehold_chain::digest::Digest;
 use tracehold_chain::keys::{PublicKey, SecretKey, Signer as _};
 use tracehold_chain::units::ChainId;
@@ -124,7 +124,9 @@ async fn assert_unaffected(node: &mut Node) {
 
 #[derive(NetworkBehaviour)]
 struct EveryProtocol {
-    gossip: gossipsub::Behaviour,
+    consensus: gossipsub::Behaviour,
+    status: gossipsub::Behaviour,
+    transactions: gossipsub::Behaviour,
     requests: request_response::Behaviour<Codec>,
     identify: identify::Behaviour,
     ping: ping::Behaviour,
@@ -132,20 +134,11 @@ struct EveryProtocol {
 
 /// A swarm that speaks every protocol of the network, known by `identity` and signing its gossip
 /// with `author`.
-fn swarm(identity: &Keypair, author: Keypair) -> Swarm<EveryProtocol> {
-    let gossip = gossipsub::ConfigBuilder::default()
-        .protocol_id(names().gossip_protocol(), gossipsub::Version::V1_1)
-        .heartbeat_initial_delay(Duration::from_millis(50))
-        .heartbeat_interval(Duration::from_millis(50))
-        .build()
-        .unwrap();
-    let mut gossip =
-        gossipsub::Behaviour::new(MessageAuthenticity::Signed(author), gossip).unwrap();
-    for topic in Topic::ALL {
-        gossip.subscribe(&names().topic(topic)).unwrap();
-    }
+fn swarm(identity: &Keypair, author: &Keypair) -> Swarm<EveryProtocol> {
     let stack = EveryProtocol {
-        gossip,
+        consensus: gossip(Topic::Consensus, author),
+        status: gossip(Topic::Status, author),
+        transactions: gossip(Topic::Transactions, author),
         requests: request_response::Behaviour::with_codec(
             Codec,
             [(names().request_protocol(), ProtocolSupport::Full)],
@@ -165,6 +158,19 @@ fn swarm(identity: &Keypair, author: Keypair) -> Swarm<EveryProtocol> {
         .unwrap()
         .with_swarm_config(|config| config.with_idle_connection_timeout(PATIENCE))
         .build()
+}
+
+fn gossip(topic: Topic, author: &Keypair) -> gossipsub::Behaviour {
+    let config = gossipsub::ConfigBuilder::default()
+        .protocol_id(names().gossip_protocol(topic), gossipsub::Version::V1_1)
+        .heartbeat_initial_delay(Duration::from_millis(50))
+        .heartbeat_interval(Duration::from_millis(50))
+        .build()
+        .unwrap();
+    let author = MessageAuthenticity::Signed(author.clone());
+    let mut gossip = gossipsub::Behaviour::new(author, config).unwrap();
+    gossip.subscribe(&names().topic(topic)).unwrap();
+    gossip
 }
 
 /// What a stranger got out of a node.
@@ -195,8 +201,13 @@ async fn intrude(mut swarm: Swarm<EveryProtocol>, address: &Multiaddr) -> (Gains
                 swarm.behaviour_mut().requests.send_request(&node, b"give me blocks".to_vec());
                 for topic in Topic::ALL {
                     let said = format!("said {connections} {}", gains.published);
-                    let topic = names().topic(topic);
-                    let published = swarm.behaviour_mut().gossip.publish(topic, said);
+                    let stack = swarm.behaviour_mut();
+                    let gossip = match topic {
+                        Topic::Consensus => &mut stack.consensus,
+                        Topic::Status => &mut stack.status,
+                        Topic::Transactions => &mut stack.transactions,
+                    };
+                    let published = gossip.publish(names().topic(topic), said);
                     gains.published += usize::from(published.is_ok());
                 }
             }
@@ -212,10 +223,13 @@ async fn intrude(mut swarm: Swarm<EveryProtocol>, address: &Multiaddr) -> (Gains
 fn count(event: EveryProtocolEvent, gains: &mut Gains) {
     use request_response::{Event, Message};
     match event {
-        EveryProtocolEvent::Gossip(gossipsub::Event::Subscribed { .. }) => {
-            gains.subscriptions_seen += 1;
-        }
-        EveryProtocolEvent::Gossip(gossipsub::Event::Message { .. }) => gains.messages_heard += 1,
+        EveryProtocolEvent::Consensus(event)
+        | EveryProtocolEvent::Status(event)
+        | EveryProtocolEvent::Transactions(event) => match event {
+            gossipsub::Event::Subscribed { .. } => gains.subscriptions_seen += 1,
+            gossipsub::Event::Message { .. } => gains.messages_heard += 1,
+            _ => {}
+        },
         EveryProtocolEvent::Requests(Event::Message {
             message: Message::Response { .. }, ..
         }) => gains.answers += 1,
@@ -229,7 +243,7 @@ fn count(event: EveryProtocolEvent, gains: &mut Gains) {
 async fn a_stranger_that_speaks_every_protocol_gets_nothing_and_is_not_heard() {
     let mut node = member(1, Vec::new()).await;
     let stranger = Keypair::generate_ed25519();
-    let (gains, connections) = intrude(swarm(&stranger, stranger.clone()), &node.address).await;
+    let (gains, connections) = intrude(swarm(&stranger, &stranger), &node.address).await;
     assert!(connections > 1, "it was let as far as proving its key, and then cut off each time");
     assert_eq!(gains, Gains::default());
     assert!(node.handle.metrics().strangers_refused() > 1);
@@ -242,7 +256,7 @@ async fn the_same_swarm_with_a_members_key_is_let_in() {
     // That the test above fails for its key, and not because it is badly made.
     let mut node = member(1, Vec::new()).await;
     let insider = names::keypair(&secret(2)).unwrap();
-    let swarm = swarm(&insider, insider.clone());
+    let swarm = swarm(&insider, &insider);
     let address = node.address.clone();
     let intruding = tokio::spawn(async move { intrude(swarm, &address).await });
     node.wait(|event| *event == NetEvent::PeerUp(key(2))).await;
@@ -260,7 +274,7 @@ async fn the_same_swarm_with_a_members_key_is_let_in() {
 async fn a_member_cannot_speak_for_a_stranger() {
     let mut node = member(1, Vec::new()).await;
     let insider = names::keypair(&secret(2)).unwrap();
-    let (gains, _) = intrude(swarm(&insider, Keypair::generate_ed25519()), &node.address).await;
+    let (gains, _) = intrude(swarm(&insider, &Keypair::generate_ed25519()), &node.address).await;
     assert!(gains.published > 0, "the member is connected and passes on what a stranger signed");
     while let Some(event) = node.events.try_recv() {
         node.seen.push(event);
@@ -272,7 +286,7 @@ async fn a_member_cannot_speak_for_a_stranger() {
 #[tokio::test]
 async fn a_stranger_at_a_members_address_is_not_taken_for_the_member() {
     let stranger = Keypair::generate_ed25519();
-    let mut trap = swarm(&stranger, stranger.clone());
+    let mut trap = swarm(&stranger, &stranger);
     trap.listen_on("/ip4/127.0.0.1/tcp/0".parse().unwrap()).unwrap();
     let address = loop {
         if let SwarmEvent::NewListenAddr { address, .. } = trap.select_next_some().await {
@@ -291,6 +305,92 @@ async fn a_stranger_at_a_members_address_is_not_taken_for_the_member() {
     assert!(tokio::time::timeout(PERSISTENCE, listen).await.is_err());
     assert_eq!(gains, Gains::default());
     node.assert_heard_nobody();
+}
+
+/// Opens streams of the network's own protocols and writes garbage.
+#[derive(Clone)]
+struct Garbage;
+
+impl request_response::Codec for Garbage {
+    type Protocol = StreamProtocol;
+    type Request = Vec<u8>;
+    type Response = ();
+
+    async fn read_request<T: AsyncRead + Unpin + Send>(
+        &mut self,
+        _: &StreamProtocol,
+        _: &mut T,
+    ) -> io::Result<Vec<u8>> {
+        Ok(Vec::new())
+    }
+
+    async fn read_response<T: AsyncRead + Unpin + Send>(
+        &mut self,
+        _: &StreamProtocol,
+        io: &mut T,
+    ) -> io::Result<()> {
+        let mut answer = [0; 1024];
+        while io.read(&mut answer).await? > 0 {}
+        Ok(())
+    }
+
+    async fn write_request<T: AsyncWrite + Unpin + Send>(
+        &mut self,
+        _: &StreamProtocol,
+        io: &mut T,
+        garbage: Vec<u8>,
+    ) -> io::Result<()> {
+        io.write_all(&garbage).await
+    }
+
+    async fn write_response<T: AsyncWrite + Unpin + Send>(
+        &mut self,
+        _: &StreamProtocol,
+        _: &mut T,
+        (): (),
+    ) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn garbage_from_a_member_harms_nobody() {
+    let mut node = member(1, Vec::new()).await;
+    let insider = names::keypair(&secret(2)).unwrap();
+    let mut protocols = Topic::ALL
+        .map(|topic| StreamProtocol::try_from_owned(names().gossip_protocol(topic)).unwrap())
+        .to_vec();
+    protocols.push(names().request_protocol());
+    for (round, protocol) in protocols.iter().cycle().take(12).enumerate() {
+        let config = request_response::Config::default();
+        let protocol = [(protocol.clone(), ProtocolSupport::Outbound)];
+        let mut swarm = SwarmBuilder::with_existing_identity(insider.clone())
+            .with_tokio()
+            .with_tcp(tcp::Config::default(), noise::Config::new, yamux::Config::default)
+            .unwrap()
+            .with_behaviour(|_| request_response::Behaviour::with_codec(Garbage, protocol, config))
+            .unwrap()
+            .build();
+        let peer = names::peer_id(&key(1)).unwrap();
+        swarm.add_peer_address(peer, node.address.clone());
+        // Lengths that lie, endless varints, deep nesting, zeros.
+        let byte = [0xff, 0x0a, 0x00][round / 4];
+        for length in [1, 5, 4_096, 300_000] {
+            swarm.behaviour_mut().send_request(&peer, vec![byte; length]);
+        }
+        let speak = async {
+            loop {
+                swarm.select_next_some().await;
+            }
+        };
+        assert!(tokio::time::timeout(Duration::from_millis(500), speak).await.is_err());
+    }
+    while let Some(event) = node.events.try_recv() {
+        node.seen.push(event);
+    }
+    let heard = |event: &NetEvent| matches!(event, NetEvent::Gossip { .. });
+    assert!(!node.seen.iter().any(heard), "{:?}", node.seen);
+    assert_unaffected(&mut node).await;
 }
 
 fn socket(address: &Multiaddr) -> TcpStream {

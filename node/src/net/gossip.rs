@@ -15,7 +15,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::time::Instant;
 
 use libp2p::gossipsub::{
-    self, ConfigBuilder, IdentityTransform, Message, MessageAuthenticity, MessageId, TopicHash,
+    self, ConfigBuilder, IdentityTransform, Message, MessageAuthenticity, MessageId,
     ValidationMode, Version, WhitelistSubscriptionFilter,
 };
 use libp2p::identity::Keypair;
@@ -27,48 +27,45 @@ use super::names::Names;
 use super::rate::Bucket;
 use super::{NetError, Topic};
 
-/// Gossipsub that hears our topics and no others.
+/// Gossipsub that hears one topic.
 pub type Behaviour = gossipsub::Behaviour<IdentityTransform, WhitelistSubscriptionFilter>;
 
-/// Gossipsub for this network, subscribed to every topic.
+/// Gossipsub for one topic of this network, subscribed to it. Every topic has a protocol, and so a
+/// stream and a queue for each peer, of its own: votes never wait behind transactions.
 ///
 /// # Errors
 /// [`NetError::Setup`] when gossipsub refuses its settings.
 pub fn behaviour(
-    key: Keypair,
+    key: &Keypair,
     names: &Names,
+    topic: Topic,
     members: usize,
     limits: &NetLimits,
 ) -> Result<Behaviour, NetError> {
     let refused = |what: &dyn std::fmt::Display| NetError::Setup(format!("gossip: {what}"));
-    let topics = Topics::new(names);
-    let whitelist = topics.hashes.iter().map(|(hash, _)| hash.clone()).collect();
     let mut behaviour = Behaviour::new_with_subscription_filter(
-        MessageAuthenticity::Signed(key),
-        config(names, &topics, members, limits).map_err(|error| refused(&error))?,
-        WhitelistSubscriptionFilter(whitelist),
+        MessageAuthenticity::Signed(key.clone()),
+        config(names, topic, members, limits).map_err(|error| refused(&error))?,
+        WhitelistSubscriptionFilter(HashSet::from([names.topic(topic).hash()])),
     )
     .map_err(|error| refused(&error))?;
-    for topic in Topic::ALL {
-        behaviour.subscribe(&names.topic(topic)).map_err(|error| refused(&error))?;
-    }
+    behaviour.subscribe(&names.topic(topic)).map_err(|error| refused(&error))?;
     Ok(behaviour)
 }
 
 fn config(
     names: &Names,
-    topics: &Topics,
+    topic: Topic,
     members: usize,
     limits: &NetLimits,
 ) -> Result<gossipsub::Config, gossipsub::ConfigBuilderError> {
     let small = members <= limits.small_network;
-    let id_topics = topics.clone();
     let mut config = ConfigBuilder::default();
     config
-        .protocol_id(names.gossip_protocol(), Version::V1_1)
+        .protocol_id(names.gossip_protocol(topic), Version::V1_1)
         .validation_mode(ValidationMode::Strict)
         .validate_messages()
-        .message_id_fn(move |message| message_id(&id_topics, message))
+        .message_id_fn(move |message| message_id(topic, message))
         .max_transmit_size(limits::MAX_GOSSIP_FRAME_BYTES)
         .duplicate_cache_time(limits::DUPLICATE_CACHE_TIME)
         .heartbeat_interval(limits::GOSSIP_HEARTBEAT)
@@ -98,8 +95,8 @@ fn config(
 /// Transactions are known by their content, so that the same one from two nodes is heard once.
 /// Other messages are known by their author and its count as well: a vote that is repeated for
 /// those who missed it is a new message.
-fn message_id(topics: &Topics, message: &Message) -> MessageId {
-    let digest = if topics.topic(&message.topic) == Some(Topic::Transactions) {
+fn message_id(topic: Topic, message: &Message) -> MessageId {
+    let digest = if topic == Topic::Transactions {
         Digest::of(Domain::GossipMessage, &message.data)
     } else {
         let author = message.source.map(|peer| peer.to_bytes()).unwrap_or_default();
@@ -113,33 +110,6 @@ fn message_id(topics: &Topics, message: &Message) -> MessageId {
             .finish()
     };
     MessageId::new(digest.as_bytes())
-}
-
-/// The topics by their names' hashes.
-#[derive(Clone, Debug)]
-pub struct Topics {
-    hashes: [(TopicHash, Topic); 3],
-}
-
-impl Topics {
-    /// The topics of a network.
-    #[must_use]
-    pub fn new(names: &Names) -> Topics {
-        Topics { hashes: Topic::ALL.map(|topic| (names.topic(topic).hash(), topic)) }
-    }
-
-    /// Which topic has this hash.
-    #[must_use]
-    pub fn topic(&self, hash: &TopicHash) -> Option<Topic> {
-        self.hashes.iter().find(|(known, _)| known == hash).map(|(_, topic)| *topic)
-    }
-
-    /// The hash of a topic.
-    #[must_use]
-    pub fn hash(&self, topic: Topic) -> TopicHash {
-        let found = self.hashes.iter().find(|(_, known)| *known == topic);
-        found.map(|(hash, _)| hash.clone()).expect("every topic is in the table")
-    }
 }
 
 /// The transactions that this node said lately, by a keyed hash: it does not say one again until
@@ -224,10 +194,13 @@ mod tests {
 
     fn message(topic: Topic, author: PeerId, count: u64, data: &[u8]) -> MessageId {
         let names = Names::new(&ChainId::new("demo").unwrap(), &Digest([1; 32]));
-        let topics = Topics::new(&names);
-        let topic = topics.hash(topic);
-        let (source, sequence_number) = (Some(author), Some(count));
-        message_id(&topics, &Message { source, data: data.to_vec(), sequence_number, topic })
+        let message = Message {
+            source: Some(author),
+            data: data.to_vec(),
+            sequence_number: Some(count),
+            topic: names.topic(topic).hash(),
+        };
+        message_id(topic, &message)
     }
 
     #[test]

@@ -62,10 +62,10 @@ impl Names {
         IdentTopic::new(format!("{}/{}", self.prefix, topic.as_str()))
     }
 
-    /// The gossip protocol.
+    /// The protocol of a topic's gossip.
     #[must_use]
-    pub fn gossip_protocol(&self) -> String {
-        format!("{}/gossip", self.prefix)
+    pub fn gossip_protocol(&self, topic: Topic) -> String {
+        format!("{}/gossip/{}", self.prefix, topic.as_str())
     }
 
     /// The protocol of requests.
@@ -107,7 +107,9 @@ mod tests {
         let one = Names::new(&chain, &Digest([1; 32]));
         let two = Names::new(&chain, &Digest([2; 32]));
         assert_ne!(one.request_protocol(), two.request_protocol());
-        assert_ne!(one.gossip_protocol(), two.gossip_protocol());
+        let (one_gossip, two_gossip) =
+            (one.gossip_protocol(Topic::Status), two.gossip_protocol(Topic::Status));
+        assert_ne!(one_gossip, two_gossip);
         assert_ne!(one.topic(Topic::Consensus).hash(), two.topic(Topic::Consensus).hash());
     }
 }

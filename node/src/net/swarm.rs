@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use tracehold_chain::keys::{PublicKey, Signer as _};
 
 use super::gate::{Gate, Refused};
-use super::gossip::{AuthorLimits, Said, Topics};
+use super::gossip::{AuthorLimits, Said};
 use super::metrics::{Direction, Dropped};
 use super::names::{self, Names};
 use super::outbox::Outbox;
@@ -38,15 +38,32 @@ struct Stack {
     gate: Gate,
     connections: connection_limits::Behaviour,
     ping: ping::Behaviour,
-    gossip: gossip::Behaviour,
+    consensus: gossip::Behaviour,
+    status: gossip::Behaviour,
     requests: requests::Behaviour,
+    transactions: gossip::Behaviour,
+}
+
+impl Stack {
+    fn gossip(&mut self, topic: Topic) -> &mut gossip::Behaviour {
+        match topic {
+            Topic::Consensus => &mut self.consensus,
+            Topic::Status => &mut self.status,
+            Topic::Transactions => &mut self.transactions,
+        }
+    }
 }
 
 /// A member's node with a connection.
 struct Peer {
     since: Instant,
-    /// Told to the node by [`NetEvent::PeerUp`].
-    up: bool,
+    hears: BTreeSet<Topic>,
+}
+
+impl Peer {
+    fn is_up(&self) -> bool {
+        self.hears.len() == Topic::ALL.len()
+    }
 }
 
 /// The swarm and what the task remembers.
@@ -57,7 +74,6 @@ pub struct SwarmTask {
     outbox: Outbox,
     metrics: NetMetrics,
     names: Names,
-    topics: Topics,
     redial: Redial,
     authors: AuthorLimits,
     said: Said,
@@ -92,8 +108,12 @@ impl SwarmTask {
         let names = Names::new(&config.chain_id, &config.genesis_id);
         let transport = transport::transport(&keypair, config.limits, &metrics)?;
         let peer_id = keypair.public().to_peer_id();
+        let members = config.members.len();
+        let gossip = |topic| gossip::behaviour(&keypair, &names, topic, members, &config.limits);
         let stack = Stack {
-            gossip: gossip::behaviour(keypair, &names, config.members.len(), &config.limits)?,
+            consensus: gossip(Topic::Consensus)?,
+            status: gossip(Topic::Status)?,
+            transactions: gossip(Topic::Transactions)?,
             requests: requests::behaviour(&names),
             ping: ping::Behaviour::new(
                 ping::Config::new()
@@ -125,7 +145,6 @@ impl SwarmTask {
             commands,
             outbox,
             metrics,
-            topics: Topics::new(&names),
             names,
             redial: Redial::new(own, config.peers, Instant::now()),
             authors: AuthorLimits::new(&config.limits),
@@ -210,8 +229,8 @@ impl SwarmTask {
         if once.is_some_and(|hash| self.said.lately(hash, now)) {
             return self.metrics.count_dropped(Dropped::Repeated, 1);
         }
-        let topic_hash = self.topics.hash(topic);
-        let dropped = match self.swarm.behaviour_mut().gossip.publish(topic_hash, bytes) {
+        let name = self.names.topic(topic);
+        let dropped = match self.swarm.behaviour_mut().gossip(topic).publish(name, bytes) {
             Ok(_) => {
                 if let Some(hash) = once {
                     self.said.remember(hash, now);
@@ -285,7 +304,15 @@ impl SwarmTask {
 
     fn on_event(&mut self, event: SwarmEvent<StackEvent>) {
         match event {
-            SwarmEvent::Behaviour(StackEvent::Gossip(event)) => self.on_gossip_event(event),
+            SwarmEvent::Behaviour(StackEvent::Consensus(event)) => {
+                self.on_gossip_event(Topic::Consensus, event);
+            }
+            SwarmEvent::Behaviour(StackEvent::Status(event)) => {
+                self.on_gossip_event(Topic::Status, event);
+            }
+            SwarmEvent::Behaviour(StackEvent::Transactions(event)) => {
+                self.on_gossip_event(Topic::Transactions, event);
+            }
             SwarmEvent::Behaviour(StackEvent::Requests(event)) => self.on_request_event(event),
             SwarmEvent::Behaviour(StackEvent::Ping(event)) => self.on_ping(event),
             SwarmEvent::ConnectionEstablished { peer_id, endpoint, .. } => {
@@ -324,7 +351,7 @@ impl SwarmTask {
         self.redial.connected(&key);
         self.peers.entry(key).or_insert_with(|| {
             tracing::info!(peer = %key, called, "connected");
-            Peer { since: Instant::now(), up: false }
+            Peer { since: Instant::now(), hears: BTreeSet::new() }
         });
         self.metrics.set_peers(self.peers.len());
     }
@@ -336,7 +363,7 @@ impl SwarmTask {
         tracing::info!(peer = %key, cause, "disconnected");
         self.metrics.set_peers(self.peers.len());
         self.redial.disconnected(&key, now.saturating_duration_since(peer.since), now);
-        if peer.up {
+        if peer.is_up() {
             self.outbox.put(NetEvent::PeerDown(key));
         }
     }
@@ -357,21 +384,21 @@ impl SwarmTask {
         }
     }
 
-    fn on_gossip_event(&mut self, event: gossipsub::Event) {
+    fn on_gossip_event(&mut self, topic: Topic, event: gossipsub::Event) {
         match event {
             gossipsub::Event::Message { propagation_source, message_id, message } => {
-                let verdict = self.on_message(message);
-                self.swarm.behaviour_mut().gossip.report_message_validation_result(
+                let verdict = self.on_message(topic, message);
+                self.swarm.behaviour_mut().gossip(topic).report_message_validation_result(
                     &message_id,
                     &propagation_source,
                     verdict,
                 );
             }
-            gossipsub::Event::Subscribed { peer_id, topic } => {
-                self.set_up(&peer_id, &topic, true);
+            gossipsub::Event::Subscribed { peer_id, .. } => {
+                self.on_hears(&peer_id, topic, true);
             }
-            gossipsub::Event::Unsubscribed { peer_id, topic } => {
-                self.set_up(&peer_id, &topic, false);
+            gossipsub::Event::Unsubscribed { peer_id, .. } => {
+                self.on_hears(&peer_id, topic, false);
             }
             gossipsub::Event::SlowPeer { peer_id, failed_messages } => {
                 let dropped = failed_messages.non_priority;
@@ -385,24 +412,25 @@ impl SwarmTask {
         }
     }
 
-    /// A peer is up when it hears the topic without which nothing is agreed.
-    fn set_up(&mut self, peer: &PeerId, topic: &gossipsub::TopicHash, up: bool) {
+    /// A peer is up while it hears every topic.
+    fn on_hears(&mut self, peer: &PeerId, topic: Topic, hears: bool) {
         let Some(key) = names::public_key(peer) else { return };
-        if self.topics.topic(topic) != Some(Topic::Consensus) {
-            return;
-        }
         let Some(peer) = self.peers.get_mut(&key) else { return };
-        if peer.up != up {
-            peer.up = up;
-            let event = if up { NetEvent::PeerUp(key) } else { NetEvent::PeerDown(key) };
-            self.outbox.put(event);
+        let was_up = peer.is_up();
+        if hears {
+            peer.hears.insert(topic);
+        } else {
+            peer.hears.remove(&topic);
         }
+        match (was_up, peer.is_up()) {
+            (false, true) => self.outbox.put(NetEvent::PeerUp(key)),
+            (true, false) => self.outbox.put(NetEvent::PeerDown(key)),
+            _ => return,
+        };
     }
 
-    fn on_message(&mut self, message: gossipsub::Message) -> MessageAcceptance {
-        let author = message.source.and_then(|peer| names::public_key(&peer));
-        let topic = self.topics.topic(&message.topic);
-        let (Some(from), Some(topic)) = (author, topic) else {
+    fn on_message(&mut self, topic: Topic, message: gossipsub::Message) -> MessageAcceptance {
+        let Some(from) = message.source.and_then(|peer| names::public_key(&peer)) else {
             return MessageAcceptance::Reject;
         };
         let length = message.data.len();
