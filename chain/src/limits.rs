@@ -25,6 +25,12 @@ pub const MAX_URI_BYTES: usize = 2_048;
 /// Entries of one `@context`.
 pub const MAX_CONTEXT_ENTRIES: usize = 64;
 
+/// Bytes of one `@context`, about: every event of a document is stored with it.
+pub const MAX_CONTEXT_BYTES: usize = 16 * 1024;
+
+/// Depth of nested arrays and objects in one `@context`.
+pub const MAX_CONTEXT_DEPTH: usize = 8;
+
 /// Validators in one set. Every one of them signs every block.
 pub const MAX_VALIDATORS: usize = 128;
 

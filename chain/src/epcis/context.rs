@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::check::{Checker, Object, shown};
 use super::pointer::Path;
-use crate::limits::MAX_CONTEXT_ENTRIES;
+use crate::limits::{MAX_CONTEXT_BYTES, MAX_CONTEXT_DEPTH, MAX_CONTEXT_ENTRIES};
 
 /// The GS1 context that goes around events that come without one of their own.
 pub const GS1_CONTEXT: &str = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld";
@@ -29,6 +29,20 @@ pub(super) fn check(checker: &mut Checker, at: &Path<'_>, context: &Value) {
         Value::Object(_) => {}
         _ => checker.report(at, "context", "give a URI or an object of prefixes here"),
     };
+    match bytes(context, 0) {
+        None => {
+            let message = format!("@context is nested deeper than {MAX_CONTEXT_DEPTH}: flatten it");
+            return checker.report(at, "context", message);
+        }
+        Some(bytes) if bytes > MAX_CONTEXT_BYTES => {
+            let message = format!(
+                "@context has about {bytes} bytes: {MAX_CONTEXT_BYTES} is the limit, refer to it \
+                 by its URI"
+            );
+            return checker.report(at, "context", message);
+        }
+        Some(_) => {}
+    }
     match context {
         Value::Array(items) if items.len() > MAX_CONTEXT_ENTRIES => {
             let count = items.len();
@@ -47,6 +61,23 @@ pub(super) fn check(checker: &mut Checker, at: &Path<'_>, context: &Value) {
         }
         other => one(checker, at, other),
     }
+}
+
+/// About how many bytes a value takes as text; `None` when it is nested too deep.
+fn bytes(value: &Value, depth: usize) -> Option<usize> {
+    const SIGNS: usize = 4;
+    let inside = match value {
+        Value::Array(_) | Value::Object(_) if depth >= MAX_CONTEXT_DEPTH => return None,
+        Value::String(text) => text.len(),
+        Value::Array(list) => {
+            list.iter().try_fold(0, |sum, item| bytes(item, depth + 1).map(|own| sum + own))?
+        }
+        Value::Object(object) => object.iter().try_fold(0, |sum, (key, item)| {
+            bytes(item, depth + 1).map(|own| sum + own + key.len() + SIGNS)
+        })?,
+        _ => SIGNS,
+    };
+    Some(inside + SIGNS)
 }
 
 /// The contexts that apply to an event, its document's first.
@@ -176,6 +207,24 @@ mod tests {
             contexts.effective(),
             json!([GS1_CONTEXT, {"a": "urn:one:", "b": {"@id": "urn:b:"}}, {"a": "urn:two:"}])
         );
+    }
+
+    #[test]
+    fn contexts_have_bounds() {
+        let rules = |context: &Value| {
+            let mut checker = Checker::default();
+            check(&mut checker, &Path::Root, context);
+            checker.into_violations().into_iter().map(|v| v.rule).collect::<Vec<_>>()
+        };
+        let mut deep = json!("a:b");
+        for _ in 0..=MAX_CONTEXT_DEPTH {
+            deep = json!({"a": deep});
+        }
+        assert_eq!(rules(&deep), ["context"]);
+        assert_eq!(rules(&deep["a"]), Vec::<&str>::new());
+        assert_eq!(rules(&json!({"a": "x".repeat(MAX_CONTEXT_BYTES)})), ["context"]);
+        assert_eq!(rules(&json!(vec![json!({}); MAX_CONTEXT_ENTRIES + 1])), ["context"]);
+        assert_eq!(rules(&json!(5)), ["context"]);
     }
 
     #[test]

@@ -204,6 +204,9 @@ impl Event {
             );
             checker.report(&at.key("@context"), "required", message);
         }
+        if let Some(context) = document_context.as_deref() {
+            context::check(&mut checker, &at.key("@documentContext"), context);
+        }
         validate::check(&mut checker, &at, &object, event_type);
         match origin {
             Origin::Client => {

@@ -31,6 +31,7 @@ use serde_json::Value;
 use self::policy::Cut;
 use super::canonical;
 use super::check::Object;
+use super::context::Contexts;
 use super::event::{Event, Origin};
 use super::json::{JsonError, parse_to_depth};
 use super::violation::Violation;
@@ -221,6 +222,25 @@ impl SectionedEvent {
     /// [`SectionError`] for malformed sections.
     pub fn merge(&self) -> Result<Value, SectionError> {
         self.checked_parts().map(|(object, _)| Value::Object(object))
+    }
+
+    /// What only these sections say of an event that [`SectionedEvent::event`] has accepted, with
+    /// the contexts that apply in its `@context`: what somebody may see who may not see all. In a
+    /// list that is cut, each element shows what these sections have of it.
+    ///
+    /// # Errors
+    /// [`SectionError`] for malformed sections.
+    pub fn part(&self, names: &[SectionName]) -> Result<Value, SectionError> {
+        let mut merged = Object::new();
+        for name in names {
+            let part = self.read(*name)?;
+            merge_objects(&mut merged, part).ok_or(SectionError::Overlap(*name))?;
+        }
+        if let Some(context) = merged.remove(DOCUMENT_CONTEXT) {
+            let all = Contexts::new(Some(&context), merged.get("@context")).effective();
+            merged.insert("@context".to_owned(), all);
+        }
+        Ok(Value::Object(merged))
     }
 
     /// The merged object and the document's context, the sections being exactly as cut.

@@ -1,4 +1,26 @@
 //! What is wrong with a record somebody brought: where, which rule, and how to mend it.
+//!
+//! Rules have stable codes, for programs:
+//!
+//! | code | the rule |
+//! |---|---|
+//! | `required` | a field that must be there |
+//! | `type` | a value of the wrong JSON type |
+//! | `uri`, `uri-length` | URIs, and how long they may be |
+//! | `date-time`, `time-range`, `zone-offset` | times with a zone, from 1970, offsets to 14:00 |
+//! | `event-type`, `document-type`, `version`, `action`, `vocabulary` | words of the standard |
+//! | `unit`, `hexadecimal` | how units and hexadecimal are written |
+//! | `unknown-field`, `json-ld-keyword` | fields that are none here |
+//! | `empty`, `unique`, `what`, `ilmd-needs-add`, `parent-is-child` | what events must say |
+//! | `context` | the form and bounds of `@context` |
+//! | `identifier-count` | how many things an event may name |
+//! | `record-time` | a stored event with a recordTime |
+//! | `json-utf8`, `json-syntax`, `json-trailing` | one JSON value in UTF-8 |
+//! | `json-duplicate-key`, `json-key`, `json-surrogate` | keys and text that all read alike |
+//! | `json-depth`, `json-number` | nesting, and numbers that RFC 8785 keeps |
+//!
+//! Notices, which refuse nothing: `check-digit`, `malformed-key`, `class-in-epc-list`,
+//! `instance-in-quantity-list`, `undeclared-prefix`.
 
 use std::fmt;
 

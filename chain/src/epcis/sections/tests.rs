@@ -77,6 +77,31 @@ fn the_documents_context_comes_back_apart() {
 }
 
 #[test]
+fn a_part_shows_its_sections_and_no_more() {
+    let context = Arc::new(json!({"other": "urn:other:"}));
+    let event = Event::from_value(sample_event(), Some(context)).unwrap();
+    let cut = SectionedEvent::split(&event, &mut salts(1));
+    let public = cut.part(&[SectionName::Public]).unwrap();
+    assert_eq!(public["@context"], event.contexts().effective());
+    assert_eq!(public["quantityList"][1], json!({"epcClass": "urn:x:y"}));
+    for hidden in ["sourceList", "readPoint", "ext:note", "@documentContext"] {
+        assert_eq!(public.get(hidden), None, "{hidden}");
+    }
+    assert_eq!(cut.part(&SectionName::ALL).unwrap(), event.self_contained());
+    let again = cut.part(&[SectionName::Public, SectionName::Public]);
+    assert!(matches!(again, Err(SectionError::Overlap(SectionName::Public))));
+}
+
+#[test]
+fn the_documents_context_of_a_stranger_is_checked() {
+    let event = sample_event();
+    let parts = cut(event.as_object().unwrap(), Some(&json!(5)));
+    let error = sectioned(&parts).event().unwrap_err();
+    let SectionError::Invalid(violations) = error else { panic!("{error}") };
+    assert_eq!(violations[0].pointer, "/@documentContext");
+}
+
+#[test]
 fn the_digest_covers_every_salt_text_and_place() {
     let event = Event::from_value(sample_event(), None).unwrap();
     let cut = SectionedEvent::split(&event, &mut salts(1));
