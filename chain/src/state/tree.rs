@@ -227,7 +227,9 @@ mod tests {
         fn changes_lead_to_the_root_of_the_result(
             log2 in 0_u8..6,
             blocks in proptest::collection::vec(
-                proptest::collection::btree_map(0_u8..40, proptest::option::of(0_u8..4), 0..12), 1..8),
+                proptest::collection::btree_map(0_u8..40, proptest::option::of(0_u8..4), 0..12),
+                1..8,
+            ),
         ) {
             let mut tree = StateTree::new(log2);
             let mut map = BTreeMap::new();
