@@ -2,6 +2,7 @@
 //!
 //! One member's node, and the `tracehold` command.
 
+pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod fault;
@@ -10,4 +11,6 @@ pub mod net;
 pub mod replica;
 pub mod runtime;
 pub mod store;
+#[cfg(test)]
+mod testing;
 pub mod view;

@@ -7,8 +7,8 @@
 //!
 //! Effects are performed in the order that keeps the node's word: votes are synced before anything
 //! leaves, blocks before they are published or acknowledged. Whatever fails on this machine is a
-//! [`Fault`]: the loop ends, and [`NodeHandle::ended`] says why. The process then exits with
-//! [`FAULT_EXIT_CODE`].
+//! [`Fault`]: the loop ends, and [`NodeHandle::ended`] says why. The process then exits with a
+//! code of its own for that.
 
 mod handle;
 #[cfg(test)]
@@ -31,9 +31,6 @@ use crate::store::recover::DataFolder;
 use crate::store::{DataLock, LockError};
 
 pub use handle::{MAX_WAITING_SUBMISSIONS, NodeHandle, NotReady, Phase, Status, SubmitError};
-
-/// The exit code of a node that stopped because of a [`Fault`] (`EX_IOERR` of sysexits).
-pub const FAULT_EXIT_CODE: u8 = 74;
 
 /// Starts the network; called once, when the node is ready to take part in it.
 pub type StartNetwork = Box<dyn FnOnce() -> Result<(NetHandle, NetEvents), NetError> + Send>;

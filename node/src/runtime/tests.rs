@@ -1,1 +1,142 @@
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
 
+use prometheus_client::registry::Registry;
+use tracehold_chain::units::{Height, TimestampMs};
+use tracehold_contracts::Verdict;
+
+use super::*;
+use crate::audit::audit;
+use crate::net::{NetConfig, NetLimits, Network};
+use crate::testing::{TestNetwork, item, observed};
+use crate::view::Order;
+
+fn now() -> TimestampMs {
+    let since = std::time::UNIX_EPOCH.elapsed().unwrap();
+    TimestampMs(u64::try_from(since.as_millis()).unwrap())
+}
+
+/// The only node of its network.
+fn node(network: &TestNetwork, path: &Path) -> Result<NodeHandle, StartError> {
+    let key = network.node_key.clone();
+    let config = NetConfig {
+        members: BTreeSet::from([key.public_key()]),
+        listen: vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()],
+        peers: Vec::new(),
+        chain_id: network.genesis.chain_id.clone(),
+        genesis_id: network.genesis.id().0,
+        limits: NetLimits::default(),
+        key: key.clone(),
+    };
+    start(NodeParts {
+        genesis: network.genesis.clone(),
+        folder: DataFolder { path: path.to_owned(), table_cache_bytes: 1024 * 1024 },
+        signer: Arc::new(key),
+        mempool: MempoolLimits::default(),
+        network: Box::new(move || Network::start(config, &mut Registry::default())),
+    })
+}
+
+async fn ready(handle: &NodeHandle) {
+    let wait = async {
+        while handle.phase() != Phase::Running {
+            assert!(matches!(handle.phase(), Phase::Starting(_)), "{:?}", handle.phase());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), wait).await.unwrap();
+}
+
+async fn submit(handle: &NodeHandle, network: &mut TestNetwork, event: u64) -> Height {
+    let bundle = network.bundle(now(), &[observed(event, 7)]);
+    let submitted = tokio::time::timeout(Duration::from_secs(60), handle.submit(bundle)).await;
+    let committed = submitted.unwrap().unwrap();
+    assert!(matches!(committed.receipt.verdict, Verdict::Recorded { .. }));
+    committed.height
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_node_acknowledges_is_readable_and_there_after_a_restart() {
+    let path = tempfile::tempdir().unwrap();
+    let mut network = TestNetwork::new();
+    network.genesis.created_at = now();
+    let mut number = 0;
+    for _ in 0..3 {
+        let handle = node(&network, path.path()).unwrap();
+        assert!(node(&network, path.path()).is_err(), "one process for one folder");
+        ready(&handle).await;
+        let mut changes = handle.changes();
+        for _ in 0..3 {
+            number += 1;
+            let height = submit(&handle, &mut network, number).await;
+            let view = handle.view().unwrap();
+            assert!(view.height() >= height && *changes.borrow_and_update() >= height);
+            let page = view.history(&item(7), None, 100, Order::NewestFirst).unwrap();
+            assert_eq!(page.events.len(), usize::try_from(number).unwrap());
+            assert_eq!(page.events[0].position.height, height);
+        }
+        let status = handle.status().unwrap();
+        assert_eq!(status.node.unwrap().as_str(), "acme-1");
+        handle.stop();
+        handle.ended().await.unwrap();
+        assert_eq!(handle.phase(), Phase::Stopped);
+        assert!(handle.submit(network.bundle(now(), &[observed(1, 7)])).await.is_err());
+        // The history follows from its beginning.
+        let report = audit(path.path(), &network.genesis, &mut |_, _| {}).unwrap();
+        assert_eq!((report.events, report.state_root), (number, status.state_root));
+        assert_eq!(report.unfinished, None);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deleted_table_is_built_again_and_nothing_is_lost() {
+    let path = tempfile::tempdir().unwrap();
+    let mut network = TestNetwork::new();
+    network.genesis.created_at = now();
+    let handle = node(&network, path.path()).unwrap();
+    ready(&handle).await;
+    for number in 1..=5 {
+        submit(&handle, &mut network, number).await;
+    }
+    let before = handle.status().unwrap();
+    handle.stop();
+    handle.ended().await.unwrap();
+    drop(handle);
+    std::fs::remove_dir_all(path.path().join(crate::store::recover::TABLE_FOLDER)).unwrap();
+    let handle = node(&network, path.path()).unwrap();
+    ready(&handle).await;
+    let view = handle.view().unwrap();
+    assert!(view.height() >= before.height);
+    assert_eq!(view.header(before.height).unwrap().unwrap().header.state_root, before.state_root);
+    let page = view.history(&item(7), None, 100, Order::OldestFirst).unwrap();
+    assert_eq!(page.events.len(), 5);
+    handle.stop();
+    handle.ended().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_log_keeps_the_node_from_starting_and_is_named() {
+    let path = tempfile::tempdir().unwrap();
+    let mut network = TestNetwork::new();
+    network.genesis.created_at = now();
+    let handle = node(&network, path.path()).unwrap();
+    ready(&handle).await;
+    for number in 1..=3 {
+        submit(&handle, &mut network, number).await;
+    }
+    handle.stop();
+    handle.ended().await.unwrap();
+    let logs = path.path().join(crate::store::recover::LOG_FOLDER);
+    let segment = std::fs::read_dir(logs).unwrap().map(|entry| entry.unwrap().path());
+    let segment = segment.into_iter().find(|p| p.to_string_lossy().contains("blocks-")).unwrap();
+    let mut bytes = std::fs::read(&segment).unwrap();
+    bytes[300] ^= 1;
+    std::fs::write(&segment, bytes).unwrap();
+    let handle = node(&network, path.path()).unwrap();
+    let fault = handle.ended().await.unwrap_err();
+    assert_eq!(fault.file(), Some(segment.to_string_lossy().as_ref()));
+    assert!(fault.offset().is_some_and(|offset| offset <= 300));
+    assert_eq!(handle.phase(), Phase::Failed(fault));
+    assert!(audit(path.path(), &network.genesis, &mut |_, _| {}).is_err());
+}

@@ -29,7 +29,7 @@ pub const LOG_FOLDER: &str = "log";
 pub const TABLE_FOLDER: &str = "sled";
 
 /// Blocks read ahead of the one being replayed.
-const READ_AHEAD: usize = 8;
+pub(crate) const READ_AHEAD: usize = 8;
 
 /// How far a start has come, for `/readyz`. Shared between threads.
 #[derive(Debug, Default)]
@@ -252,7 +252,9 @@ fn replay(
     Ok(())
 }
 
-fn read_ahead(
+/// Reads the blocks from `first` to `tip` in order and sends them, until one fails or nobody
+/// listens any more.
+pub(crate) fn read_ahead(
     reader: &BlockReader,
     first: Height,
     tip: Height,
@@ -292,3 +294,6 @@ pub fn flush_of(table: &Arc<SledTable>) -> super::writer::Flush {
     let table = Arc::clone(table);
     Box::new(move || table.flush())
 }
+
+#[cfg(test)]
+mod tests;
