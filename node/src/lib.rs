@@ -3,6 +3,7 @@
 //! One member's node, and the `tracehold` command.
 
 pub mod audit;
+pub mod api;
 pub mod cli;
 pub mod config;
 pub mod fault;

@@ -1,0 +1,302 @@
+//! `/api/v1/status`, `/api/v1/blocks/{height}`, `/api/v1/transactions`.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header::LOCATION;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde::{Deserialize, Serialize};
+use tracehold_chain::block::BlockHeader;
+use tracehold_chain::certificate::CommitCertificate;
+use tracehold_chain::codec;
+use tracehold_chain::transaction::{Bundle, TransactionId};
+use tracehold_chain::units::Height;
+use tracehold_contracts::{Receipt, Verdict};
+
+use super::ApiState;
+use super::auth::Keyed;
+use super::extract::{InPath, check_announced, media_type, read_body};
+use super::problem::{Kind, Problem};
+use super::submit::{refused, submit};
+use super::visible::Caller;
+
+/// How far this node is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Status {
+    /// The network.
+    pub chain_id: String,
+    /// The node's name in the network.
+    pub node: String,
+    /// The member that runs it.
+    pub member: String,
+    /// `validator` or `follower`.
+    pub role: String,
+    /// The newest block that is committed, synced and readable here.
+    pub height: u64,
+    /// Its id.
+    pub block_id: String,
+    /// Its time (RFC 3339).
+    pub block_time: String,
+    /// The root of the state after it.
+    pub state_root: String,
+    /// Nodes of members that are connected now.
+    pub peers: usize,
+    /// Blocks that the furthest peer is ahead, as far as it says.
+    pub behind: u64,
+    /// Transactions that wait here for a block.
+    pub waiting: usize,
+    /// The version of this program.
+    pub version: String,
+}
+
+/// How far this node is
+#[utoipa::path(
+    get, path = "/api/v1/status", tag = "Ledger",
+    responses(
+        (status = 200, description = "Where this node is", body = Status),
+        (status = 503, description = "The node is starting", body = Problem,
+            content_type = "application/problem+json"),
+    )
+)]
+pub async fn status(
+    State(state): State<ApiState>,
+    _caller: Caller,
+) -> Result<Json<Status>, Problem> {
+    state.status().map(Json)
+}
+
+/// A block without the bodies of its transactions.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct BlockView {
+    /// The digest of the header.
+    pub block_id: String,
+    /// What the validators agreed on: height, block_time, previous_block_id, roots …
+    #[schema(value_type = Object)]
+    pub header: BlockHeader,
+    /// The signatures that made it final.
+    #[schema(value_type = Object)]
+    pub certificate: CommitCertificate,
+    /// Ids of the transactions, in order.
+    pub transactions: Vec<String>,
+    /// What became of each.
+    pub receipts: Vec<ReceiptView>,
+}
+
+/// What became of a transaction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ReceiptView {
+    /// Its id.
+    pub transaction_id: String,
+    /// Its block.
+    pub height: u64,
+    /// `recorded` or `rejected`.
+    pub result: String,
+    /// Events (from 0) that were on record before, to the byte, and were not recorded again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repeated: Vec<u32>,
+    /// Which rule it broke: a stable code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// Which event (from 0) broke it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event: Option<u32>,
+    /// What is wrong and how to mend it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+impl ReceiptView {
+    /// A receipt of the block at `height` as clients see it.
+    #[must_use]
+    pub fn of(receipt: &Receipt, height: Height) -> ReceiptView {
+        let mut view = ReceiptView {
+            transaction_id: receipt.transaction_id.to_string(),
+            height: height.0,
+            result: "recorded".to_owned(),
+            repeated: Vec::new(),
+            code: None,
+            event: None,
+            detail: None,
+        };
+        match &receipt.verdict {
+            Verdict::Recorded { repeated } => view.repeated.clone_from(repeated),
+            Verdict::Rejected(rejection) => {
+                view.result = "rejected".to_owned();
+                view.code = Some(rejection.code.as_str().to_owned());
+                view.event = rejection.event;
+                view.detail = Some(rejection.to_string());
+            }
+        }
+        view
+    }
+}
+
+/// A block
+///
+/// Header, certificate, transaction ids and receipts; no event bodies.
+#[utoipa::path(
+    get, path = "/api/v1/blocks/{height}", tag = "Ledger",
+    params(("height" = u64, Path, description = "1 for the first block")),
+    responses(
+        (status = 200, description = "The block", body = BlockView),
+        (status = 400, description = "Not a height", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 404, description = "There is no block at this height yet", body = Problem,
+            content_type = "application/problem+json"),
+    )
+)]
+pub async fn get_block(
+    State(state): State<ApiState>,
+    _caller: Caller,
+    InPath(height): InPath<String>,
+) -> Result<Json<BlockView>, Problem> {
+    let height = height.parse().map(Height).map_err(|_| {
+        let rule = "must be a whole number";
+        Problem::new(Kind::Parameter, format!("height {rule}, not {height:?}")).field(
+            "height",
+            rule,
+            "1 is the first block",
+        )
+    })?;
+    let found = state.read(move |view| {
+        let Some(decided) = view.block(height)? else { return Ok(None) };
+        let mut receipts = Vec::with_capacity(decided.block.bundles.len());
+        for bundle in &decided.block.bundles {
+            let record = view.transaction(&bundle.transaction.id())?;
+            receipts.extend(record.map(|record| record.receipt));
+        }
+        Ok(Some((decided, receipts)))
+    });
+    let Some((decided, receipts)) = found.await? else {
+        let newest = state.status()?.height;
+        let detail = format!("there is no block {height}: blocks are 1 to {newest}");
+        return Err(Problem::new(Kind::NotFound, detail));
+    };
+    let transactions = decided.block.bundles.iter();
+    Ok(Json(BlockView {
+        block_id: decided.block.id().to_string(),
+        transactions: transactions.map(|bundle| bundle.transaction.id().to_string()).collect(),
+        receipts: receipts.iter().map(|receipt| ReceiptView::of(receipt, height)).collect(),
+        header: decided.block.header,
+        certificate: decided.certificate,
+    }))
+}
+
+/// Submit a transaction signed elsewhere
+///
+/// Takes a signed transaction with its event bodies, as JSON or in the ledger's own encoding
+/// (`application/octet-stream`), and answers with its receipt when its block is committed, synced
+/// and readable here. The API key says who may submit; the signature says who speaks.
+#[utoipa::path(
+    post, path = "/api/v1/transactions", tag = "Ledger",
+    request_body(content(
+        (serde_json::Value = "application/json"), (Vec<u8> = "application/octet-stream")),
+        description = "a transaction with its event bodies"),
+    responses(
+        (status = 201, description = "Recorded", body = ReceiptView,
+            headers(("Location" = String, description = "the receipt"))),
+        (status = 400, description = "Not well formed", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 401, description = "An API key is needed", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 403, description = "The sender may not do this", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 409, description = "On record already", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 413, description = "More than a limit allows", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 415, description = "Neither JSON nor octets", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 422, description = "Refused by the ledger", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 503, description = "The node cannot take it now", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 504, description = "The outcome is not known yet", body = Problem,
+            content_type = "application/problem+json"),
+    ),
+    security(("api_key" = []))
+)]
+pub async fn post_transaction(
+    State(state): State<ApiState>,
+    _keyed: Keyed,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let media = media_type(&headers, "application/json");
+    let is_json = match media.as_str() {
+        "application/json" => true,
+        "application/octet-stream" => false,
+        _ => {
+            let detail = format!(
+                "transactions are application/json or application/octet-stream, not {media}"
+            );
+            return Err(Problem::new(Kind::UnsupportedMedia, detail));
+        }
+    };
+    // In JSON the same transaction is longer: digests and salts are hex, sections are escaped.
+    let limit = if is_json { 4 * state.body_bytes() } else { state.body_bytes() };
+    check_announced(&headers, limit)?;
+    let bytes = read_body(body, limit, state.limits().body).await?;
+    let bundle = state.compute(bytes.len(), move || read_bundle(&bytes, is_json)).await?;
+    super::capture::fits(&bundle)?;
+    let id = bundle.transaction.id();
+    let events = bundle.events.len();
+    let committed = submit(&state, bundle, state.limits().commit).await?;
+    if let Verdict::Rejected(rejection) = &committed.receipt.verdict {
+        return Err(refused(rejection).transaction(id));
+    }
+    state.metrics().captured(events);
+    let location = format!("/api/v1/transactions/{id}");
+    let location = HeaderValue::from_str(&location).expect("ids are hex");
+    let receipt = ReceiptView::of(&committed.receipt, committed.height);
+    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(receipt)).into_response())
+}
+
+fn read_bundle(bytes: &[u8], is_json: bool) -> Result<Bundle, Problem> {
+    if !is_json {
+        return codec::decode(bytes).map_err(|error| {
+            Problem::new(Kind::Validation, format!("the bytes are no transaction: {error}"))
+        });
+    }
+    serde_json::from_slice(bytes).map_err(|error| {
+        Problem::new(Kind::Validation, format!("the body is no transaction: {error}"))
+    })
+}
+
+/// What became of a transaction
+#[utoipa::path(
+    get, path = "/api/v1/transactions/{id}", tag = "Ledger",
+    params(("id" = String, Path, description = "the transaction's id, 64 hex digits")),
+    responses(
+        (status = 200, description = "Its receipt", body = ReceiptView),
+        (status = 400, description = "Not an id", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 401, description = "An API key is needed", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 404, description = "It is in no block", body = Problem,
+            content_type = "application/problem+json"),
+    ),
+    security(("api_key" = []))
+)]
+pub async fn get_transaction(
+    State(state): State<ApiState>,
+    _keyed: Keyed,
+    InPath(id): InPath<String>,
+) -> Result<Json<ReceiptView>, Problem> {
+    let id = id.parse().map(TransactionId).map_err(|error| {
+        Problem::new(Kind::Parameter, format!("id: {error}")).field(
+            "id",
+            "must be 64 lower-case hex digits",
+            "take it from the receipt",
+        )
+    })?;
+    let found = state.read(move |view| view.transaction(&id)).await?;
+    let Some(record) = found else {
+        let detail = format!(
+            "the transaction {id} is in no block here; until it expires it may still be committed"
+        );
+        return Err(Problem::new(Kind::NotFound, detail));
+    };
+    Ok(Json(ReceiptView::of(&record.receipt, record.height)))
+}

@@ -1,0 +1,183 @@
+//! GS1's headers: which versions are spoken, which limits hold, what a client asks for.
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use tracehold_chain::limits::MAX_EVENTS_PER_TRANSACTION;
+
+use super::ApiState;
+use super::jobs::ErrorBehaviour;
+use super::problem::{Kind, Problem};
+
+/// The version of EPCIS that is spoken.
+const EPCIS_VERSION: &str = "2.0.0";
+/// The version of the Core Business Vocabulary that is spoken.
+const CBV_VERSION: &str = "2.0.0";
+
+const GS1_EPCIS_VERSION: HeaderName = HeaderName::from_static("gs1-epcis-version");
+const GS1_CBV_VERSION: HeaderName = HeaderName::from_static("gs1-cbv-version");
+const GS1_EPCIS_MIN: HeaderName = HeaderName::from_static("gs1-epcis-min");
+const GS1_EPCIS_MAX: HeaderName = HeaderName::from_static("gs1-epcis-max");
+const GS1_CBV_MIN: HeaderName = HeaderName::from_static("gs1-cbv-min");
+const GS1_CBV_MAX: HeaderName = HeaderName::from_static("gs1-cbv-max");
+const GS1_EPC_FORMAT: HeaderName = HeaderName::from_static("gs1-epc-format");
+const CAPTURE_ERROR_BEHAVIOUR: HeaderName = HeaderName::from_static("gs1-capture-error-behaviour");
+const CAPTURE_LIMIT: HeaderName = HeaderName::from_static("gs1-epcis-capture-limit");
+const CAPTURE_FILE_SIZE_LIMIT: HeaderName =
+    HeaderName::from_static("gs1-epcis-capture-file-size-limit");
+
+/// Reads `GS1-Capture-Error-Behaviour`.
+///
+/// # Errors
+/// [`Kind::Parameter`] when it is neither `rollback` nor `proceed`.
+pub fn error_behaviour(headers: &HeaderMap) -> Result<ErrorBehaviour, Problem> {
+    match headers.get(CAPTURE_ERROR_BEHAVIOUR).map(HeaderValue::as_bytes) {
+        None => Ok(ErrorBehaviour::Rollback),
+        Some(value) if value.eq_ignore_ascii_case(b"rollback") => Ok(ErrorBehaviour::Rollback),
+        Some(value) if value.eq_ignore_ascii_case(b"proceed") => Ok(ErrorBehaviour::Proceed),
+        Some(_) => {
+            let rule = "must be rollback or proceed";
+            let name = "GS1-Capture-Error-Behaviour";
+            Err(Problem::new(Kind::Parameter, format!("the header {name} {rule}")).field(
+                name,
+                rule,
+                "leave it out for rollback",
+            ))
+        }
+    }
+}
+
+/// The headers in which the limits of a capture are announced: events and bytes of one document
+/// that is captured whole.
+#[must_use]
+pub fn capture_limits(state: &ApiState) -> [(HeaderName, HeaderValue); 2] {
+    let bytes = state.capture_bytes(ErrorBehaviour::Rollback);
+    [
+        (CAPTURE_LIMIT, HeaderValue::from(MAX_EVENTS_PER_TRANSACTION)),
+        (CAPTURE_FILE_SIZE_LIMIT, HeaderValue::from(bytes)),
+    ]
+}
+
+/// A version such as `2.0` or `2.0.1` as numbers.
+fn version(text: &str) -> Option<(u32, u32)> {
+    let mut parts = text.trim().split('.');
+    let major = parts.next()?.parse().ok()?;
+    let minor = parts.next().map_or(Some(0), |part| part.parse().ok())?;
+    parts.all(|part| part.parse::<u32>().is_ok()).then_some((major, minor))
+}
+
+/// Refuses a request for what is not spoken here: another version, identifiers translated to URNs.
+///
+/// # Errors
+/// [`Kind::NotAcceptable`] naming the header.
+fn check(headers: &HeaderMap) -> Result<(), Problem> {
+    const SPOKEN: (u32, u32) = (2, 0);
+    type Allows = fn((u32, u32)) -> bool;
+    let rules: [(HeaderName, Allows); 6] = [
+        (GS1_EPCIS_VERSION, |asked| asked == SPOKEN),
+        (GS1_CBV_VERSION, |asked| asked == SPOKEN),
+        (GS1_EPCIS_MIN, |asked| asked <= SPOKEN),
+        (GS1_CBV_MIN, |asked| asked <= SPOKEN),
+        (GS1_EPCIS_MAX, |asked| asked >= SPOKEN),
+        (GS1_CBV_MAX, |asked| asked >= SPOKEN),
+    ];
+    for (name, allows) in rules {
+        let Some(value) = headers.get(&name) else { continue };
+        let text = value.to_str().unwrap_or("?");
+        if !version(text).is_some_and(allows) {
+            let detail = format!(
+                "{name}: {text} is asked for; EPCIS and CBV {EPCIS_VERSION} are \
+                                  spoken here"
+            );
+            return Err(Problem::new(Kind::NotAcceptable, detail).field(
+                name.as_str(),
+                "must allow version 2.0",
+                "leave it out or give 2.0.0",
+            ));
+        }
+    }
+    let Some(format) = headers.get(GS1_EPC_FORMAT) else { return Ok(()) };
+    // Events are answered as they were given. That is what three of the four values allow when
+    // nothing has to be translated.
+    match format.as_bytes() {
+        b"No_Preference" | b"Never_Translates" | b"Always_GS1_Digital_Link" => Ok(()),
+        b"Always_EPC_URN" => Err(Problem::new(
+            Kind::NotAcceptable,
+            "identifiers are not translated to EPC URNs here: ask for Never_Translates",
+        )
+        .code("epc_format")),
+        _ => Err(Problem::new(
+            Kind::Parameter,
+            "GS1-EPC-Format must be No_Preference, Always_GS1_Digital_Link, Always_EPC_URN or \
+             Never_Translates",
+        )),
+    }
+}
+
+/// The layer of `/epcis/v2`: refuses versions that are not spoken, and says on every answer what
+/// is.
+pub async fn layer(State(state): State<ApiState>, request: Request, next: Next) -> Response {
+    if !request.uri().path().starts_with("/epcis/v2/") {
+        return next.run(request).await;
+    }
+    let is_capture = request.uri().path().starts_with("/epcis/v2/capture");
+    let is_write = request.method() == Method::POST;
+    let mut response = match check(request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    };
+    let headers = response.headers_mut();
+    headers.insert(GS1_EPCIS_VERSION, HeaderValue::from_static(EPCIS_VERSION));
+    headers.insert(GS1_CBV_VERSION, HeaderValue::from_static(CBV_VERSION));
+    if is_capture && is_write {
+        for (name, value) in capture_limits(&state) {
+            headers.insert(name, value);
+        }
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(name: HeaderName, value: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(name, HeaderValue::from_static(value))])
+    }
+
+    #[test]
+    fn what_is_not_spoken_is_refused_with_406() {
+        for (name, value) in [
+            (GS1_EPCIS_VERSION, "2.0.0"),
+            (GS1_EPCIS_VERSION, "2.0"),
+            (GS1_CBV_MIN, "1.2.0"),
+            (GS1_EPCIS_MAX, "2.1"),
+            (GS1_EPC_FORMAT, "Never_Translates"),
+        ] {
+            assert!(check(&with(name.clone(), value)).is_ok(), "{name} {value}");
+        }
+        for (name, value) in [
+            (GS1_EPCIS_VERSION, "1.2"),
+            (GS1_CBV_VERSION, "3.0"),
+            (GS1_EPCIS_MIN, "2.1.0"),
+            (GS1_EPCIS_MAX, "1.2"),
+            (GS1_EPCIS_MAX, "x"),
+            (GS1_EPC_FORMAT, "Always_EPC_URN"),
+        ] {
+            assert_eq!(
+                check(&with(name.clone(), value)).unwrap_err().status,
+                406,
+                "{name} {value}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_error_behaviour_is_one_of_two() {
+        let read = |value| error_behaviour(&with(CAPTURE_ERROR_BEHAVIOUR, value));
+        assert_eq!(error_behaviour(&HeaderMap::new()).unwrap(), ErrorBehaviour::Rollback);
+        assert_eq!(read("proceed").unwrap(), ErrorBehaviour::Proceed);
+        assert_eq!(read("all").unwrap_err().errors[0].field, "GS1-Capture-Error-Behaviour");
+    }
+}

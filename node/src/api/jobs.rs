@@ -1,0 +1,245 @@
+//! Capture jobs: what became of a captured document.
+//!
+//! Jobs are kept in memory, in bounds; the oldest finished one is forgotten first. The id of a job
+//! with `rollback` is that of its one transaction, so that what became of it can be told from the
+//! ledger when the job itself is forgotten: after a restart, or on another node.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use serde::{Deserialize, Serialize};
+use tracehold_chain::units::TimestampMs;
+
+use super::limits::{MAX_FINISHED_JOBS, MAX_JOB_ERRORS};
+use super::problem::{Kind, Problem};
+
+/// What to do with the good events of a document that has bad ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ErrorBehaviour {
+    /// Nothing is captured unless everything is.
+    Rollback,
+    /// Everything that can be captured is.
+    Proceed,
+}
+
+/// A capture job as the EPCIS binding shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Job {
+    /// Names the job.
+    #[serde(rename = "captureID")]
+    pub capture_id: String,
+    /// When it began.
+    pub created_at: String,
+    /// When it ended; absent while it runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<String>,
+    /// Whether it still runs.
+    pub running: bool,
+    /// Whether no error has occurred.
+    pub success: bool,
+    /// What was asked for.
+    pub capture_error_behaviour: ErrorBehaviour,
+    /// What went wrong, with the event it went wrong with.
+    pub errors: Vec<Problem>,
+}
+
+impl Job {
+    fn new(capture_id: String, behaviour: ErrorBehaviour, now: TimestampMs) -> Job {
+        Job {
+            capture_id,
+            created_at: now.to_string(),
+            finished_at: None,
+            running: true,
+            success: true,
+            capture_error_behaviour: behaviour,
+            errors: Vec::new(),
+        }
+    }
+
+    /// A finished job, as told from the ledger.
+    #[must_use]
+    pub fn finished(
+        capture_id: String,
+        behaviour: ErrorBehaviour,
+        at: TimestampMs,
+        error: Option<Problem>,
+    ) -> Job {
+        let mut job = Job::new(capture_id, behaviour, at);
+        job.success = error.is_none();
+        job.errors.extend(error);
+        job.running = false;
+        job.finished_at = Some(at.to_string());
+        job
+    }
+}
+
+/// All jobs that are remembered.
+#[derive(Clone)]
+pub struct Jobs(Arc<Mutex<Registry>>);
+
+struct Registry {
+    jobs: HashMap<String, Job>,
+    finished: VecDeque<String>,
+    running: usize,
+    most_running: usize,
+}
+
+/// A job that runs. Dropped without [`Running::finish`], it ends with an error.
+pub struct Running {
+    jobs: Jobs,
+    id: String,
+    open: bool,
+}
+
+impl Jobs {
+    /// No jobs; at most `most_running` may run at once.
+    #[must_use]
+    pub fn new(most_running: usize) -> Jobs {
+        Jobs(Arc::new(Mutex::new(Registry {
+            jobs: HashMap::new(),
+            finished: VecDeque::new(),
+            running: 0,
+            most_running,
+        })))
+    }
+
+    /// Begins a job.
+    ///
+    /// # Errors
+    /// [`Kind::Unavailable`] when too many run.
+    pub fn begin(
+        &self,
+        id: String,
+        behaviour: ErrorBehaviour,
+        now: TimestampMs,
+    ) -> Result<Running, Problem> {
+        let mut registry = self.lock();
+        if registry.running >= registry.most_running {
+            let detail = format!(
+                "{} capture jobs are running, which is the limit; try again in a second",
+                registry.running
+            );
+            return Err(Problem::new(Kind::Unavailable, detail).code("too_many_jobs"));
+        }
+        registry.running += 1;
+        registry.jobs.insert(id.clone(), Job::new(id.clone(), behaviour, now));
+        Ok(Running { jobs: self.clone(), id, open: true })
+    }
+
+    /// The job with this id.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<Job> {
+        self.lock().jobs.get(id).cloned()
+    }
+
+    /// How many run.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        self.lock().running
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Registry> {
+        self.0.lock().expect("no one panics while holding the jobs")
+    }
+}
+
+impl Running {
+    /// Notes an error; beyond [`MAX_JOB_ERRORS`] only that there were more.
+    pub fn error(&self, problem: Problem) {
+        let mut registry = self.jobs.lock();
+        let Some(job) = registry.jobs.get_mut(&self.id) else { return };
+        job.success = false;
+        match job.errors.len() {
+            0..MAX_JOB_ERRORS => job.errors.push(problem.in_epcis()),
+            MAX_JOB_ERRORS => {
+                let detail = format!("more errors occurred than the {MAX_JOB_ERRORS} listed here");
+                job.errors.push(Problem::new(Kind::Validation, detail).in_epcis());
+            }
+            _ => {}
+        }
+    }
+
+    /// Ends the job.
+    pub fn finish(mut self, now: TimestampMs) {
+        self.open = false;
+        self.close(now);
+    }
+
+    fn close(&self, now: TimestampMs) {
+        let mut registry = self.jobs.lock();
+        registry.running -= 1;
+        if let Some(job) = registry.jobs.get_mut(&self.id) {
+            job.running = false;
+            job.finished_at = Some(now.to_string());
+        }
+        registry.finished.push_back(self.id.clone());
+        if registry.finished.len() > MAX_FINISHED_JOBS
+            && let Some(oldest) = registry.finished.pop_front()
+        {
+            registry.jobs.remove(&oldest);
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.open {
+            self.error(Problem::new(
+                Kind::Unavailable,
+                "the node stopped before the outcome was known; ask for the events by eventID",
+            ));
+            self.close(super::now());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_runs_collects_errors_and_ends() {
+        let jobs = Jobs::new(2);
+        let running = jobs.begin("a".into(), ErrorBehaviour::Proceed, TimestampMs(0)).unwrap();
+        let job = jobs.get("a").unwrap();
+        assert!(job.running && job.success && job.finished_at.is_none());
+        for n in 0..MAX_JOB_ERRORS + 10 {
+            running.error(Problem::new(Kind::Exists, "known").event(n, Some("urn:x:1")));
+        }
+        running.finish(TimestampMs(5));
+        let job = jobs.get("a").unwrap();
+        assert!(!job.running && !job.success);
+        assert_eq!(job.errors.len(), MAX_JOB_ERRORS + 1);
+        assert_eq!(job.errors[0].type_, "epcisException:ResourceAlreadyExistsException");
+        let json = serde_json::to_value(&job).unwrap();
+        assert_eq!(json["captureID"], "a");
+        assert_eq!(json["captureErrorBehaviour"], "proceed");
+        assert_eq!(json["errors"][3]["event"], 3);
+    }
+
+    #[test]
+    fn jobs_are_bounded_running_and_finished() {
+        let jobs = Jobs::new(1);
+        let begin =
+            |id: usize| jobs.begin(id.to_string(), ErrorBehaviour::Rollback, TimestampMs(0));
+        let first = begin(0).unwrap();
+        assert_eq!(begin(1).err().unwrap().code, "too_many_jobs");
+        first.finish(TimestampMs(1));
+        for id in 1..=MAX_FINISHED_JOBS {
+            begin(id).unwrap().finish(TimestampMs(1));
+        }
+        assert!(jobs.get("0").is_none(), "the oldest is forgotten");
+        assert!(jobs.get("1").is_some());
+    }
+
+    #[test]
+    fn a_job_that_is_given_up_ends_with_an_error() {
+        let jobs = Jobs::new(1);
+        drop(jobs.begin("a".into(), ErrorBehaviour::Rollback, TimestampMs(0)).unwrap());
+        let job = jobs.get("a").unwrap();
+        assert!(!job.running && !job.success && job.errors.len() == 1);
+        assert_eq!(jobs.running(), 0);
+    }
+}

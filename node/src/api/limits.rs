@@ -1,0 +1,93 @@
+//! Every limit of the HTTP side, once. `docs/api.md` lists them.
+
+use std::time::Duration;
+
+/// Bytes of a request body: one transaction's worth.
+pub const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// Bytes of a capture document with `GS1-Capture-Error-Behaviour: proceed`, which is split into
+/// several transactions.
+pub const MAX_PROCEED_BODY_BYTES: usize = 10 * 1024 * 1024;
+
+/// Events in one capture document with `proceed`.
+pub const MAX_PROCEED_EVENTS: usize = 10_000;
+
+/// Bytes of the path and query of a request.
+pub const MAX_URI_BYTES: usize = 8 * 1024;
+
+/// Bytes of a request's head: its line and all its headers.
+pub const MAX_HEAD_BYTES: usize = 32 * 1024;
+
+/// Events on one page of an answer.
+pub const MAX_PAGE: usize = 1_000;
+
+/// Events on one page when `perPage` is not given.
+pub const DEFAULT_PAGE: usize = 30;
+
+/// Bytes of event bodies on one page; a page ends early rather than grow beyond this.
+pub const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Finished capture jobs that are remembered; the oldest is forgotten first.
+pub const MAX_FINISHED_JOBS: usize = 10_000;
+
+/// Capture jobs that may run at once; more are refused with 503.
+pub const MAX_RUNNING_JOBS: usize = 256;
+
+/// Errors that one capture job lists; a last entry tells how many more there were.
+pub const MAX_JOB_ERRORS: usize = 1_000;
+
+/// Field errors that one problem lists.
+pub const MAX_FIELD_ERRORS: usize = 50;
+
+/// Feeds that may be open at once.
+pub const MAX_FEEDS: usize = 256;
+
+/// Events of an item that its page shows; the page says when there are more.
+pub const MAX_EVENTS_ON_ITEM_PAGE: usize = 200;
+
+/// Events that the home page shows.
+pub const LATEST_EVENTS: usize = 10;
+
+/// Transactions that one `proceed` capture has under way at once.
+pub const PROCEED_WINDOW: usize = 4;
+
+/// Milliseconds from signing to expiry of a transaction that this node makes, unless the network's
+/// expiry window is shorter.
+pub const TRANSACTION_LIFETIME_MS: u64 = 120_000;
+
+/// Deadlines and caps of the server; all can be made shorter in tests.
+#[derive(Clone, Debug)]
+pub struct HttpLimits {
+    /// From the opening of a connection, or the end of the last answer on it, to the end of the
+    /// next request's head.
+    pub head: Duration,
+    /// From the end of the head to the end of the body.
+    pub body: Duration,
+    /// A connection on which no byte moves for this long is closed.
+    pub idle: Duration,
+    /// How long a write waits for its block before the answer is 504.
+    pub commit: Duration,
+    /// Between two signs of life on an open feed; must be shorter than `idle`.
+    pub heartbeat: Duration,
+    /// From the call to stop until the connections that are left are cut.
+    pub grace: Duration,
+    /// Connections at once.
+    pub connections: usize,
+    /// Connections at once from one address.
+    pub connections_per_address: usize,
+}
+
+impl Default for HttpLimits {
+    fn default() -> HttpLimits {
+        HttpLimits {
+            head: Duration::from_secs(20),
+            body: Duration::from_secs(30),
+            idle: Duration::from_secs(60),
+            commit: Duration::from_secs(30),
+            heartbeat: Duration::from_secs(15),
+            grace: Duration::from_secs(5),
+            connections: 2_048,
+            connections_per_address: 1_024,
+        }
+    }
+}

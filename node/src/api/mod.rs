@@ -1,0 +1,47 @@
+//! The HTTP side of a node.
+//!
+//! [`server`] accepts connections under deadlines; [`router`] is what they reach. A request passes
+//! [`rate`], [`metrics`] and [`headers`], is told who it is from by [`auth`], and reaches a handler:
+//! [`capture`] and [`events`] speak GS1's EPCIS binding, [`blocks`] and [`feed`] tell of the ledger
+//! itself, [`pages`] shows items to people, [`health`] and [`metrics`] are for those who run the
+//! node. [`prepare`] makes transactions of events, [`submit`] hands them in, [`records`] reads.
+//! [`visible`] decides who sees what. Whatever fails is a [`problem`]. Every limit is in
+//! [`limits`].
+
+mod auth;
+mod blocks;
+mod capture;
+mod events;
+mod extract;
+mod feed;
+mod headers;
+mod health;
+mod jobs;
+pub mod limits;
+mod metrics;
+mod openapi;
+mod pages;
+mod paging;
+mod prepare;
+pub mod problem;
+mod rate;
+mod records;
+mod server;
+mod state;
+mod submit;
+pub mod visible;
+
+pub use health::Readiness;
+pub use metrics::SharedRegistry;
+pub use openapi::{document as openapi_document, router};
+pub use server::serve;
+pub use state::{ApiParts, ApiState};
+
+use tracehold_chain::units::TimestampMs;
+
+/// This machine's clock. Only the edge of the node reads it.
+fn now() -> TimestampMs {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let ms = since.map(|since| since.as_millis()).unwrap_or_default();
+    TimestampMs(u64::try_from(ms).unwrap_or(u64::MAX))
+}

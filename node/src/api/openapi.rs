@@ -1,0 +1,138 @@
+//! The router, and its description as OpenAPI 3.1: one list of routes makes both.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::get;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::limits::MAX_URI_BYTES;
+use super::problem::{Kind, Problem, render};
+use super::{ApiState, blocks, capture, events, feed, headers, health, metrics, pages, rate};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Tracehold",
+        description = "One node of a permissioned ledger for goods. Events go in and come out as \
+                       GS1 EPCIS 2.0; every error is application/problem+json.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    modifiers(&ApiKey),
+    components(schemas(Problem, super::problem::FieldError)),
+    tags(
+        (name = "EPCIS", description = "GS1's EPCIS 2.0 REST binding"),
+        (name = "Ledger", description = "Blocks, transactions and the feed of committed events"),
+        (name = "Operation", description = "For those who run the node"),
+    )
+)]
+struct Description;
+
+struct ApiKey;
+
+impl Modify for ApiKey {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("an agent's API key, made with `tracehold keys`"))
+            .build();
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme("api_key", SecurityScheme::Http(scheme));
+    }
+}
+
+/// Every described route.
+fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(capture::post_capture))
+        .routes(routes!(capture::get_capture))
+        .routes(routes!(events::post_event, events::get_events))
+        .routes(routes!(events::get_event))
+        .routes(routes!(blocks::status))
+        .routes(routes!(blocks::get_block))
+        .routes(routes!(blocks::post_transaction))
+        .routes(routes!(blocks::get_transaction))
+        .routes(routes!(feed::get_feed))
+        .routes(routes!(metrics::get_metrics))
+        .routes(routes!(health::livez))
+        .routes(routes!(health::readyz))
+}
+
+/// The OpenAPI 3.1 description of the HTTP side.
+#[must_use]
+pub fn document() -> utoipa::openapi::OpenApi {
+    routes().into_openapi()
+}
+
+/// Everything that the HTTP side answers.
+pub fn router(state: ApiState) -> Router {
+    let (router, description) = routes().split_for_parts();
+    let description: &'static str =
+        description.to_pretty_json().map(String::leak).expect("the description is plain data");
+    let json = [(http::header::CONTENT_TYPE, "application/json")];
+    router
+        .route("/openapi.json", get(move || async move { (json, description) }))
+        .route("/", get(pages::home))
+        .route("/search", get(pages::search))
+        .route("/event/{eventID}", get(pages::event))
+        .fallback(pages::item_or_nothing)
+        // Handlers bound their own bodies.
+        .layer(DefaultBodyLimit::disable())
+        .layer(from_fn(short_uris))
+        .layer(CatchPanicLayer::custom(|_| {
+            use axum::response::IntoResponse as _;
+            let detail = "a mistake on our side; the node's log has it";
+            Problem::new(Kind::Internal, detail).into_response()
+        }))
+        .layer(from_fn_with_state(state.rate(), rate::limit))
+        .layer(from_fn(render))
+        .layer(from_fn_with_state(state.clone(), headers::layer))
+        .layer(from_fn_with_state(state.metrics().clone(), metrics::count))
+        .with_state(state)
+}
+
+/// Refuses paths and queries that are too long.
+async fn short_uris(
+    request: axum::extract::Request,
+    next: axum::middleware::Next,
+) -> Result<axum::response::Response, Problem> {
+    let length = request.uri().path_and_query().map_or(0, |text| text.as_str().len());
+    if length > MAX_URI_BYTES {
+        let detail = format!("path and query have {length} bytes, the limit is {MAX_URI_BYTES}");
+        return Err(Problem::new(Kind::UriTooLong, detail));
+    }
+    Ok(next.run(request).await)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_description_is_openapi_3_1_and_every_answer_is_described() {
+        let json = serde_json::to_value(document()).unwrap();
+        assert_eq!(json["openapi"], "3.1.0");
+        for path in [
+            "/epcis/v2/capture",
+            "/epcis/v2/events/{eventID}",
+            "/api/v1/status",
+            "/api/v1/feed",
+            "/readyz",
+        ] {
+            assert!(json["paths"].get(path).is_some(), "{path}");
+        }
+        for (path, methods) in json["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                let answers = operation["responses"].as_object().unwrap();
+                for (status, answer) in answers {
+                    let described = answer["description"].as_str().is_some_and(|d| !d.is_empty());
+                    assert!(described, "{method} {path} {status}");
+                }
+            }
+        }
+    }
+}

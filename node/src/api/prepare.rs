@@ -1,0 +1,134 @@
+//! From events to a signed transaction: eventIDs, salts, sections, signature.
+
+use tracehold_chain::digest::{Digest, Domain, Hasher};
+use tracehold_chain::epcis::{Event, SectionName, SectionedEvent, Violation};
+use tracehold_chain::transaction::{Bundle, CapturedEvent, Command, Nonce, TransactionBody};
+use tracehold_chain::units::{ChainId, TimestampMs};
+
+use super::limits::MAX_FIELD_ERRORS;
+use super::problem::{Kind, Problem};
+use crate::keystore::AgentSigner;
+
+/// The salt of one section: a pseudo-random function of the member's secret, the eventID and the
+/// section, so that the same event always has the same digest and a retry is known as one.
+///
+/// What follows the secret has a fixed length for each section, so no output can be extended into
+/// that of another eventID.
+fn salt(secret: &[u8; 32], event_id: &str, section: SectionName) -> [u8; 32] {
+    let name = section.as_str().as_bytes();
+    let length = u8::try_from(name.len()).expect("section names are short");
+    let event = Digest::of(Domain::StateName, event_id.as_bytes());
+    Hasher::new(Domain::SectionSalt)
+        .chain(secret)
+        .chain(&[length])
+        .chain(name)
+        .chain(event.as_bytes())
+        .finish()
+        .0
+}
+
+/// Gives an event without eventID one: a random `urn:uuid`.
+#[must_use]
+pub fn with_event_id(event: Event) -> Event {
+    match event.event_id() {
+        Some(_) => event,
+        None => {
+            let id = uuid::Uuid::new_v4().urn().to_string();
+            event.with_event_id(&id)
+        }
+    }
+}
+
+/// Cuts an event, which has an eventID, into its salted sections.
+#[must_use]
+pub fn sectioned(agent: &AgentSigner, event: &Event) -> SectionedEvent {
+    let id = event.event_id().expect("events are given an eventID first");
+    SectionedEvent::split(event, &mut |section| salt(&agent.section_secret, id, section))
+}
+
+/// Signs a transaction that captures `events`, in this order.
+#[must_use]
+pub fn signed(
+    agent: &AgentSigner,
+    chain_id: &ChainId,
+    expires_at: TimestampMs,
+    events: Vec<SectionedEvent>,
+) -> Bundle {
+    let captured =
+        events.iter().map(|event| CapturedEvent { digest: event.digest(), author: None });
+    let body = TransactionBody {
+        chain_id: chain_id.clone(),
+        sender: agent.agent_id.clone(),
+        nonce: Nonce(*uuid::Uuid::new_v4().as_bytes()),
+        expires_at,
+        commands: vec![Command::Capture(captured.collect())],
+    };
+    Bundle { transaction: body.sign(agent.signer.as_ref()), events }
+}
+
+/// The problem of a document or event that breaks rules: all of them, up to a limit.
+#[must_use]
+pub fn invalid(violations: &[Violation]) -> Problem {
+    let detail = match violations {
+        [] => "the body breaks a rule".to_owned(),
+        [only] => only.to_string(),
+        [first, rest @ ..] => format!("{first}; and {} more", rest.len()),
+    };
+    let mut problem = Problem::new(Kind::Validation, detail);
+    for violation in violations.iter().take(MAX_FIELD_ERRORS) {
+        problem =
+            problem.field(violation.pointer.clone(), violation.rule, violation.message.clone());
+    }
+    problem
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tracehold_chain::keys::SecretKey;
+
+    use super::*;
+
+    fn agent(secret: u8) -> AgentSigner {
+        AgentSigner {
+            agent_id: "acme/erp".parse().unwrap(),
+            signer: Arc::new(SecretKey::from_seed(&[1; 32])),
+            section_secret: [secret; 32],
+        }
+    }
+
+    fn event(id: &str) -> Event {
+        let json = format!(
+            r#"{{"@context":"https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld",
+            "type":"ObjectEvent","action":"OBSERVE","eventTime":"2026-03-01T08:30:00Z",
+            "eventTimeZoneOffset":"+01:00","epcList":["urn:epc:id:sgtin:9506000.013435.12"]{id}}}"#
+        );
+        Event::parse_bare(json.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn the_same_event_of_the_same_member_has_the_same_digest() {
+        let (one, other) = (event(r#","eventID":"urn:x:1""#), event(r#","eventID":"urn:x:2""#));
+        let digest = sectioned(&agent(1), &one).digest();
+        assert_eq!(digest, sectioned(&agent(1), &one).digest());
+        assert_ne!(digest, sectioned(&agent(1), &other).digest());
+        assert_ne!(digest, sectioned(&agent(2), &one).digest());
+        let cut = sectioned(&agent(1), &one);
+        let salts: std::collections::BTreeSet<[u8; 32]> =
+            SectionName::ALL.map(|name| cut.section(name).salt().0).into();
+        assert_eq!(salts.len(), 3, "each section has its own salt");
+    }
+
+    #[test]
+    fn what_is_signed_checks_and_is_the_event_that_was_given() {
+        let given = with_event_id(event(""));
+        assert!(given.event_id().unwrap().starts_with("urn:uuid:"));
+        let chain_id = ChainId::new("test").unwrap();
+        let cut = vec![sectioned(&agent(1), &given)];
+        let bundle = signed(&agent(1), &chain_id, TimestampMs(9), cut);
+        bundle.check().unwrap();
+        assert!(bundle.transaction.is_signed_by(&agent(1).signer.public_key()));
+        assert_eq!(bundle.events[0].event().unwrap().object(), given.object());
+    }
+}

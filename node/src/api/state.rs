@@ -1,0 +1,256 @@
+//! What handlers share.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Semaphore, watch};
+use tracehold_chain::genesis::{Genesis, NodeRole};
+use tracehold_chain::units::{ChainId, MemberId, NodeName, TimestampMs};
+use tracehold_explorer::story::Places;
+
+use super::blocks::Status;
+use super::feed;
+use super::health::Readiness;
+use super::jobs::{ErrorBehaviour, Jobs};
+use super::limits::{HttpLimits, TRANSACTION_LIFETIME_MS};
+use super::metrics::{Metrics, SharedRegistry};
+use super::problem::{Kind, Problem};
+use super::submit::not_ready;
+use super::{now, rate};
+use crate::config;
+use crate::fault::Fault;
+use crate::keystore::Keystore;
+use crate::runtime::NodeHandle;
+use crate::view::ReadView;
+
+/// Bodies of at most so many bytes are worked on in place; larger ones on a thread for such work,
+/// so that other requests do not wait.
+const IN_PLACE_BYTES: usize = 16 * 1024;
+
+/// What the HTTP side is made from.
+pub struct ApiParts {
+    /// The network.
+    pub genesis: Arc<Genesis>,
+    /// This node's name in it.
+    pub node_name: NodeName,
+    /// The keys of agents, and the API keys.
+    pub keystore: Arc<Keystore>,
+    /// Where the HTTP side listens and how much it takes.
+    pub http: config::Http,
+    /// How much a capture may bring.
+    pub capture: config::Capture,
+    /// Counters, shared with the rest of the node.
+    pub registry: SharedRegistry,
+    /// Deadlines and caps.
+    pub limits: HttpLimits,
+    /// Turns true when the node stops.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// What handlers share. Cheap to clone.
+#[derive(Clone)]
+pub struct ApiState(Arc<Shared>);
+
+struct Shared {
+    parts: ApiParts,
+    member: String,
+    role: &'static str,
+    member_names: BTreeMap<MemberId, String>,
+    places: Places,
+    node: OnceLock<NodeHandle>,
+    readiness: ArcSwap<Readiness>,
+    jobs: Jobs,
+    metrics: Metrics,
+    feeds: Arc<Semaphore>,
+    rate: rate::RateLimit,
+}
+
+impl ApiState {
+    /// The state of a node that is starting: it answers `/livez`, `/readyz` and `/metrics`, and 503
+    /// to everything else until [`ApiState::attach`].
+    #[must_use]
+    pub fn new(parts: ApiParts) -> ApiState {
+        let metrics = {
+            let mut registry = parts.registry.lock().expect("no one panics while registering");
+            Metrics::register(&mut registry)
+        };
+        let own = parts.genesis.nodes().find(|(_, node)| node.name == parts.node_name);
+        let member = own.map(|(member, _)| member.id.to_string()).unwrap_or_default();
+        let role = match own.map(|(_, node)| node.role) {
+            Some(NodeRole::Validator { .. }) => "validator",
+            _ => "follower",
+        };
+        let members = &parts.genesis.members;
+        let member_names = members.iter().map(|m| (m.id.clone(), m.name.clone())).collect();
+        let places = members
+            .iter()
+            .flat_map(|member| member.glns.iter().map(|gln| (gln.clone(), member.name.clone())));
+        let starting = Readiness {
+            ready: false,
+            phase: "opening".to_owned(),
+            done: None,
+            of: None,
+            detail: None,
+        };
+        let places = places.collect();
+        let jobs = Jobs::new(to_usize(parts.capture.max_running_jobs));
+        let rate = rate::RateLimit::new(parts.http.requests_per_second);
+        ApiState(Arc::new(Shared {
+            member,
+            role,
+            member_names,
+            places,
+            node: OnceLock::new(),
+            readiness: ArcSwap::from_pointee(starting),
+            jobs,
+            metrics,
+            feeds: feed::places(),
+            rate,
+            parts,
+        }))
+    }
+
+    /// Begins to serve: the node's ledger is open.
+    pub fn attach(&self, node: NodeHandle) {
+        // A second handle would be of the same node; the first one stays.
+        let _ = self.0.node.set(node);
+    }
+
+    /// Tells `/readyz` how far the node is.
+    pub fn set_readiness(&self, readiness: Readiness) {
+        self.0.readiness.store(Arc::new(readiness));
+    }
+
+    pub(super) fn readiness(&self) -> Readiness {
+        Readiness::clone(&self.0.readiness.load())
+    }
+
+    /// The node, once it serves.
+    pub(super) fn node(&self) -> Result<&NodeHandle, Problem> {
+        self.0.node.get().ok_or_else(|| {
+            Problem::new(Kind::Unavailable, "the node is starting: /readyz tells how far it is")
+                .code("starting")
+        })
+    }
+
+    /// Reads from the newest committed block, on a thread that may wait for the disk.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&ReadView) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let view = self.node()?.view().map_err(|why| not_ready(&why))?;
+        let done = tokio::task::spawn_blocking(move || read(&view)).await;
+        done.map_err(|error| Problem::new(Kind::Internal, format!("reading failed: {error}")))?
+            .map_err(|fault| {
+                tracing::error!(%fault, "a read failed");
+                Problem::new(Kind::Internal, format!("this node cannot read its records: {fault}"))
+            })
+    }
+
+    /// Works on about so many bytes without holding up other requests.
+    pub(super) async fn compute<T: Send + 'static>(
+        &self,
+        bytes: usize,
+        work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        if bytes <= IN_PLACE_BYTES {
+            return work();
+        }
+        let done = tokio::task::spawn_blocking(work).await;
+        done.map_err(|error| Problem::new(Kind::Internal, format!("work failed: {error}")))?
+    }
+
+    pub(super) fn status(&self) -> Result<Status, Problem> {
+        let status = self.node()?.status().map_err(|why| not_ready(&why))?;
+        Ok(Status {
+            chain_id: self.chain_id().to_string(),
+            node: self.0.parts.node_name.to_string(),
+            member: self.0.member.clone(),
+            role: self.0.role.to_owned(),
+            height: status.height.0,
+            block_id: status.block_id.to_string(),
+            block_time: status.block_time.to_string(),
+            state_root: status.state_root.to_string(),
+            peers: status.peers.len(),
+            behind: status.behind,
+            waiting: status.waiting,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        })
+    }
+
+    /// When a transaction that is signed now expires.
+    pub(super) fn expiry(&self) -> TimestampMs {
+        // Half the window, so that clocks may differ.
+        let most = self.0.parts.genesis.parameters.expiry_window_ms / 2;
+        now().plus_ms(TRANSACTION_LIFETIME_MS.min(most))
+    }
+
+    /// How long a capture job waits for its transaction: it expires before that.
+    pub(super) fn job_deadline(&self) -> Duration {
+        Duration::from_millis(TRANSACTION_LIFETIME_MS) + self.limits().commit
+    }
+
+    pub(super) fn chain_id(&self) -> &ChainId {
+        &self.0.parts.genesis.chain_id
+    }
+
+    pub(super) fn keystore(&self) -> &Keystore {
+        &self.0.parts.keystore
+    }
+
+    pub(super) fn limits(&self) -> &HttpLimits {
+        &self.0.parts.limits
+    }
+
+    pub(super) fn stop(&self) -> watch::Receiver<bool> {
+        self.0.parts.stop.clone()
+    }
+
+    pub(super) fn jobs(&self) -> &Jobs {
+        &self.0.jobs
+    }
+
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    pub(super) fn registry(&self) -> &SharedRegistry {
+        &self.0.parts.registry
+    }
+
+    pub(super) fn feeds(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.feeds)
+    }
+
+    pub(super) fn rate(&self) -> rate::RateLimit {
+        self.0.rate.clone()
+    }
+
+    pub(super) fn places(&self) -> &Places {
+        &self.0.places
+    }
+
+    /// A member's name for people.
+    pub(super) fn member_name(&self, id: &MemberId) -> String {
+        self.0.member_names.get(id).cloned().unwrap_or_else(|| id.to_string())
+    }
+
+    /// Bytes of a body that becomes one transaction.
+    pub(super) fn body_bytes(&self) -> usize {
+        to_usize(self.0.parts.capture.max_document_bytes)
+    }
+
+    /// Bytes of a captured document.
+    pub(super) fn capture_bytes(&self, behaviour: ErrorBehaviour) -> usize {
+        match behaviour {
+            ErrorBehaviour::Rollback => self.body_bytes(),
+            ErrorBehaviour::Proceed => to_usize(self.0.parts.capture.max_proceed_bytes),
+        }
+    }
+}
+
+fn to_usize(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,105 @@
+//! Handing transactions to the ledger and telling what became of them.
+
+use std::time::Duration;
+
+use tracehold_chain::transaction::{Bundle, TransactionId};
+use tracehold_contracts::{Rejection, RejectionCode, Verdict};
+
+use super::ApiState;
+use super::problem::{Kind, Problem};
+use crate::replica::Committed;
+use crate::runtime::{NotReady, SubmitError};
+
+/// Hands in a transaction and waits until it is committed, synced and readable here, or refused.
+///
+/// # Errors
+/// [`Kind::CommitTimeout`] after `deadline`, when the outcome is open; otherwise the problem of the
+/// rejection, or of a node that cannot take it now.
+pub async fn submit(
+    state: &ApiState,
+    bundle: Bundle,
+    deadline: Duration,
+) -> Result<Committed, Problem> {
+    let id = bundle.transaction.id();
+    match tokio::time::timeout(deadline, state.node()?.submit(bundle)).await {
+        Ok(Ok(committed)) => Ok(committed),
+        Ok(Err(error)) => Err(not_committed(&error).transaction(id)),
+        Err(_) => Err(timed_out(&id, deadline)),
+    }
+}
+
+fn not_committed(error: &SubmitError) -> Problem {
+    match error {
+        SubmitError::Rejected(rejection) => refused(rejection),
+        SubmitError::Busy(_) => Problem::new(Kind::Unavailable, error.to_string()).code("busy"),
+        SubmitError::NotReady(not_ready) => self::not_ready(not_ready),
+        SubmitError::Unknown => {
+            Problem::new(Kind::Unavailable, format!("{error}: look it up by its id"))
+                .code("outcome_unknown")
+        }
+    }
+}
+
+/// The problem of a node that starts or stops.
+#[must_use]
+pub fn not_ready(why: &NotReady) -> Problem {
+    let code = match why {
+        NotReady::Starting(_) => "starting",
+        NotReady::Stopping => "stopping",
+    };
+    Problem::new(Kind::Unavailable, why.to_string()).code(code)
+}
+
+fn timed_out(id: &TransactionId, deadline: Duration) -> Problem {
+    let detail = format!(
+        "the transaction was handed in and no block with it came within {} s; it may still be \
+         committed: ask for /api/v1/transactions/{id} before sending it again",
+        deadline.as_secs()
+    );
+    Problem::new(Kind::CommitTimeout, detail).transaction(id)
+}
+
+/// The one table from what the ledger refuses to what a client sees.
+#[must_use]
+pub fn refused(rejection: &Rejection) -> Problem {
+    use RejectionCode as Code;
+    let kind = match rejection.code {
+        Code::EventIdTaken | Code::Replayed => Kind::Exists,
+        Code::Malformed | Code::EventInvalid | Code::EventIdMissing | Code::WrongChain => {
+            Kind::Validation
+        }
+        Code::UnknownAgent
+        | Code::BadSignature
+        | Code::BadAuthor
+        | Code::CorrectionByAnother
+        | Code::PrefixNotYours => Kind::Forbidden,
+        Code::Expired | Code::ExpiresTooLate | Code::CorrectionDiffers => Kind::Refused,
+        Code::TooManyTouches => Kind::TooLarge,
+    };
+    let detail = format!("{}: {}", rejection.subject, rejection.code.message());
+    let mut problem = Problem::new(kind, detail).code(rejection.code.as_str());
+    problem.event = rejection.event;
+    problem
+}
+
+/// The events of a committed transaction that were on record before, by their place in it.
+#[must_use]
+pub fn repeated(verdict: &Verdict) -> &[u32] {
+    match verdict {
+        Verdict::Recorded { repeated } => repeated,
+        Verdict::Rejected(_) => &[],
+    }
+}
+
+/// The problem of an event that is on record.
+#[must_use]
+pub fn already_recorded(event_id: &str) -> Problem {
+    Problem::new(
+        Kind::Exists,
+        format!(
+            "an event with the eventID {event_id} is on record: give this one its own eventID, or \
+             correct the other with an error declaration; if this is a retry, nothing is left to do"
+        ),
+    )
+    .code("event-id-taken")
+}

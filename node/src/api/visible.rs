@@ -1,0 +1,55 @@
+//! Who may see what: the one place that decides.
+
+use tracehold_chain::units::{AgentId, MemberId};
+
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// Somebody without a key, such as a consumer who scanned a code.
+    Anonymous,
+    /// An agent of a member, known by an API key.
+    Agent(AgentId),
+}
+
+/// How much of an event somebody sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sight {
+    /// The `public` section only: what a scan may show.
+    Public,
+    /// Every section.
+    Whole,
+}
+
+/// What is known of a record when its visibility is decided.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    /// The member that recorded the event.
+    pub recorded_by: &'a MemberId,
+}
+
+/// Decides what `caller` sees of `record`.
+///
+/// Today every agent of every member sees everything, as every node's operator can; a caller
+/// without a key sees the public section. The record is an argument so that finer rules (by
+/// recorder, party, accreditation) change this function and nothing else.
+#[must_use]
+pub fn visible(caller: &Caller, _record: &Record<'_>) -> Sight {
+    match caller {
+        Caller::Anonymous => Sight::Public,
+        Caller::Agent(_) => Sight::Whole,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strangers_see_the_public_section_and_agents_everything() {
+        let acme = MemberId::new("acme").unwrap();
+        let record = Record { recorded_by: &acme };
+        assert_eq!(visible(&Caller::Anonymous, &record), Sight::Public);
+        let other = Caller::Agent("other/erp".parse().unwrap());
+        assert_eq!(visible(&other, &record), Sight::Whole);
+    }
+}
