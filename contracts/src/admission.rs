@@ -94,7 +94,9 @@ pub fn admit(
     let mut touches: usize = 0;
     for (index, (captured, body)) in transaction.captured_events().zip(&bundle.events).enumerate() {
         let recorder = recorder(authority, transaction, captured, index, source)?;
-        let facts = Facts::read(body).map_err(|fault| fault.rejection(index))?;
+        let facts = Facts::read(body).map_err(|error| {
+            Rejection::of_event(RejectionCode::EventInvalid, index, error.to_string())
+        })?;
         touches = touches.saturating_add(facts.touches());
         events.push(CapturedFacts { recorder, captured: captured.clone(), facts });
     }

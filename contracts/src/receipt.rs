@@ -149,9 +149,6 @@ rejection_codes! {
     /// A body that is no EPCIS event, or not the one signed.
     EventInvalid = "event-invalid",
         "the event breaks a rule of EPCIS 2.0: mend the field that is named";
-    /// No eventID.
-    EventIdMissing = "event-id-missing",
-        "the event has no eventID: give it one before it is signed";
     /// Another event has the eventID.
     EventIdTaken = "event-id-taken",
         "another event is on record with this eventID: give this one its own, or correct the \

@@ -2,8 +2,8 @@
 //!
 //! One member's node, and the `tracehold` command.
 
-pub mod audit;
 pub mod api;
+pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod fault;

@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use tracehold_chain::codec;
 use tracehold_chain::digest::{Digest, Domain};
 use tracehold_chain::epcis::{
-    Action, Canonical, Event, EventType, Level, Named, Role, SectionedEvent, canonical,
+    Action, Canonical, Event, EventType, Level, Named, Role, SectionError, SectionedEvent,
+    canonical,
 };
 use tracehold_chain::state::ItemRole;
 use tracehold_chain::state::key::name_digest;
 use tracehold_chain::units::TimestampMs;
-
-use crate::receipt::{Rejection, RejectionCode};
 
 /// One item that an event names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,38 +39,14 @@ pub struct Facts {
     pub commissioned: Vec<Canonical>,
 }
 
-/// Why a body is no event that can be recorded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum EventFault {
-    /// It has no eventID.
-    NoEventId,
-    /// It breaks a rule; the first one, in words.
-    Invalid(String),
-}
-
-impl EventFault {
-    /// The rejection of the transaction that carries it as its event `index`.
-    #[must_use]
-    pub fn rejection(self, index: usize) -> Rejection {
-        match self {
-            EventFault::NoEventId => {
-                Rejection::of_event(RejectionCode::EventIdMissing, index, "eventID")
-            }
-            EventFault::Invalid(what) => {
-                Rejection::of_event(RejectionCode::EventInvalid, index, what)
-            }
-        }
-    }
-}
-
 impl Facts {
     /// Reads and checks the body of an event.
     ///
     /// # Errors
-    /// [`EventFault`] when it is none that can be recorded.
-    pub fn read(body: &SectionedEvent) -> Result<Facts, EventFault> {
-        let event = body.event().map_err(|error| EventFault::Invalid(error.to_string()))?;
-        let event_id = event.event_id().ok_or(EventFault::NoEventId)?.to_owned();
+    /// [`SectionError`] when it is none that can be recorded.
+    pub fn read(body: &SectionedEvent) -> Result<Facts, SectionError> {
+        let event = body.event()?;
+        let event_id = event.event_id().expect("a stored event has an eventID").to_owned();
         Ok(Facts {
             event_id,
             declared_at: event.error_declaration().map(|declared| declared.declaration_time),
@@ -95,6 +70,8 @@ fn likeness(event: &Event) -> Digest {
     let named = event.identifiers().iter().filter(|named| !named.by_class);
     let names: Vec<(ItemRole, &str)> =
         named.map(|named| (item_role(named.role), named.uri.as_str())).collect();
+    // A position on the earth belongs to the trade section.
+    let place = |id: Option<&'_ str>| id.filter(|id| !id.starts_with("geo:")).map(str::to_owned);
     let facts = (
         event.event_id(),
         event.type_name(),
@@ -106,8 +83,8 @@ fn likeness(event: &Event) -> Digest {
         }),
         event.biz_step(),
         event.disposition(),
-        event.read_point(),
-        event.biz_location(),
+        place(event.read_point()),
+        place(event.biz_location()),
         names,
     );
     Digest::of(Domain::StateName, &codec::encode(&facts))

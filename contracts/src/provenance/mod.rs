@@ -4,4 +4,4 @@ mod capture;
 mod facts;
 
 pub use capture::{Captured, EventRecord, capture};
-pub use facts::{EventFault, Facts, NamedItem};
+pub use facts::{Facts, NamedItem};

@@ -65,9 +65,7 @@ pub fn refused(rejection: &Rejection) -> Problem {
     use RejectionCode as Code;
     let kind = match rejection.code {
         Code::EventIdTaken | Code::Replayed => Kind::Exists,
-        Code::Malformed | Code::EventInvalid | Code::EventIdMissing | Code::WrongChain => {
-            Kind::Validation
-        }
+        Code::Malformed | Code::EventInvalid | Code::WrongChain => Kind::Validation,
         Code::UnknownAgent
         | Code::BadSignature
         | Code::BadAuthor
