@@ -3,21 +3,26 @@
 //! The strangers here know everything but a member's key: the address, the network's name and
 //! genesis, every topic and protocol name.
 
+mod in_process;
+
 use std::collections::BTreeSet;
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
 use futures::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, StreamExt as _};
+use in_process::Cluster;
 use libp2p::gossipsub::{self, MessageAuthenticity};
 use libp2p::identity::Keypair;
 use libp2p::multiaddr::Protocol;
 use libp2p::request_response::{self, ProtocolSupport};
 use libp2p::swarm::{NetworkBehaviour, SwarmEvent};
 use libp2p::{Multiaddr, StreamProtocol, Swarm, SwarmBuilder, identify, noise, ping, tcp, yamux};
+use tracehold_chain::codec;
+use tracehold_chain::consensus::message::Request;
 use tracehold_chain::digest::Digest;
 use tracehold_chain::keys::{PublicKey, SecretKey, Signer as _};
-use tracehold_chain::units::ChainId;
+use tracehold_chain::units::{ChainId, Height};
 use tracehold_node::net::names::{self, Names};
 use tracehold_node::net::requests::Codec;
 use tracehold_node::net::{
@@ -134,14 +139,14 @@ struct EveryProtocol {
 
 /// A swarm that speaks every protocol of the network, known by `identity` and signing its gossip
 /// with `author`.
-fn swarm(identity: &Keypair, author: &Keypair) -> Swarm<EveryProtocol> {
+fn swarm(names: &Names, identity: &Keypair, author: &Keypair) -> Swarm<EveryProtocol> {
     let stack = EveryProtocol {
-        consensus: gossip(Topic::Consensus, author),
-        status: gossip(Topic::Status, author),
-        transactions: gossip(Topic::Transactions, author),
+        consensus: gossip(names, Topic::Consensus, author),
+        status: gossip(names, Topic::Status, author),
+        transactions: gossip(names, Topic::Transactions, author),
         requests: request_response::Behaviour::with_codec(
             Codec,
-            [(names().request_protocol(), ProtocolSupport::Full)],
+            [(names.request_protocol(), ProtocolSupport::Full)],
             request_response::Config::default(),
         ),
         identify: identify::Behaviour::new(identify::Config::new(
@@ -160,16 +165,16 @@ fn swarm(identity: &Keypair, author: &Keypair) -> Swarm<EveryProtocol> {
         .build()
 }
 
-fn gossip(topic: Topic, author: &Keypair) -> gossipsub::Behaviour {
+fn gossip(names: &Names, topic: Topic, author: &Keypair) -> gossipsub::Behaviour {
     let config = gossipsub::ConfigBuilder::default()
-        .protocol_id(names().gossip_protocol(topic), gossipsub::Version::V1_1)
+        .protocol_id(names.gossip_protocol(topic), gossipsub::Version::V1_1)
         .heartbeat_initial_delay(Duration::from_millis(50))
         .heartbeat_interval(Duration::from_millis(50))
         .build()
         .unwrap();
     let author = MessageAuthenticity::Signed(author.clone());
     let mut gossip = gossipsub::Behaviour::new(author, config).unwrap();
-    gossip.subscribe(&names().topic(topic)).unwrap();
+    gossip.subscribe(&names.topic(topic)).unwrap();
     gossip
 }
 
@@ -186,8 +191,20 @@ struct Gains {
 
 /// Calls `address` again and again, asks and publishes at every opportunity.
 async fn intrude(mut swarm: Swarm<EveryProtocol>, address: &Multiaddr) -> (Gains, usize) {
+    intrude_on(&mut swarm, &names(), &key(1), address, b"give me blocks").await
+}
+
+/// Calls the node with this key at `address` again and again, asks it `question` and publishes at
+/// every opportunity.
+async fn intrude_on(
+    swarm: &mut Swarm<EveryProtocol>,
+    names: &Names,
+    node: &PublicKey,
+    address: &Multiaddr,
+    question: &[u8],
+) -> (Gains, usize) {
     let (mut gains, mut connections) = (Gains::default(), 0);
-    let node = names::peer_id(&key(1)).unwrap();
+    let node = names::peer_id(node).unwrap();
     let mut tick = tokio::time::interval(Duration::from_millis(20));
     let end = tokio::time::sleep(PERSISTENCE);
     tokio::pin!(end);
@@ -198,7 +215,7 @@ async fn intrude(mut swarm: Swarm<EveryProtocol>, address: &Multiaddr) -> (Gains
                 if !swarm.is_connected(&node) {
                     let _ = swarm.dial(address.clone());
                 }
-                swarm.behaviour_mut().requests.send_request(&node, b"give me blocks".to_vec());
+                swarm.behaviour_mut().requests.send_request(&node, question.to_vec());
                 for topic in Topic::ALL {
                     let said = format!("said {connections} {}", gains.published);
                     let stack = swarm.behaviour_mut();
@@ -207,7 +224,7 @@ async fn intrude(mut swarm: Swarm<EveryProtocol>, address: &Multiaddr) -> (Gains
                         Topic::Status => &mut stack.status,
                         Topic::Transactions => &mut stack.transactions,
                     };
-                    let published = gossip.publish(names().topic(topic), said);
+                    let published = gossip.publish(names.topic(topic), said);
                     gains.published += usize::from(published.is_ok());
                 }
             }
@@ -243,7 +260,7 @@ fn count(event: EveryProtocolEvent, gains: &mut Gains) {
 async fn a_stranger_that_speaks_every_protocol_gets_nothing_and_is_not_heard() {
     let mut node = member(1, Vec::new()).await;
     let stranger = Keypair::generate_ed25519();
-    let (gains, connections) = intrude(swarm(&stranger, &stranger), &node.address).await;
+    let (gains, connections) = intrude(swarm(&names(), &stranger, &stranger), &node.address).await;
     assert!(connections > 1, "it was let as far as proving its key, and then cut off each time");
     assert_eq!(gains, Gains::default());
     assert!(node.handle.metrics().strangers_refused() > 1);
@@ -251,12 +268,38 @@ async fn a_stranger_that_speaks_every_protocol_gets_nothing_and_is_not_heard() {
     assert_unaffected(&mut node).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_cannot_sync_from_a_working_network() {
+    let mut cluster = Cluster::start(4).await;
+    cluster.record(0).await.unwrap();
+    let names = Names::new(&cluster.genesis.chain_id, &cluster.genesis.id().0);
+    let question = codec::encode(&Request::Decided { from: Height(1) });
+    let stranger = Keypair::generate_ed25519();
+    let mut outside = swarm(&names, &stranger, &stranger);
+    let node = in_process::node_key(0).public_key();
+    let address = cluster.address(0).clone();
+    let (gains, connections) = intrude_on(&mut outside, &names, &node, &address, &question).await;
+    assert!(connections > 1);
+    assert_eq!(gains, Gains::default());
+    cluster.record(0).await.unwrap();
+    cluster.assert_agreed().await;
+    // The same question from a member's key is answered: node 3 stops and another takes its place.
+    cluster.stop_node(3).await;
+    let insider = names::keypair(&in_process::node_key(3)).unwrap();
+    let mut inside = swarm(&names, &insider, &insider);
+    let (gains, _) = intrude_on(&mut inside, &names, &node, &address, &question).await;
+    assert!(gains.answers > 0 && gains.messages_heard > 0, "{gains:?}");
+    // What it published was garbage.
+    cluster.record(1).await.unwrap();
+    cluster.assert_agreed().await;
+}
+
 #[tokio::test]
 async fn the_same_swarm_with_a_members_key_is_let_in() {
     // That the test above fails for its key, and not because it is badly made.
     let mut node = member(1, Vec::new()).await;
     let insider = names::keypair(&secret(2)).unwrap();
-    let swarm = swarm(&insider, &insider);
+    let swarm = swarm(&names(), &insider, &insider);
     let address = node.address.clone();
     let intruding = tokio::spawn(async move { intrude(swarm, &address).await });
     node.wait(|event| *event == NetEvent::PeerUp(key(2))).await;
@@ -274,7 +317,8 @@ async fn the_same_swarm_with_a_members_key_is_let_in() {
 async fn a_member_cannot_speak_for_a_stranger() {
     let mut node = member(1, Vec::new()).await;
     let insider = names::keypair(&secret(2)).unwrap();
-    let (gains, _) = intrude(swarm(&insider, &Keypair::generate_ed25519()), &node.address).await;
+    let (gains, _) =
+        intrude(swarm(&names(), &insider, &Keypair::generate_ed25519()), &node.address).await;
     assert!(gains.published > 0, "the member is connected and passes on what a stranger signed");
     while let Some(event) = node.events.try_recv() {
         node.seen.push(event);
@@ -286,7 +330,7 @@ async fn a_member_cannot_speak_for_a_stranger() {
 #[tokio::test]
 async fn a_stranger_at_a_members_address_is_not_taken_for_the_member() {
     let stranger = Keypair::generate_ed25519();
-    let mut trap = swarm(&stranger, &stranger);
+    let mut trap = swarm(&names(), &stranger, &stranger);
     trap.listen_on("/ip4/127.0.0.1/tcp/0".parse().unwrap()).unwrap();
     let address = loop {
         if let SwarmEvent::NewListenAddr { address, .. } = trap.select_next_some().await {

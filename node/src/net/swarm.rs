@@ -333,7 +333,7 @@ impl SwarmTask {
                 self.on_refused(error, &send_back_addr);
             }
             SwarmEvent::NewListenAddr { address, .. } => {
-                tracing::info!(%address, "listening to peers");
+                tracing::debug!(%address, "listening to peers");
                 self.outbox.put(NetEvent::Listening(address));
             }
             SwarmEvent::ListenerClosed { addresses, reason, .. } => {
