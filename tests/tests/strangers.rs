@@ -2,6 +2,7 @@
 //!
 //! The strangers here know everything but a member's key: the address, the network's name and
 //! genesis, every topic and protocol name.
+#![allow(clippy::unwrap_used, reason = "a test may stop at once")]
 
 mod in_process;
 

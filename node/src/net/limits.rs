@@ -66,7 +66,8 @@ pub const MAX_ANNOUNCED_IDS: usize = 1_500;
 pub const MAX_ANNOUNCEMENT_BYTES: usize = 64 * 1024;
 
 /// For how long a message is remembered, so that it is delivered once. A transaction that is said
-/// again sooner is not sent: nodes repeat what waits long, which must not add to what makes it wait.
+/// again sooner is not sent: nodes repeat what waits long, and that must not add to what makes it
+/// wait.
 pub const DUPLICATE_CACHE_TIME: Duration = Duration::from_secs(10);
 
 /// Gossip messages that may wait for one peer; later ones are dropped.
