@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use in_process::Cluster;
 use tracehold_contracts::Verdict;
+use tracehold_node::net::metrics::Dropped;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_recorded_at_one_node_is_the_same_at_all() {
@@ -55,4 +56,26 @@ async fn all_four_stop_and_go_on() {
     }
     assert!(cluster.record(1).await.unwrap().height > before);
     cluster.assert_agreed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_large_transactions_at_all_nodes_at_once_are_all_recorded() {
+    let mut cluster = Cluster::start(4).await;
+    let mut submitted = tokio::task::JoinSet::new();
+    for number in 0..120 {
+        let bundle = cluster.bundle(number % 4, 50_000);
+        let node = cluster.node(number % 4).clone();
+        submitted.spawn(async move { node.submit(bundle).await });
+    }
+    while let Some(outcome) = submitted.join_next().await {
+        let verdict = outcome.unwrap().unwrap().receipt.verdict;
+        assert!(matches!(verdict, Verdict::Recorded { .. }), "{verdict:?}");
+    }
+    cluster.assert_agreed().await;
+    for index in 0..4 {
+        let metrics = cluster.network_metrics(index);
+        for reason in [Dropped::SlowPeer, Dropped::SlowConsumer, Dropped::AuthorLimit] {
+            assert_eq!(metrics.dropped(reason), 0, "node {index}: {reason:?}");
+        }
+    }
 }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at once")]
 
 use std::net::TcpListener;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use libp2p::Multiaddr;
@@ -14,7 +14,7 @@ use tracehold_chain::keys::{PublicKey, SecretKey, Signer as _};
 use tracehold_chain::mempool::MempoolLimits;
 use tracehold_chain::transaction::{Bundle, CapturedEvent, Command, Nonce, TransactionBody};
 use tracehold_chain::units::{AgentId, ChainId, Height, MemberId, NodeName, TimestampMs};
-use tracehold_node::net::{NetConfig, NetLimits, Network, Registry};
+use tracehold_node::net::{NetConfig, NetLimits, NetMetrics, Network, Registry};
 use tracehold_node::replica::Committed;
 use tracehold_node::runtime::{self, NodeHandle, NodeParts, Phase, Status, SubmitError};
 use tracehold_node::store::recover::DataFolder;
@@ -30,6 +30,7 @@ pub struct Cluster {
     folders: Vec<TempDir>,
     /// The nodes that run; `None` where one is stopped.
     pub nodes: Vec<Option<NodeHandle>>,
+    networks: Vec<Arc<OnceLock<NetMetrics>>>,
     sent: u64,
 }
 
@@ -84,6 +85,7 @@ impl Cluster {
             addresses: free_addresses(count),
             folders: (0..count).map(|_| tempfile::tempdir().unwrap()).collect(),
             nodes: vec![None; count],
+            networks: vec![Arc::default(); count],
             sent: 0,
         };
         for index in 0..count {
@@ -112,6 +114,8 @@ impl Cluster {
             genesis_id: self.genesis.id().0,
             limits: NetLimits::default(),
         };
+        let metrics = Arc::new(OnceLock::new());
+        self.networks[index] = Arc::clone(&metrics);
         let parts = NodeParts {
             genesis: self.genesis.clone(),
             folder: DataFolder {
@@ -120,7 +124,11 @@ impl Cluster {
             },
             signer: Arc::new(node_key(index)),
             mempool: MempoolLimits::default(),
-            network: Box::new(move || Network::start(net, &mut Registry::default())),
+            network: Box::new(move || {
+                let started = Network::start(net, &mut Registry::default())?;
+                metrics.set(started.0.metrics().clone()).expect("started once");
+                Ok(started)
+            }),
         };
         self.nodes[index] = Some(runtime::start(parts).unwrap());
     }
@@ -135,6 +143,11 @@ impl Cluster {
     /// The running node at `index`.
     pub fn node(&self, index: usize) -> &NodeHandle {
         self.nodes[index].as_ref().unwrap()
+    }
+
+    /// The counters of the network of the node at `index`, which must have been ready once.
+    pub fn network_metrics(&self, index: usize) -> &NetMetrics {
+        self.networks[index].get().unwrap()
     }
 
     /// Waits until the status of the node at `index` is as wanted.
