@@ -9,6 +9,7 @@ pub mod config;
 pub mod fault;
 pub mod keystore;
 pub mod net;
+pub mod node;
 pub mod replica;
 pub mod runtime;
 pub mod store;

@@ -1,5 +1,6 @@
 //! The `tracehold` command.
 
+mod audit;
 mod bench;
 mod capture;
 mod demo;
@@ -54,6 +55,8 @@ enum Command {
     Status(status::Args),
     /// Record the EPCIS events of a file
     Capture(capture::Args),
+    /// Check a node's whole history again, from its beginning
+    Audit(audit::Args),
     /// List and make the keys of a node's agents and API callers
     Keys(keys::Args),
     /// Measure this build on this machine
@@ -177,11 +180,17 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Start(args) => start::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Capture(args) => capture::run(&args),
+        Command::Audit(args) => audit::run(&args),
         Command::Keys(args) => keys::run(&args),
         Command::Bench(args) => bench::run(&args),
-        Command::Openapi => Ok(()),
+        Command::Openapi => output::line(openapi()),
         Command::Completions { shell } => completions(shell),
     }
+}
+
+fn openapi() -> String {
+    let document = crate::api::openapi_document();
+    document.to_pretty_json().expect("the description is JSON")
 }
 
 /// The binary that is running, to run it again as a node.

@@ -196,7 +196,7 @@ fn show(dir: &Path, network: &Testnet, page: &str, steps: &[story::Step]) -> Res
     output::line("\nThe companies, and an API key of each (Authorization: Bearer …):")?;
     for who in Who::ALL {
         let node = node_of(network, who);
-        output::line(format!("  {:<12} {}  {}", node.member, node.http, node.api_key))?;
+        output::line(format!("  {:<11} {} {}", node.member, node.http, node.api_key))?;
     }
     show_commands(dir, network)?;
     output::line("\nCtrl-C stops the nodes. The same folder goes on where it stopped.")
@@ -206,7 +206,7 @@ fn show(dir: &Path, network: &Testnet, page: &str, steps: &[story::Step]) -> Res
 fn show_commands(dir: &Path, network: &Testnet) -> Result<(), Failure> {
     let shop = node_of(network, Who::Shop);
     let example = story::example_event(story_start(dir)?);
-    let item = example["epcList"][0].as_str().unwrap_or_default();
+    let event_id = example["eventID"].as_str().unwrap_or_default();
     let folder = dir.display();
     output::line("\nRecord an event at the shop, then find it at all four nodes:")?;
     output::line(format!("  curl -i {}/epcis/v2/events \\", shop.http))?;
@@ -215,8 +215,8 @@ fn show_commands(dir: &Path, network: &Testnet) -> Result<(), Failure> {
     output::line(format!("    -d @{folder}/{EXAMPLE_FILE}"))?;
     output::line("")?;
     output::line("  while read node key; do")?;
-    output::line("    curl -sG $node/epcis/v2/events -H \"Authorization: Bearer $key\" \\")?;
-    output::line(format!("  --data-urlencode MATCH_anyEPC={item}"))?;
+    output::line("    curl -s -H \"Authorization: Bearer $key\" \\")?;
+    output::line(format!("      $node/epcis/v2/events/{event_id}"))?;
     output::line("    echo")?;
     output::line(format!("  done < {folder}/{NODES_FILE}"))
 }
