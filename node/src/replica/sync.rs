@@ -15,6 +15,7 @@ use tracehold_contracts::ledger::ApplyError;
 
 use super::candidates::content_is_authentic;
 use super::requests::Asked;
+use super::vote_log::{Record, Step};
 use super::{Effect, Replica, TimerId, Topic};
 
 /// How often a node says how far it is.
@@ -25,6 +26,9 @@ const STATUS_HINT_MS: u64 = 200;
 
 /// One block behind is ordinary: consensus is given this long to bring it.
 const GRACE_MS: u64 = 300;
+
+/// Own votes that are said again when a peer comes: those of the last two rounds.
+const MAX_REPEATED: usize = 4;
 
 /// A peer that has not sent decided blocks after this long is not waited for.
 const SYNC_WAIT_MS: u64 = 2_000;
@@ -56,6 +60,27 @@ impl Replica {
     pub(super) fn on_peer_up(&mut self, peer: PublicKey) {
         self.peers.insert(peer, Peer::default());
         self.announce();
+        self.repeat_for_newcomer();
+    }
+
+    /// Says again what this node has said at the height under way. A peer that was not connected
+    /// could not hear it, and with it lost a starting network waits out a whole round.
+    fn repeat_for_newcomer(&mut self) {
+        let own = |record: &Record| match record {
+            Record::Step(Step::Vote(vote))
+                if (vote.validator, vote.height) == (self.me, self.height) =>
+            {
+                Some(*vote)
+            }
+            _ => None,
+        };
+        let mut votes: Vec<_> = self.log.iter().rev().filter_map(own).take(MAX_REPEATED).collect();
+        votes.reverse();
+        let proposal = self.own_proposal.map(Gossip::Proposal);
+        for gossip in proposal.into_iter().chain(votes.into_iter().map(Gossip::Vote)) {
+            let bytes = codec::encode(&gossip).into();
+            self.outbox.push(Effect::Broadcast { topic: Topic::Consensus, bytes });
+        }
     }
 
     /// A member's node is gone.
