@@ -170,7 +170,7 @@ impl Replica {
         self.log.push(record);
     }
 
-    fn send(&mut self, gossip: Gossip) {
+    pub(super) fn send(&mut self, gossip: Gossip) {
         if let Gossip::Proposal(proposal) = &gossip
             && proposal.proposer == self.me
         {

@@ -23,7 +23,7 @@ use tracehold_chain::keys::{PublicKey, Signature, Signer};
 use tracehold_chain::units::{ChainId, Height};
 use tracehold_chain::validators::ValidatorSet;
 
-use super::guard::{SignGuard, SignKey, proposal_key, vote_key};
+use super::guard::{SignGuard, SignKey, vote_key};
 
 /// Signatures remembered as verified within one height. More are verified each time they come.
 const MAX_REMEMBERED_SIGNATURES: usize = 4_096;
@@ -81,7 +81,7 @@ struct Host {
     /// Those of the height before, among which are messages that came early for this one.
     verified_before: BTreeSet<(PublicKey, Digest, Signature)>,
     events: Vec<Event>,
-    /// Places of the messages of ours that were sent, to compare with the log after a replay.
+    /// Places of our votes that were sent, to compare with the log after a replay.
     sent: BTreeSet<SignKey>,
     refused: bool,
 }
@@ -152,7 +152,7 @@ impl Driver {
         self.state.index_wal_entries(inputs);
     }
 
-    /// Marks the end of the replay. Returns the places of the messages of ours that came up.
+    /// Marks the end of the replay. Returns the places of our votes that came up.
     pub(super) fn end_replay(&mut self) -> BTreeSet<SignKey> {
         self.state.reset_entries_index();
         self.host.sent.clone()
@@ -308,13 +308,7 @@ impl Host {
                 self.sent.insert(vote_key(&vote.message));
                 Gossip::Vote(vote.into())
             }
-            SignedConsensusMsg::Proposal(proposal) => {
-                // Proposals of others are published again from round 10 on.
-                if proposal.message.proposer == self.signer.public_key() {
-                    self.sent.insert(proposal_key(&proposal.message));
-                }
-                Gossip::Proposal(proposal.into())
-            }
+            SignedConsensusMsg::Proposal(proposal) => Gossip::Proposal(proposal.into()),
         }
     }
 

@@ -150,8 +150,8 @@ pub struct ReplicaStatus {
 pub enum PlantedBug {
     /// Vote for blocks without running them.
     VoteWithoutExecuting,
-    /// Leave our own votes out of a replay.
-    ForgetOwnVotes,
+    /// Begin a height anew after a crash instead of replaying the vote log.
+    SkipReplay,
 }
 
 impl Replica {

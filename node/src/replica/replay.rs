@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use malachitebft_core_consensus::Input as CoreInput;
 use malachitebft_core_types::{SignedProposal, SignedVote};
 use tracehold_chain::consensus::LedgerContext;
+use tracehold_chain::consensus::message::Gossip;
 
 use super::Replica;
 use super::driver::{Driver, Stopped};
-use super::guard::{SignKey, proposal_key, vote_key};
+use super::guard::{SignKey, vote_key};
 use super::vote_log::{Record, Step};
 
 impl Replica {
@@ -19,10 +20,8 @@ impl Replica {
         let ours = decoded.filter(|(height, _)| *height == self.height);
         self.log = ours.map(|(_, record)| record).collect();
         #[cfg(feature = "planted-bugs")]
-        if self.planted(super::PlantedBug::ForgetOwnVotes) {
-            let me = self.me;
-            let own = |record: &Record| matches!(record, Record::Step(Step::Vote(vote)) if vote.validator == me);
-            self.log.retain(|record| !own(record));
+        if self.planted(super::PlantedBug::SkipReplay) {
+            self.log.clear();
         }
     }
 
@@ -39,7 +38,7 @@ impl Replica {
 
     /// Brings a fresh core to where the vote log says it was.
     ///
-    /// Afterwards every message of ours in the log must have come up again. If one has not, the
+    /// Afterwards every vote of ours in the log must have come up again. If one has not, the
     /// core has taken another way than before the crash, and the node follows this height without
     /// signing anything more.
     pub(super) fn replay_height(&mut self) {
@@ -59,10 +58,11 @@ impl Replica {
                 }
             }
         }
+        self.send_own_proposal();
         self.look_after_all();
     }
 
-    /// One replay. Returns the places of the messages of ours that came up.
+    /// One replay. Returns the places of our votes that came up.
     fn replay_once(&mut self) -> Result<BTreeSet<SignKey>, Stopped> {
         self.renew_core();
         let log = std::mem::take(&mut self.log);
@@ -114,19 +114,32 @@ impl Replica {
         }
     }
 
-    /// The places of our messages in the log.
+    /// The places of our votes in the log. Our proposals are not among them: the core is not asked
+    /// for a value in a replay, so it takes them in from the log like anybody's.
     fn own_log_keys(&self) -> BTreeSet<SignKey> {
         let key = |record: &Record| match record {
             Record::Step(Step::Vote(vote)) if vote.validator == self.me => {
                 let vote: SignedVote<LedgerContext> = (*vote).into();
                 Some(vote_key(&vote.message))
             }
-            Record::Step(Step::Proposal(proposal)) if proposal.proposer == self.me => {
-                let proposal: SignedProposal<LedgerContext> = (*proposal).into();
-                Some(proposal_key(&proposal.message))
-            }
             _ => None,
         };
         self.log.iter().filter_map(key).collect()
+    }
+
+    /// Sends our proposal of the present round again: peers may never have heard it.
+    fn send_own_proposal(&mut self) {
+        let round = self.driver.round();
+        let ours = self.log.iter().find_map(|record| match record {
+            Record::Step(Step::Proposal(proposal))
+                if proposal.proposer == self.me && Some(proposal.round) == round =>
+            {
+                Some(*proposal)
+            }
+            _ => None,
+        });
+        if let Some(proposal) = ours {
+            self.send(Gossip::Proposal(proposal));
+        }
     }
 }
