@@ -17,7 +17,7 @@ use super::auth::Keyed;
 use super::extract::{InPath, check_announced, check_json, read_body};
 use super::jobs::{ErrorBehaviour, Job, Running};
 use super::limits::MAX_PROCEED_EVENTS;
-use super::problem::{Kind, Problem};
+use super::problem::{Kind, Problem, ProblemBody};
 use super::submit::{already_recorded, refused, repeated, submit};
 use super::{ApiState, headers, now, prepare};
 use crate::keystore::AgentSigner;
@@ -44,15 +44,15 @@ const PROCEED_CHUNK_BYTES: usize = 512 * 1024;
     responses(
         (status = 202, description = "Accepted; `Location` names the job",
             headers(("Location" = String, description = "the capture job"))),
-        (status = 400, description = "The document breaks a rule", body = Problem,
+        (status = 400, description = "The document breaks a rule", body = ProblemBody,
             content_type = "application/problem+json"),
-        (status = 401, description = "An API key is needed", body = Problem,
+        (status = 401, description = "An API key is needed", body = ProblemBody,
             content_type = "application/problem+json"),
-        (status = 413, description = "More than a limit allows", body = Problem,
+        (status = 413, description = "More than a limit allows", body = ProblemBody,
             content_type = "application/problem+json"),
-        (status = 415, description = "Not JSON", body = Problem,
+        (status = 415, description = "Not JSON", body = ProblemBody,
             content_type = "application/problem+json"),
-        (status = 503, description = "Too many jobs run", body = Problem,
+        (status = 503, description = "Too many jobs run", body = ProblemBody,
             content_type = "application/problem+json"),
     ),
     security(("api_key" = []))
@@ -396,9 +396,9 @@ fn announce_if_large(problem: Problem, state: &ApiState) -> Problem {
     params(("captureID" = String, Path, description = "from the `Location` of the capture")),
     responses(
         (status = 200, description = "The job", body = Job),
-        (status = 401, description = "An API key is needed", body = Problem,
+        (status = 401, description = "An API key is needed", body = ProblemBody,
             content_type = "application/problem+json"),
-        (status = 404, description = "No such job is known here", body = Problem,
+        (status = 404, description = "No such job is known here", body = ProblemBody,
             content_type = "application/problem+json"),
     ),
     security(("api_key" = []))

@@ -42,6 +42,7 @@ pub struct Job {
     /// What was asked for.
     pub capture_error_behaviour: ErrorBehaviour,
     /// What went wrong, with the event it went wrong with.
+    #[schema(value_type = Vec<super::problem::ProblemBody>)]
     pub errors: Vec<Problem>,
 }
 

@@ -29,6 +29,8 @@ mod records;
 mod server;
 mod state;
 mod submit;
+#[cfg(test)]
+mod tests;
 pub mod visible;
 
 pub use health::Readiness;

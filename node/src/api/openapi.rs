@@ -23,7 +23,7 @@ use super::{ApiState, blocks, capture, events, feed, headers, health, metrics, p
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     modifiers(&ApiKey),
-    components(schemas(Problem, super::problem::FieldError)),
+    components(schemas(super::problem::ProblemBody, super::problem::FieldError)),
     tags(
         (name = "EPCIS", description = "GS1's EPCIS 2.0 REST binding"),
         (name = "Ledger", description = "Blocks, transactions and the feed of committed events"),

@@ -244,6 +244,10 @@ async fn item(
     let found =
         state.read(move |view| records::naming_any(view, &wanted, None, MAX_EVENTS_ON_ITEM_PAGE));
     let found = found.await?;
+    if found.events.is_empty() && canonical.flaw().is_some() {
+        // Nothing on record has this slip of the pen.
+        return Ok(page(StatusCode::BAD_REQUEST, pages::malformed(frame, &title)));
+    }
     if found.events.is_empty() {
         return Ok(page(StatusCode::NOT_FOUND, pages::unknown_item(frame, &title)));
     }

@@ -192,9 +192,28 @@ pub struct FieldError {
     pub mend: Option<String>,
 }
 
+/// An error on its way to a client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Problem(Box<ProblemBody>);
+
+impl std::ops::Deref for Problem {
+    type Target = ProblemBody;
+    fn deref(&self) -> &ProblemBody {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Problem {
+    fn deref_mut(&mut self) -> &mut ProblemBody {
+        &mut self.0
+    }
+}
+
 /// An error as a client sees it (RFC 9457).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Problem {
+#[schema(as = Problem)]
+pub struct ProblemBody {
     /// Names the kind of problem: an EPCIS exception such as
     /// `epcisException:ValidationException` under `/epcis/v2`, `tracehold:` and `code` elsewhere.
     #[serde(rename = "type")]
@@ -239,7 +258,7 @@ impl Problem {
         if kind == Kind::Unavailable {
             headers.push((RETRY_AFTER, HeaderValue::from_static("1")));
         }
-        Problem {
+        Problem(Box::new(ProblemBody {
             type_: format!("tracehold:{code}"),
             title: title.to_owned(),
             status: status.as_u16(),
@@ -251,7 +270,7 @@ impl Problem {
             transaction_id: None,
             epcis_type,
             headers,
-        }
+        }))
     }
 
     /// Replaces the kind's general code by one that says more.
@@ -303,7 +322,8 @@ impl Problem {
     /// The same problem with the `type` that the EPCIS binding prescribes.
     #[must_use]
     pub fn in_epcis(mut self) -> Problem {
-        self.type_ = format!("epcisException:{}", self.epcis_type);
+        let name = self.epcis_type;
+        self.type_ = format!("epcisException:{name}");
         self
     }
 

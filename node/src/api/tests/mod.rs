@@ -1,0 +1,256 @@
+//! The HTTP side over a real node: the only validator of its network, in a folder of its own.
+
+mod capture;
+mod people;
+mod programs;
+mod reads;
+mod refusals;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::BodyExt as _;
+use prometheus_client::registry::Registry;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tower::ServiceExt as _;
+use tracehold_chain::keys::Signer as _;
+use tracehold_chain::mempool::MempoolLimits;
+use tracehold_chain::units::AgentId;
+
+use super::limits::HttpLimits;
+use super::*;
+use crate::config;
+use crate::keystore::Keystore;
+use crate::net::{NetConfig, NetLimits, Network};
+use crate::runtime::{NodeHandle, NodeParts, Phase};
+use crate::store::recover::DataFolder;
+use crate::testing::TestNetwork;
+
+/// A node and the way to it.
+pub(super) struct Api {
+    pub router: Router,
+    pub key: String,
+    pub agent: AgentId,
+    pub keystore: Arc<Keystore>,
+    pub handle: NodeHandle,
+    pub network: TestNetwork,
+    stop: watch::Sender<bool>,
+    _dir: tempfile::TempDir,
+}
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {}", self.text))
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The problem, after checking that it is one and says all that a problem must.
+    pub fn problem(&self) -> Value {
+        assert_eq!(self.header("content-type"), "application/problem+json", "{}", self.text);
+        let problem = self.json();
+        assert_eq!(problem["status"], self.status.as_u16());
+        for member in ["type", "title", "code", "detail"] {
+            assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "{problem}");
+        }
+        problem
+    }
+
+    /// The events of an EPCISQueryDocument.
+    pub fn events(&self) -> Vec<Value> {
+        assert_eq!(self.status, 200, "{}", self.text);
+        let document = self.json();
+        assert_eq!(document["type"], "EPCISQueryDocument");
+        let list = &document["epcisBody"]["queryResults"]["resultsBody"]["eventList"];
+        list.as_array().unwrap().clone()
+    }
+}
+
+impl Api {
+    /// A node that serves.
+    pub async fn start() -> Api {
+        Api::with(config::Capture::default()).await
+    }
+
+    pub async fn with(capture: config::Capture) -> Api {
+        let dir = tempfile::tempdir().unwrap();
+        let keystore = Arc::new(Keystore::create(dir.path()).unwrap());
+        let mut network = TestNetwork::new();
+        network.genesis.created_at = now();
+        network.node_key = keystore.node_key();
+        let agent: AgentId = "acme/gate".parse().unwrap();
+        let member = &mut network.genesis.members[0];
+        member.glns = vec!["9521321000018".to_owned()];
+        member.nodes[0].public_key = network.node_key.public_key();
+        member.agents.push(tracehold_chain::genesis::Agent {
+            id: agent.clone(),
+            public_key: keystore.create_agent(&agent).unwrap(),
+        });
+        network.genesis.check().unwrap();
+        let key = keystore.create_api_key(&agent, now()).unwrap().clear;
+        let handle = node(&network, dir.path());
+        let (stop, stopped) = watch::channel(false);
+        let state = ApiState::new(ApiParts {
+            genesis: Arc::new(network.genesis.clone()),
+            node_name: network.genesis.members[0].nodes[0].name.clone(),
+            keystore: keystore.clone(),
+            http: config::Http::default(),
+            capture,
+            registry: Arc::new(Mutex::new(Registry::default())),
+            limits: HttpLimits {
+                body: Duration::from_millis(300),
+                heartbeat: Duration::from_millis(200),
+                ..HttpLimits::default()
+            },
+            stop: stopped,
+        });
+        let router = router(state.clone());
+        let api = Api { router, key, agent, keystore, handle, network, stop, _dir: dir };
+        assert_eq!(api.get("/api/v1/status").await.problem()["code"], "starting");
+        let wait = async {
+            while api.handle.phase() != Phase::Running {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), wait).await.unwrap();
+        state.attach(api.handle.clone());
+        api
+    }
+
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        self.handle.stop();
+        self.handle.ended().await.unwrap();
+    }
+
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let read = tokio::time::timeout(Duration::from_secs(60), body.collect()).await;
+        let bytes = read.expect("an answer ends").unwrap().to_bytes();
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        Answer { status: parts.status, headers: parts.headers, text }
+    }
+
+    pub fn request(&self, method: &str, path: &str) -> http::request::Builder {
+        let key = format!("Bearer {}", self.key);
+        Request::builder().method(method).uri(path).header("authorization", key)
+    }
+
+    /// With the key.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.request("GET", path).body(Body::empty()).unwrap()).await
+    }
+
+    /// Without.
+    pub async fn anonymous(&self, path: &str) -> Answer {
+        let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+        self.send(request).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value, headers: &[(&str, &str)]) -> Answer {
+        let mut request = self.request("POST", path).header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(Body::from(body.to_string())).unwrap()).await
+    }
+
+    /// Captures a document and gives the finished job.
+    pub async fn capture(&self, events: &[Value], headers: &[(&str, &str)]) -> Value {
+        let answer = self.post("/epcis/v2/capture", &document(events), headers).await;
+        assert_eq!(answer.status, 202, "{}", answer.text);
+        let location = answer.header("location").to_owned();
+        let wait = async {
+            loop {
+                let job = self.get(&location).await.json();
+                if job["running"] == false {
+                    return job;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), wait).await.unwrap()
+    }
+}
+
+/// The only node of its network.
+fn node(network: &TestNetwork, path: &std::path::Path) -> NodeHandle {
+    let key = network.node_key.clone();
+    let config = NetConfig {
+        members: BTreeSet::from([key.public_key()]),
+        listen: vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()],
+        peers: Vec::new(),
+        chain_id: network.genesis.chain_id.clone(),
+        genesis_id: network.genesis.id().0,
+        limits: NetLimits::default(),
+        key: key.clone(),
+    };
+    let started = crate::runtime::start(NodeParts {
+        genesis: network.genesis.clone(),
+        folder: DataFolder { path: path.to_owned(), table_cache_bytes: 1024 * 1024 },
+        signer: Arc::new(key),
+        mempool: MempoolLimits::default(),
+        network: Box::new(move || Network::start(config, &mut Registry::default())),
+    });
+    started.unwrap()
+}
+
+/// An EPCISDocument around events.
+pub(super) fn document(events: &[Value]) -> Value {
+    json!({
+        "@context": [
+            "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld",
+            {"example": "http://ns.example.com/epcis/"}
+        ],
+        "type": "EPCISDocument",
+        "schemaVersion": "2.0",
+        "creationDate": "2026-03-01T09:00:00Z",
+        "epcisBody": {"eventList": events}
+    })
+}
+
+/// An event with something in each section, about one serial number.
+pub(super) fn event(number: u32, serial: u32) -> Value {
+    json!({
+        "type": "ObjectEvent",
+        "eventID": format!("urn:uuid:00000000-0000-4000-8000-{number:012}"),
+        "eventTime": format!("2026-03-01T08:{:02}:{:02}Z", number / 60 % 60, number % 60),
+        "eventTimeZoneOffset": "+01:00",
+        "action": "OBSERVE",
+        "bizStep": "shipping",
+        "disposition": "in_transit",
+        "epcList": [format!("urn:epc:id:sgtin:9521321.000101.{serial}")],
+        "readPoint": {"id": "https://id.gs1.org/414/9521321000018"},
+        "bizTransactionList": [
+            {"type": "po", "bizTransaction": "urn:epcglobal:cbv:bt:9521321000018:secret-order"}
+        ],
+        "example:note": "not for everyone"
+    })
+}
+
+/// The eventID of [`event`].
+pub(super) fn event_id(number: u32) -> String {
+    format!("urn:uuid:00000000-0000-4000-8000-{number:012}")
+}
+
+/// The same event standing alone.
+pub(super) fn bare(mut event: Value) -> Value {
+    event["@context"] = document(&[])["@context"].clone();
+    event
+}
