@@ -1,6 +1,6 @@
 //! What the network counts.
 
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -9,7 +9,7 @@ use prometheus_client::registry::{Registry, Unit};
 use super::Topic;
 
 /// Which way something went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// From a peer.
     In,
@@ -18,7 +18,7 @@ pub enum Direction {
 }
 
 /// Why gossip was dropped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Dropped {
     /// The node is slower than the network.
     SlowConsumer,
@@ -38,26 +38,47 @@ pub enum Dropped {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct TopicLabels {
-    topic: TopicLabel,
+    topic: Topic,
     direction: Direction,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
-enum TopicLabel {
-    Transactions,
-    Consensus,
-    Status,
-}
-
-impl From<Topic> for TopicLabel {
-    fn from(topic: Topic) -> TopicLabel {
-        match topic {
-            Topic::Transactions => TopicLabel::Transactions,
-            Topic::Consensus => TopicLabel::Consensus,
-            Topic::Status => TopicLabel::Status,
+impl Direction {
+    fn as_str(self) -> &'static str {
+        match self {
+            Direction::In => "in",
+            Direction::Out => "out",
         }
     }
 }
+
+impl Dropped {
+    fn as_str(self) -> &'static str {
+        match self {
+            Dropped::SlowConsumer => "slow_consumer",
+            Dropped::AuthorLimit => "author_limit",
+            Dropped::Stranger => "stranger",
+            Dropped::TooLarge => "too_large",
+            Dropped::NobodyHears => "nobody_hears",
+            Dropped::SlowPeer => "slow_peer",
+            Dropped::Repeated => "repeated",
+        }
+    }
+}
+
+/// A label's value is the thing's word.
+macro_rules! label_value {
+    ($name:ident) => {
+        impl EncodeLabelValue for $name {
+            fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
+                self.as_str().encode(encoder)
+            }
+        }
+    };
+}
+
+label_value!(Direction);
+label_value!(Dropped);
+label_value!(Topic);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct DirectionLabels {
@@ -123,7 +144,7 @@ impl NetMetrics {
     /// Gossip messages so far.
     #[must_use]
     pub fn messages(&self, topic: Topic, direction: Direction) -> u64 {
-        self.messages.get_or_create(&TopicLabels { topic: topic.into(), direction }).get()
+        self.messages.get_or_create(&TopicLabels { topic, direction }).get()
     }
 
     /// Gossip messages dropped so far.
@@ -147,7 +168,7 @@ impl NetMetrics {
     }
 
     pub(super) fn count_message(&self, topic: Topic, direction: Direction, bytes: usize) {
-        let labels = TopicLabels { topic: topic.into(), direction };
+        let labels = TopicLabels { topic, direction };
         self.messages.get_or_create(&labels).inc();
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         self.message_bytes.get_or_create(&labels).inc_by(bytes);
@@ -170,6 +191,30 @@ impl NetMetrics {
         self.refused_connections.inc();
         if stranger {
             self.refused_strangers.inc();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_counted_is_shown_in_small_words() {
+        let mut registry = Registry::default();
+        let metrics = NetMetrics::register(&mut registry);
+        metrics.count_message(Topic::Consensus, Direction::In, 7);
+        metrics.count_dropped(Dropped::SlowPeer, 2);
+        metrics.count_refused(true);
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        for line in [
+            "net_gossip_messages_total{topic=\"consensus\",direction=\"in\"} 1",
+            "net_gossip_bytes_total{topic=\"consensus\",direction=\"in\"} 7",
+            "net_gossip_dropped_total{reason=\"slow_peer\"} 2",
+            "net_strangers_refused_total 1",
+        ] {
+            assert!(text.contains(line), "{line} in {text}");
         }
     }
 }
