@@ -204,8 +204,9 @@ async fn without_a_link_between_two_members_a_third_helps_out() {
 
 #[tokio::test]
 async fn a_larger_network_passes_messages_on() {
-    let mut nodes = network(6, |config| config.limits.small_network = 2).await;
-    for (number, topic) in [(0, Topic::Consensus), (3, Topic::Transactions)] {
+    let count = limits::SMALL_NETWORK + 4;
+    let mut nodes = network(u8::try_from(count).unwrap(), |_| {}).await;
+    for (number, topic) in [(0, Topic::Consensus), (count - 1, Topic::Transactions)] {
         nodes[number].gossip(topic, b"word").await;
         let author = nodes[number].key;
         for (index, node) in nodes.iter_mut().enumerate() {
