@@ -59,7 +59,11 @@ impl Liar {
         if proposal.proposer != key.public_key() {
             return None;
         }
-        let time = ledger.head().block_time.plus_ms(random.between(1, 1_500));
+        let later = match random.below(3) {
+            0 => random.between(3_000, 60_000),
+            _ => random.between(1, 1_500),
+        };
+        let time = ledger.head().block_time.plus_ms(later);
         let (mut block, _) =
             ledger.propose(time, key.public_key(), &mut std::iter::empty()).ok()?;
         match random.below(4) {
@@ -69,9 +73,11 @@ impl Liar {
         }
         let block_id = block.id();
         self.blocks.insert(block_id, codec::encode(&block));
-        let digest =
-            proposal_digest(ledger.chain_id(), proposal.height, proposal.round, block_id, None);
-        Some(ProposalMessage { block_id, signature: key.sign(&digest), ..proposal })
+        // Now and then with a proof of lock that does not exist.
+        let ProposalMessage { height, round, .. } = proposal;
+        let pol_round = (round > 0 && random.per_mille(400)).then(|| round - 1);
+        let digest = proposal_digest(ledger.chain_id(), height, round, block_id, pol_round);
+        Some(ProposalMessage { block_id, pol_round, signature: key.sign(&digest), ..proposal })
     }
 
     /// The liar's own answer to a request; `None` leaves it to the replica.

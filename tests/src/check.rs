@@ -7,11 +7,11 @@ use tracehold_chain::block::BlockId;
 use tracehold_chain::certificate::{DecidedBlock, VoteKind};
 use tracehold_chain::consensus::message::{Gossip, decode_gossip};
 use tracehold_chain::digest::Digest;
-use tracehold_chain::genesis::Genesis;
+use tracehold_chain::genesis::{Genesis, NodeRole};
 use tracehold_chain::keys::PublicKey;
 use tracehold_chain::state::MemoryTable;
 use tracehold_chain::transaction::TransactionId;
-use tracehold_chain::units::Height;
+use tracehold_chain::units::{Height, TimestampMs};
 use tracehold_contracts::{Layer, Ledger};
 use tracehold_node::replica::{Committed, NotCommitted, Ticket};
 use tracehold_node::store::BlockReader;
@@ -24,6 +24,11 @@ type Content = (Option<BlockId>, Option<u32>);
 
 /// An acknowledged transaction: at which node, which, in which block.
 type Acknowledged = (usize, TransactionId, Height);
+
+fn followers(genesis: &Genesis) -> BTreeSet<PublicKey> {
+    let nodes = genesis.nodes().filter(|(_, node)| node.role == NodeRole::Follower);
+    nodes.map(|(_, node)| node.public_key).collect()
+}
 
 /// Watches a world.
 pub struct Checks {
@@ -38,6 +43,11 @@ pub struct Checks {
     pub transactions: usize,
     /// The highest round that an honest node has signed anything in.
     pub highest_round: u32,
+    /// Keys of nodes that must not sign anything.
+    followers: BTreeSet<PublicKey>,
+    /// The latest time any clock shows when a world begins, with the drift that validators allow;
+    /// `None` when a clock is wrong altogether.
+    pub latest: Option<TimestampMs>,
 }
 
 impl Checks {
@@ -57,6 +67,8 @@ impl Checks {
             open: BTreeMap::new(),
             transactions: 0,
             highest_round: 0,
+            followers: followers(genesis),
+            latest: None,
         }
     }
 
@@ -72,7 +84,8 @@ impl Checks {
         self.acknowledged.len()
     }
 
-    /// **Agreement** and **validity**: an honest node has committed a block.
+    /// **Agreement** and **validity**: an honest node has committed a block, `time` milliseconds
+    /// after the world began.
     ///
     /// # Errors
     /// The violation, in words.
@@ -81,6 +94,7 @@ impl Checks {
         node: usize,
         decided: &DecidedBlock,
         layer: &Layer,
+        time: u64,
     ) -> Result<(), String> {
         let height = decided.block.header.height;
         let (id, root) = (decided.block.id(), layer.head.state_root);
@@ -89,6 +103,10 @@ impl Checks {
                 true => Ok(()),
                 false => Err(format!("agreement: node {node} has {id} at {height}, not {first:?}")),
             };
+        }
+        let block_time = decided.block.header.block_time;
+        if self.latest.is_some_and(|latest| block_time > latest.plus_ms(time)) {
+            return Err(format!("validity: block {height} is of {block_time}, in the future"));
         }
         let certificate = &decided.certificate;
         if let Err(error) =
@@ -129,6 +147,9 @@ impl Checks {
             _ => return Ok(()),
         };
         self.highest_round = self.highest_round.max(place.2);
+        if self.followers.contains(&sender) {
+            return Err(format!("follower {sender} signs at {place:?}"));
+        }
         let first = *self.signed.entry(place).or_insert(content);
         match first == content {
             true => Ok(()),

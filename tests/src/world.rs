@@ -29,6 +29,9 @@ const LATE_TRANSACTIONS: u64 = 3;
 /// A peer that has not answered a request after this long is taken not to.
 const REQUEST_MS: u64 = 4_000;
 
+/// How far clocks are ahead of virtual time at most, but for one that is wrong altogether.
+const MOST_AHEAD_MS: u64 = 300;
+
 /// Steps after which a run is stopped: a world that needs more spins.
 const MAX_STEPS: u64 = 400_000;
 
@@ -125,14 +128,19 @@ impl World {
         let nodes = (0..count).map(|index| {
             let ahead = match wrong_clock == Some(index) {
                 true => 5_000,
-                false => random.below(300),
+                false => random.below(MOST_AHEAD_MS + 1),
             };
             Node::new(node_key(index), ahead)
         });
         let nodes = nodes.collect();
+        let mut checks = Checks::new(&genesis);
+        if wrong_clock.is_none() {
+            let drift = genesis.parameters.max_clock_drift_ms;
+            checks.latest = Some(START.plus_ms(MOST_AHEAD_MS + drift));
+        }
         World {
             network: Network::new(&scenario),
-            checks: Checks::new(&genesis),
+            checks,
             liar: scenario.byzantine.then(Liar::default),
             genesis,
             random,
@@ -455,7 +463,7 @@ impl World {
                 let Some(running) = self.nodes[node].running.as_mut() else { return };
                 running.publish(layer.clone());
                 if honest {
-                    let result = self.checks.on_commit(node, &decided, &layer);
+                    let result = self.checks.on_commit(node, &decided, &layer, self.time);
                     self.check(result);
                 }
                 let after = self.random.between(1, 1_500);

@@ -145,15 +145,17 @@ impl Replica {
 
     /// Runs a held block if it has not been run, and tells the core whether it is valid.
     ///
-    /// The clock is asked only about a block proposed for the first time. One proposed again with
-    /// a proof of lock was found timely by more than a third of honest validators; to refuse it now
-    /// would only hold up what they are locked on.
+    /// The clock is asked only about a block that has no proof of lock: more than two thirds have
+    /// prevoted one that has, so enough honest validators found it timely, and to refuse it now
+    /// would only hold up what they are locked on. A proposal that claims a proof which has not
+    /// come is not judged by the clock before it has: a claim alone must not get round the clock.
     fn judge(&mut self, id: BlockId) {
         let Some(runs) = self.run_candidate(id) else { return };
         let Some(candidate) = self.candidates.held.get(&id) else { return };
-        let timely = self.is_timely(candidate.block.header.block_time)
-            || self.is_proposed_again(id)
-            || self.driver.has_polka(id);
+        let timely = self.is_timely(candidate.block.header.block_time) || self.driver.has_polka(id);
+        if runs && !timely && self.is_proposed_again(id) {
+            return;
+        }
         let valid = runs && timely;
         if self.candidates.told.get(&id) == Some(&valid) {
             return;
@@ -208,16 +210,15 @@ impl Replica {
     }
 
     /// A block that this node's clock refused may since have been prevoted by more than two
-    /// thirds: then the clock no longer counts.
+    /// thirds: then the clock no longer counts. Or the clock has caught up.
     pub(super) fn reconsider_untimely(&mut self) {
-        let refused: Vec<BlockId> = self
-            .candidates
-            .told
-            .iter()
-            .filter(|(id, valid)| !**valid && self.candidates.held.contains_key(id))
-            .map(|(id, _)| *id)
-            .collect();
-        for id in refused {
+        let Candidates { held, proposals, told, .. } = &self.candidates;
+        let open = |id: &&BlockId| {
+            told.get(*id) != Some(&true)
+                && held.get(*id).is_some_and(|held| matches!(held.verdict, Verdict::Valid(_)))
+        };
+        let open: Vec<BlockId> = proposals.keys().filter(open).copied().collect();
+        for id in open {
             self.judge(id);
         }
     }

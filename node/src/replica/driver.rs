@@ -349,3 +349,35 @@ impl Host {
         good
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tracehold_chain::digest::Domain;
+    use tracehold_chain::keys::SecretKey;
+    use tracehold_chain::units::NodeName;
+    use tracehold_chain::validators::Validator;
+
+    /// Pitfall: what is remembered as verified holds for that key, that message and that signature
+    /// together, and for nothing that shares only two of them.
+    #[test]
+    fn a_remembered_signature_is_remembered_whole() {
+        let [one, two] = [1, 2].map(|seed| SecretKey::from_seed(&[seed; 32]));
+        let name = NodeName::new("n").expect("a good name");
+        let validator = Validator { public_key: one.public_key(), name, power: 1 };
+        let set = ValidatorSet::new(vec![validator]).expect("a good set");
+        let chain = ChainId::new("test").expect("a good name");
+        let mut driver = Driver::new(chain, Arc::new(one.clone()), set);
+        let digest = Digest::of(Domain::Vote, b"vote");
+        let other = Digest::of(Domain::Vote, b"other");
+        let signature = one.sign(&digest);
+        let mut wrong = signature;
+        wrong.0[3] ^= 1;
+        for _ in 0..2 {
+            assert!(driver.host.verify(one.public_key(), digest, &signature));
+            assert!(!driver.host.verify(two.public_key(), digest, &signature));
+            assert!(!driver.host.verify(one.public_key(), other, &signature));
+            assert!(!driver.host.verify(one.public_key(), digest, &wrong));
+        }
+    }
+}

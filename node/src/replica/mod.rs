@@ -32,6 +32,9 @@ mod requests;
 mod sync;
 mod vote_log;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -139,7 +142,8 @@ pub struct ReplicaStatus {
     pub waiting: usize,
     /// Connected peers.
     pub peers: usize,
-    /// Blocks that the furthest peer is thought to be ahead.
+    /// Blocks that this node lags behind validators with more than a third of the power: at least
+    /// one of them is honest about it.
     pub behind: u64,
 }
 
@@ -354,15 +358,31 @@ impl Replica {
     #[must_use]
     pub fn status(&self) -> ReplicaStatus {
         let head = self.ledger.head().clone();
-        let furthest = self.peers.values().map(|peer| peer.tip.0).max().unwrap_or(0);
         ReplicaStatus {
             round: self.running.then(|| self.driver.round()).flatten(),
             is_validator: self.keeps_votes(),
             waiting: self.pool.len(),
             peers: self.peers.len(),
-            behind: furthest.saturating_sub(head.height.0),
+            behind: self.credible_tip().0.saturating_sub(head.height.0),
             head,
         }
+    }
+
+    /// The highest height that peers with more than a third of the power say they have decided.
+    fn credible_tip(&self) -> Height {
+        let validators = self.ledger.validators();
+        let power = |key: &PublicKey| validators.get(key).map_or(0, |validator| validator.power);
+        let claims = self.peers.iter().map(|(key, peer)| (peer.tip, power(key)));
+        let mut claims: Vec<(Height, u64)> = claims.collect();
+        claims.sort_by_key(|(tip, _)| std::cmp::Reverse(*tip));
+        let mut together: u64 = 0;
+        for (tip, power) in claims {
+            together = together.saturating_add(power);
+            if u128::from(together) * 3 > u128::from(validators.total_power()) {
+                return tip;
+            }
+        }
+        Height::GENESIS
     }
 
     /// The ledger, for answers that need its tree or its members.

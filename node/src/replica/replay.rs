@@ -50,6 +50,13 @@ impl Replica {
                     self.abstaining = true;
                 }
                 Err(Stopped::Refused) if !self.abstaining => self.abstaining = true,
+                // What the core cannot take in again it may have from a peer that means ill: the
+                // node goes on without the log, and therefore without signing, at this height.
+                Err(Stopped::Failed(reason)) if !self.abstaining => {
+                    tracing::warn!(height = %self.height, reason, "the vote log is not replayed");
+                    self.abstaining = true;
+                    self.log.retain(|record| matches!(record, Record::Block(_)));
+                }
                 Err(Stopped::Refused) => {
                     return self.outbox.halt("a node that abstains was asked to sign".into());
                 }

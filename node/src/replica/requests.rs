@@ -16,7 +16,7 @@ use super::{Effect, Replica, RequestId};
 const MAX_RUN_BYTES: usize = 4 * 1024 * 1024;
 
 /// Decided blocks in one answer.
-pub(super) const MAX_RUN_BLOCKS: usize = 256;
+pub(super) const MAX_RUN_BLOCKS: usize = 64;
 
 /// Open questions; one for each wanted block and peer, and one for decided blocks.
 const MAX_OPEN_REQUESTS: usize = 256;

@@ -45,6 +45,8 @@ pub(super) struct Peer {
 pub(super) struct Sync {
     /// Who was asked, and until when the answer is waited for.
     asked: Option<(PublicKey, TimestampMs)>,
+    /// Who was asked last.
+    last_asked: Option<PublicKey>,
     /// Whether the grace period runs.
     waiting: bool,
     /// When this node last said how far it is.
@@ -139,15 +141,18 @@ impl Replica {
         }
     }
 
-    /// Asks the peer that is thought to be furthest, unless one is asked already.
+    /// Asks one of the peers that are thought to be ahead, unless one is asked already. They take
+    /// turns: one that boasts and has nothing cannot keep this node from asking the others.
     pub(super) fn request_blocks(&mut self) {
         if self.sync.asked.is_some() {
             return;
         }
-        let ahead = self.peers.iter().filter(|(_, peer)| peer.tip >= self.height);
-        let Some(peer) = ahead.max_by_key(|(_, peer)| peer.tip).map(|(key, _)| *key) else {
+        let ahead = || self.peers.iter().filter(|(_, peer)| peer.tip >= self.height);
+        let after = ahead().find(|(key, _)| Some(**key) > self.sync.last_asked);
+        let Some(peer) = after.or_else(|| ahead().next()).map(|(key, _)| *key) else {
             return;
         };
+        self.sync.last_asked = Some(peer);
         self.sync.asked = Some((peer, self.now.plus_ms(SYNC_WAIT_MS)));
         self.ask(peer, Asked::Decided { peer }, &Request::Decided { from: self.height });
         self.outbox.push(Effect::SetTimer { id: TimerId::Sync, after_ms: SYNC_WAIT_MS });
