@@ -19,7 +19,7 @@ use super::auth::Keyed;
 use super::extract::{InPath, check_announced, media_type, read_body};
 use super::problem::{Kind, Problem, ProblemBody};
 use super::submit::{refused, submit};
-use super::visible::Caller;
+use super::visible::{Caller, Record, Sight, visible};
 
 /// How far this node is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -71,6 +71,12 @@ pub async fn status(
 pub struct BlockView {
     /// The digest of the header.
     pub block_id: String,
+    /// Its height.
+    pub height: u64,
+    /// Its time (RFC 3339); in the header it is in milliseconds since 1970.
+    pub block_time: String,
+    /// The root of the state after it.
+    pub state_root: String,
     /// What the validators agreed on: height, block_time, previous_block_id, roots …
     #[schema(value_type = Object)]
     pub header: BlockHeader,
@@ -101,7 +107,7 @@ pub struct ReceiptView {
     /// Which event (from 0) broke it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event: Option<u32>,
-    /// What is wrong and how to mend it.
+    /// What is wrong and how to mend it; shown to callers with a key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
@@ -148,7 +154,7 @@ impl ReceiptView {
 )]
 pub async fn get_block(
     State(state): State<ApiState>,
-    _caller: Caller,
+    caller: Caller,
     InPath(height): InPath<String>,
 ) -> Result<Json<BlockView>, Problem> {
     let height = height.parse().map(Height).map_err(|_| {
@@ -173,11 +179,23 @@ pub async fn get_block(
         let detail = format!("there is no block {height}: blocks are 1 to {newest}");
         return Err(Problem::new(Kind::NotFound, detail));
     };
+    // Why a transaction was refused may quote from it.
+    let mut receipts: Vec<ReceiptView> =
+        receipts.iter().map(|receipt| ReceiptView::of(receipt, height)).collect();
+    for (view, bundle) in receipts.iter_mut().zip(&decided.block.bundles) {
+        let record = Record { recorded_by: bundle.transaction.body.sender.member() };
+        if visible(&caller, &record) != Sight::Whole {
+            view.detail = None;
+        }
+    }
     let transactions = decided.block.bundles.iter();
     Ok(Json(BlockView {
         block_id: decided.block.id().to_string(),
+        height: height.0,
+        block_time: decided.block.header.block_time.to_string(),
+        state_root: decided.block.header.state_root.to_string(),
         transactions: transactions.map(|bundle| bundle.transaction.id().to_string()).collect(),
-        receipts: receipts.iter().map(|receipt| ReceiptView::of(receipt, height)).collect(),
+        receipts,
         header: decided.block.header,
         certificate: decided.certificate,
     }))

@@ -363,8 +363,17 @@ fn count(events: usize, most: usize) -> Result<(), Problem> {
     Err(Problem::new(Kind::TooLarge, detail).code("too_many_events"))
 }
 
-/// Refuses what is more than one transaction can hold.
+/// Bytes that the encoding of an event takes beside its texts, at most: salts, lengths, digest.
+const EVENT_OVERHEAD_BYTES: usize = 512;
+
+/// Refuses what is more than one transaction can hold. Everything else about a transaction is
+/// checked when it is admitted.
 pub(super) fn fits(bundle: &Bundle) -> Result<(), Problem> {
+    let texts: usize = bundle.events.iter().map(SectionedEvent::text_bytes).sum();
+    let most = texts.saturating_add((bundle.events.len() + 4) * EVENT_OVERHEAD_BYTES);
+    if !bundle.events.is_empty() && most <= MAX_TRANSACTION_BYTES {
+        return Ok(());
+    }
     match bundle.check() {
         Ok(_) => Ok(()),
         Err(BundleError::TooLarge(size)) => {

@@ -3,6 +3,7 @@
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use http::header::ACCEPT;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tracehold_chain::limits::MAX_EVENTS_PER_TRANSACTION;
 
@@ -67,11 +68,35 @@ fn version(text: &str) -> Option<(u32, u32)> {
     parts.all(|part| part.parse::<u32>().is_ok()).then_some((major, minor))
 }
 
+/// Whether an `Accept` header allows JSON (RFC 9110 §12.5.1), weights other than 0 left aside.
+fn accepts_json(accept: &str) -> bool {
+    let mut ranges = accept.split(',').filter(|range| !range.trim().is_empty()).peekable();
+    ranges.peek().is_none()
+        || ranges.any(|range| {
+            let mut parts = range.split(';').map(str::trim);
+            let media = parts.next().unwrap_or_default().to_ascii_lowercase();
+            let refused = parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"));
+            let allowed = matches!(
+                media.as_str(),
+                "*/*" | "application/*" | "application/json" | "application/ld+json"
+            );
+            allowed && !refused
+        })
+}
+
 /// Refuses a request for what is not spoken here: another version, identifiers translated to URNs.
 ///
 /// # Errors
 /// [`Kind::NotAcceptable`] naming the header.
 fn check(headers: &HeaderMap) -> Result<(), Problem> {
+    let accept = headers.get(ACCEPT).map(|value| value.to_str().unwrap_or_default());
+    if !accept.is_none_or(accepts_json) {
+        return Err(Problem::new(Kind::NotAcceptable, "answers here are application/json").field(
+            "Accept",
+            "must allow application/json",
+            "leave it out or add it",
+        ));
+    }
     const SPOKEN: (u32, u32) = (2, 0);
     type Allows = fn((u32, u32)) -> bool;
     let rules: [(HeaderName, Allows); 6] = [
@@ -154,6 +179,9 @@ mod tests {
             (GS1_CBV_MIN, "1.2.0"),
             (GS1_EPCIS_MAX, "2.1"),
             (GS1_EPC_FORMAT, "Never_Translates"),
+            (ACCEPT, "text/html, */*;q=0.1"),
+            (ACCEPT, "Application/JSON"),
+            (ACCEPT, ""),
         ] {
             assert!(check(&with(name.clone(), value)).is_ok(), "{name} {value}");
         }
@@ -164,6 +192,8 @@ mod tests {
             (GS1_EPCIS_MAX, "1.2"),
             (GS1_EPCIS_MAX, "x"),
             (GS1_EPC_FORMAT, "Always_EPC_URN"),
+            (ACCEPT, "application/xml"),
+            (ACCEPT, "application/json;q=0"),
         ] {
             assert_eq!(
                 check(&with(name.clone(), value)).unwrap_err().status,

@@ -1,13 +1,7 @@
-//! Every limit of the HTTP side, once. `docs/api.md` lists them.
+//! Every fixed limit of the HTTP side, once; those that an operator may set are in
+//! [`crate::config`]. `docs/api.md` lists all.
 
 use std::time::Duration;
-
-/// Bytes of a request body: one transaction's worth.
-pub const MAX_BODY_BYTES: usize = 1024 * 1024;
-
-/// Bytes of a capture document with `GS1-Capture-Error-Behaviour: proceed`, which is split into
-/// several transactions.
-pub const MAX_PROCEED_BODY_BYTES: usize = 10 * 1024 * 1024;
 
 /// Events in one capture document with `proceed`.
 pub const MAX_PROCEED_EVENTS: usize = 10_000;
@@ -30,9 +24,6 @@ pub const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
 /// Finished capture jobs that are remembered; the oldest is forgotten first.
 pub const MAX_FINISHED_JOBS: usize = 10_000;
 
-/// Capture jobs that may run at once; more are refused with 503.
-pub const MAX_RUNNING_JOBS: usize = 256;
-
 /// Errors that one capture job lists; a last entry tells how many more there were.
 pub const MAX_JOB_ERRORS: usize = 1_000;
 
@@ -47,9 +38,6 @@ pub const MAX_EVENTS_ON_ITEM_PAGE: usize = 200;
 
 /// Events that the home page shows.
 pub const LATEST_EVENTS: usize = 10;
-
-/// Transactions that one `proceed` capture has under way at once.
-pub const PROCEED_WINDOW: usize = 4;
 
 /// Milliseconds from signing to expiry of a transaction that this node makes, unless the network's
 /// expiry window is shorter.

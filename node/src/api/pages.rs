@@ -17,7 +17,7 @@ use super::paging::encode;
 use super::problem::{Kind, Problem};
 use super::visible::{Caller, Record, Sight, visible};
 use super::{ApiState, records};
-use crate::view::StoredEvent;
+use crate::view::{Order, StoredEvent};
 
 const CONTENT_SECURITY_POLICY: HeaderName = HeaderName::from_static("content-security-policy");
 const CONTENT_TYPE_OPTIONS: HeaderName = HeaderName::from_static("x-content-type-options");
@@ -240,9 +240,9 @@ async fn item(
 ) -> Result<Response, Problem> {
     let title =
         story::describe(canonical, frame.language).unwrap_or_else(|| canonical.uri().to_owned());
-    let wanted = vec![canonical.uri().to_owned()];
-    let found =
-        state.read(move |view| records::naming_any(view, &wanted, None, MAX_EVENTS_ON_ITEM_PAGE));
+    let wanted = canonical.uri().to_owned();
+    let found = state
+        .read(move |view| view.history(&wanted, None, MAX_EVENTS_ON_ITEM_PAGE, Order::NewestFirst));
     let found = found.await?;
     if found.events.is_empty() && canonical.flaw().is_some() {
         // Nothing on record has this slip of the pen.

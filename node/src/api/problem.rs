@@ -11,7 +11,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 
@@ -378,17 +378,13 @@ pub async fn render(request: Request, next: Next) -> Response {
     }
     let detail = match status {
         StatusCode::METHOD_NOT_ALLOWED => {
-            let allowed = response.headers().get(ALLOW).and_then(|v| v.to_str().ok());
-            format!("{method} is not known here; use {}", allowed.unwrap_or("another method"))
+            format!("{method} is not known here; the Allow header lists what is")
         }
         StatusCode::NOT_FOUND => format!("there is nothing at {path}; /openapi.json lists all"),
         _ => status.canonical_reason().unwrap_or("error").to_lowercase(),
     };
     let mut problem = Problem::new(Kind::of_status(status), detail);
     problem.status = status.as_u16();
-    if let Some(allowed) = response.headers().get(ALLOW) {
-        problem = problem.header(ALLOW, allowed.clone());
-    }
     if epcis {
         problem = problem.in_epcis();
     }

@@ -85,7 +85,8 @@ async fn the_ledger_tells_of_itself() {
         }
         height -= 1;
     };
-    assert_eq!(block["header"]["height"], height);
+    assert_eq!((&block["header"]["height"], &block["height"]), (&json!(height), &json!(height)));
+    assert_eq!(block["header"]["state_root"], block["state_root"]);
     assert_eq!(block["certificate"]["block_id"], block["block_id"]);
     assert_eq!(block["receipts"][0]["result"], "recorded");
     assert_eq!(block["receipts"][0]["transaction_id"], block["transactions"][0]);
