@@ -33,6 +33,8 @@ pub struct Scenario {
     pub batches: bool,
     /// Transactions submitted while it is bad.
     pub transactions: u64,
+    /// Whether the first validator does not run before the world is whole.
+    pub sleeper: bool,
     /// A mistake to find.
     pub bug: Option<Bug>,
 }
@@ -92,7 +94,28 @@ impl Scenario {
             partitions_ms: if random.per_mille(400) { 0 } else { random.between(1_000, 4_000) },
             batches: random.per_mille(500),
             transactions: random.between(5, 25),
+            sleeper: false,
             bug: None,
+        }
+    }
+
+    /// A good world of four validators and a follower that lasts `ms` virtual milliseconds before
+    /// it has to prove that it moves on.
+    #[must_use]
+    pub fn quiet(seed: u64, ms: u64, transactions: u64) -> Scenario {
+        Scenario {
+            validators: 4,
+            unequal_power: false,
+            followers: 1,
+            byzantine: false,
+            chaos_ms: ms,
+            loss: 0,
+            duplication: 0,
+            delay_ms: 5,
+            crashes: 0,
+            partitions_ms: 0,
+            transactions,
+            ..Scenario::of_seed(seed)
         }
     }
 

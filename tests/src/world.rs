@@ -180,7 +180,9 @@ impl World {
     fn plan(&mut self) {
         for node in 0..self.nodes.len() {
             let after = self.random.below(200);
-            self.later(after, Due::Start { node });
+            if node > 0 || !self.scenario.sleeper {
+                self.later(after, Due::Start { node });
+            }
         }
         for _ in 0..self.scenario.transactions {
             let after = self.random.below(self.scenario.chaos_ms);

@@ -2,6 +2,7 @@
 
 use tracehold_node::replica::PlantedBug;
 use tracehold_tests::scenario::{Bug, Scenario};
+use tracehold_tests::workload::genesis;
 use tracehold_tests::world::{Report, run};
 
 /// Seeds of the suite. `cargo run --release -p tracehold-tests --bin sim -- --seeds N` runs more.
@@ -45,6 +46,28 @@ fn a_seed_run_twice_gives_the_same_trace() {
         assert_eq!(first, second, "seed {seed}");
     }
     assert_ne!(run(Scenario::of_seed(0), false).trace, run(Scenario::of_seed(1), false).trace);
+}
+
+/// Promise: a network without work makes a block at each idle interval and no more.
+#[test]
+fn an_idle_network_does_not_spin() {
+    const MS: u64 = 30_000;
+    let report = run(Scenario::quiet(1, MS, 0), false);
+    assert_eq!(report.violation, None);
+    let idle = genesis(&Scenario::quiet(1, MS, 0)).parameters.idle_block_interval_ms;
+    // After the healing, transactions are sent and three more blocks are waited for.
+    let blocks = (MS + report.healed_ms) / idle + 3;
+    assert!((MS / idle - 3..=blocks).contains(&report.height.0), "{report:?}");
+}
+
+/// Promise: a node that was away for many blocks takes them over from its peers and joins in.
+#[test]
+fn a_node_that_slept_through_a_hundred_blocks_catches_up() {
+    let scenario = Scenario { sleeper: true, ..Scenario::quiet(2, 40_000, 250) };
+    let report = run(scenario, false);
+    assert_eq!(report.violation, None);
+    assert!(report.height.0 > 100 && report.taken_over >= 2, "{report:?}");
+    assert!(report.healed_ms < 10_000, "{report:?}");
 }
 
 /// The first violation in worlds with this mistake in them.
