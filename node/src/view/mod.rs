@@ -27,6 +27,7 @@ use tracehold_chain::codec;
 use tracehold_chain::digest::Digest;
 use tracehold_chain::epcis::SectionedEvent;
 use tracehold_chain::state::key::{Index, name_digest, transaction_key};
+use tracehold_chain::state::table::Pair;
 use tracehold_chain::state::{ItemHead, Position, StateKey, Table, TableError};
 use tracehold_chain::transaction::{CapturedEvent, TransactionId};
 use tracehold_chain::units::{AgentId, Height, MemberId, TimestampMs};
@@ -527,12 +528,7 @@ impl ReadView {
         decoded.map_err(|error| self.table_damaged(format!("a record of the table: {error}")))
     }
 
-    fn pairs(
-        &self,
-        range: (&[u8], &[u8]),
-        limit: usize,
-        order: Order,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Fault> {
+    fn pairs(&self, range: (&[u8], &[u8]), limit: usize, order: Order) -> Result<Vec<Pair>, Fault> {
         let layers = &self.snapshot.layers;
         self.table(merged::range(layers, &*self.shared.table, range, limit, order))
     }

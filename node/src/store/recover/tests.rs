@@ -160,3 +160,56 @@ fn the_log_of_another_network_is_a_fault_and_stays_untouched() {
     let (again, _) = recovered(path.path(), &network.genesis).unwrap();
     assert_eq!(again.ledger.head().state_root, *roots.last().unwrap());
 }
+
+/// Not run by itself: measures the start of a node with a long history.
+/// `EVENTS=1000000 cargo test --release -p tracehold-node --lib -- --ignored --nocapture long_history`
+#[test]
+#[ignore = "measures; takes minutes"]
+fn how_long_a_start_takes_with_a_long_history() {
+    const PER_TRANSACTION: u64 = 50;
+    const PER_BLOCK: u64 = 20;
+    let events: u64 = std::env::var("EVENTS").map_or(100_000, |text| text.parse().unwrap());
+    let path = tempfile::tempdir().unwrap();
+    let mut network = TestNetwork::new();
+    network.genesis.parameters.state_buckets_log2 = 20;
+    let folder = DataFolder { path: path.path().to_owned(), table_cache_bytes: 128 * 1024 * 1024 };
+    let since = std::time::Instant::now();
+    {
+        let table = Arc::new(MemoryTable::default());
+        let mut ledger = Ledger::open(&network.genesis, table.clone()).unwrap();
+        let disk = FileDisk::open(folder.logs()).unwrap();
+        let mut log = BlockLog::open(Arc::new(disk)).unwrap();
+        let mut number = 0;
+        while number < events {
+            let time = ledger.head().block_time;
+            let mut bundles = Vec::new();
+            for _ in 0..PER_BLOCK {
+                let serials = number + 1..=number + PER_TRANSACTION;
+                number += PER_TRANSACTION;
+                let events: Vec<_> = serials.map(|n| observed(n, n / 4)).collect();
+                bundles.push(network.bundle(time, &events));
+            }
+            let (decided, layer) = network.decide(&mut ledger, &bundles);
+            log.append(&decided).unwrap();
+            table.apply(&layer.writes).unwrap();
+            ledger.flushed(layer.head.height);
+        }
+        log.sync().unwrap();
+    }
+    println!("{events} events written in {:?}", since.elapsed());
+    for what in ["rebuild", "clean start"] {
+        let since = std::time::Instant::now();
+        let opened = FileDisk::open(folder.logs()).unwrap();
+        drop(BlockLog::open(Arc::new(opened)).unwrap());
+        println!("the log alone opens in {:?}", since.elapsed());
+        let since = std::time::Instant::now();
+        let recovered = recover(&folder, &network.genesis, &Progress::default()).unwrap();
+        println!("{what}: {:?} to height {}", since.elapsed(), recovered.ledger.head().height);
+        let memory = fs::read_to_string("/proc/self/status").unwrap();
+        let memory = memory.lines().filter(|l| l.starts_with("VmHWM") || l.starts_with("VmRSS"));
+        println!("{:?}", memory.collect::<Vec<_>>());
+        let since = std::time::Instant::now();
+        drop(recovered);
+        println!("closed in {:?}", since.elapsed());
+    }
+}
