@@ -420,7 +420,7 @@ impl Ledger {
         block_time: TimestampMs,
         was_recorded: &'a dyn Fn(&TransactionId) -> bool,
     ) -> Execution<'a> {
-        let overlay = Overlay::new(&*self.table, &self.layers);
+        let overlay = Overlay::new(&*self.table, &self.layers, &self.tree);
         let at = (self.head.height.next(), block_time);
         Execution::new(overlay, &self.authority, &self.parameters, at, was_recorded)
     }

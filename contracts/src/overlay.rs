@@ -1,6 +1,6 @@
 //! Reading through what a block has written so far, transaction by transaction.
 
-use tracehold_chain::state::{Batch, Table, TableError};
+use tracehold_chain::state::{Batch, StateTree, Table, TableError};
 
 use crate::layer::Layers;
 
@@ -9,18 +9,20 @@ use crate::layer::Layers;
 pub struct Overlay<'a> {
     table: &'a dyn Table,
     layers: &'a Layers,
+    tree: &'a StateTree,
     block: Batch,
     transaction: Batch,
 }
 
 impl<'a> Overlay<'a> {
-    /// The state before a block.
+    /// The state before a block; `tree` is the tree over it.
     #[must_use]
-    pub fn new(table: &'a dyn Table, layers: &'a Layers) -> Overlay<'a> {
-        Overlay { table, layers, block: Batch::new(), transaction: Batch::new() }
+    pub fn new(table: &'a dyn Table, layers: &'a Layers, tree: &'a StateTree) -> Overlay<'a> {
+        Overlay { table, layers, tree, block: Batch::new(), transaction: Batch::new() }
     }
 
-    /// The value at `key`.
+    /// The value at `key` of the state. Most keys asked for are new, and the tree knows that without
+    /// reading the table.
     ///
     /// # Errors
     /// [`TableError`] when this machine cannot read.
@@ -30,6 +32,7 @@ impl<'a> Overlay<'a> {
         }
         match self.layers.get(key) {
             Some(written) => Ok(written.cloned()),
+            None if !self.tree.contains(key) => Ok(None),
             None => self.table.get(key),
         }
     }
@@ -84,7 +87,8 @@ mod tests {
     #[test]
     fn a_discarded_transaction_leaves_no_trace() {
         let (table, layers) = (MemoryTable::default(), Layers::default());
-        let mut overlay = Overlay::new(&table, &layers);
+        let tree = StateTree::new(0);
+        let mut overlay = Overlay::new(&table, &layers, &tree);
         overlay.put(b"a".to_vec(), b"1".to_vec());
         overlay.keep();
         overlay.put(b"a".to_vec(), b"2".to_vec());

@@ -110,6 +110,15 @@ impl StateTree {
         self.nodes[1]
     }
 
+    /// Whether there is an entry at `key`. Costs one digest, where asking the table can cost a page
+    /// from the disk.
+    #[must_use]
+    pub fn contains(&self, key: &[u8]) -> bool {
+        let key = Entry::key_digest(key);
+        let bucket = &self.buckets[bucket_of(&key, self.log2)];
+        bucket.binary_search_by(|entry| entry.key.cmp(&key)).is_ok()
+    }
+
     /// Puts many entries into an empty tree: cheaper than [`StateTree::change`] for a whole state.
     /// Keys must be distinct.
     pub fn fill(&mut self, entries: impl Iterator<Item = Entry>) {

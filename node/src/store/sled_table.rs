@@ -12,6 +12,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracehold_chain::state::table::{Batch, Pair, Table, TableError};
 
+/// One collection frees at most 512 things; a written key leaves several.
+const KEYS_PER_COLLECTION: usize = 64;
+/// Collections after any batch: what was left now is free after two more turns.
+const LEAST_COLLECTIONS: usize = 16;
+
 /// A sled tree in a folder of its own.
 pub struct SledTable {
     tree: sled::Tree,
@@ -99,6 +104,15 @@ fn mark_path(folder: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Frees the old versions of pages that a batch of so many keys has left. sled collects them a few
+/// at a time when it begins an operation, and a batch of thousands of keys is one operation: left
+/// alone, batches leave garbage faster than it is collected, gigabytes of it.
+fn collect_garbage(keys: usize) {
+    for _ in 0..keys / KEYS_PER_COLLECTION + LEAST_COLLECTIONS {
+        crossbeam_epoch::pin().flush();
+    }
+}
+
 fn caught<T>(work: impl FnOnce() -> sled::Result<T>) -> Result<T, TableError> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(value)) => Ok(value),
@@ -134,7 +148,9 @@ impl Table for SledTable {
                 None => sled_batch.remove(key.as_slice()),
             }
         }
-        self.checked(|| self.tree.apply_batch(sled_batch))
+        self.checked(|| self.tree.apply_batch(sled_batch))?;
+        collect_garbage(batch.len());
+        Ok(())
     }
 }
 

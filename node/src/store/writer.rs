@@ -18,8 +18,9 @@ use crate::fault::Fault;
 
 /// Blocks merged into one batch.
 const BATCH_BLOCKS: usize = 16;
-/// Bytes of keys and values above which a batch takes no further block.
-const BATCH_BYTES: usize = 16 * 1024 * 1024;
+/// Keys above which a batch takes no further block. While sled applies a batch it frees no old
+/// version of any page, so that this many versions are in memory at once.
+const BATCH_KEYS: usize = 8_000;
 /// How long the writer waits for another block before it writes what it has.
 const IDLE: Duration = Duration::from_millis(100);
 /// Blocks that may wait for the table. Above this the node waits for its table, for every read
@@ -76,15 +77,19 @@ impl Queue {
     }
 
     fn batch_is_full(&self) -> bool {
-        self.waiting.len() >= BATCH_BLOCKS || self.bytes >= BATCH_BYTES
+        self.waiting.len() >= BATCH_BLOCKS || self.keys() >= BATCH_KEYS
+    }
+
+    fn keys(&self) -> usize {
+        self.waiting.iter().map(|(layer, _)| layer.writes.len()).sum()
     }
 
     /// The next layers to write together.
     fn take(&mut self) -> Vec<(Arc<Layer>, usize)> {
-        let (mut layers, mut bytes) = (Vec::new(), 0);
-        while layers.len() < BATCH_BLOCKS && (layers.is_empty() || bytes < BATCH_BYTES) {
+        let (mut layers, mut keys) = (Vec::new(), 0);
+        while layers.len() < BATCH_BLOCKS && keys < BATCH_KEYS {
             let Some(next) = self.waiting.pop_front() else { break };
-            bytes += next.1;
+            keys += next.0.writes.len();
             layers.push(next);
         }
         layers

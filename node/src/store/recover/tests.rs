@@ -162,19 +162,20 @@ fn the_log_of_another_network_is_a_fault_and_stays_untouched() {
 }
 
 /// Not run by itself: measures the start of a node with a long history.
-/// `EVENTS=1000000 cargo test --release -p tracehold-node --lib -- --ignored --nocapture long_history`
+/// `EVENTS=1000000 HISTORY=folder cargo test --release -p tracehold-node --lib -- --ignored --nocapture long_history`
 #[test]
 #[ignore = "measures; takes minutes"]
 fn how_long_a_start_takes_with_a_long_history() {
     const PER_TRANSACTION: u64 = 50;
     const PER_BLOCK: u64 = 20;
     let events: u64 = std::env::var("EVENTS").map_or(100_000, |text| text.parse().unwrap());
-    let path = tempfile::tempdir().unwrap();
+    let made = tempfile::tempdir().unwrap();
+    let path = std::env::var_os("HISTORY").map_or(made.path().to_owned(), Into::into);
     let mut network = TestNetwork::new();
     network.genesis.parameters.state_buckets_log2 = 20;
-    let folder = DataFolder { path: path.path().to_owned(), table_cache_bytes: 128 * 1024 * 1024 };
+    let folder = DataFolder { path, table_cache_bytes: 128 * 1024 * 1024 };
     let since = std::time::Instant::now();
-    {
+    if !folder.logs().exists() {
         let table = Arc::new(MemoryTable::default());
         let mut ledger = Ledger::open(&network.genesis, table.clone()).unwrap();
         let disk = FileDisk::open(folder.logs()).unwrap();
@@ -198,18 +199,22 @@ fn how_long_a_start_takes_with_a_long_history() {
     }
     println!("{events} events written in {:?}", since.elapsed());
     for what in ["rebuild", "clean start"] {
-        let since = std::time::Instant::now();
-        let opened = FileDisk::open(folder.logs()).unwrap();
-        drop(BlockLog::open(Arc::new(opened)).unwrap());
-        println!("the log alone opens in {:?}", since.elapsed());
-        let since = std::time::Instant::now();
+        let (since, before) = (std::time::Instant::now(), usage());
         let recovered = recover(&folder, &network.genesis, &Progress::default()).unwrap();
-        println!("{what}: {:?} to height {}", since.elapsed(), recovered.ledger.head().height);
-        let memory = fs::read_to_string("/proc/self/status").unwrap();
-        let memory = memory.lines().filter(|l| l.starts_with("VmHWM") || l.starts_with("VmRSS"));
-        println!("{:?}", memory.collect::<Vec<_>>());
-        let since = std::time::Instant::now();
+        let (wall, after) = (since.elapsed(), usage());
+        let cpu = after.0 - before.0;
+        let height = recovered.ledger.head().height;
+        println!("{what} to height {height}: {wall:?}, CPU {cpu} ms, memory {}", after.1);
         drop(recovered);
-        println!("closed in {:?}", since.elapsed());
     }
+}
+
+/// Milliseconds of CPU this process has used, and the memory it has now and had at most.
+fn usage() -> (u64, String) {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let ticks: u64 = fields[11..13].iter().map(|field| field.parse::<u64>().unwrap()).sum();
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let memory = status.lines().filter(|l| l.starts_with("VmHWM") || l.starts_with("VmRSS"));
+    (ticks * 10, memory.collect::<Vec<_>>().join(" "))
 }
