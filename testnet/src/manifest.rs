@@ -171,7 +171,11 @@ impl Manifest {
         for (index, node) in self.nodes.iter_mut().enumerate() {
             let offset = u16::try_from(index).unwrap_or(u16::MAX);
             for (port, first) in [(&mut node.http_port, first.0), (&mut node.p2p_port, first.1)] {
-                let wanted = if *port == 0 { first.saturating_add(offset) } else { *port };
+                let wanted = match (*port, first) {
+                    (0, 0) => 0,
+                    (0, first) => first.saturating_add(offset),
+                    (last, _) => last,
+                };
                 *port = ports.take(wanted).ok_or(TestnetError::Ports(wanted))?;
             }
         }

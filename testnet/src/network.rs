@@ -127,7 +127,7 @@ pub struct Options {
     pub dir: PathBuf,
     /// What to make when the folder holds no network.
     pub plan: Plan,
-    /// First choice of the first node's HTTP port and its port for other nodes.
+    /// First choice of the first node's HTTP port and its port for other nodes; 0 for any.
     pub first_ports: (u16, u16),
     /// Variables for the nodes' processes.
     pub env: Vec<(String, String)>,

@@ -14,13 +14,27 @@ pub struct Ports {
 
 impl Ports {
     /// `wanted` if it is free now, else the next free port above it; `None` when there is none
-    /// near. Another process may still take the port before it is used: whoever starts a server on
+    /// near. 0 stands for any free port. Another process may still take the port before it is used: whoever starts a server on
     /// it must be ready to ask again.
     pub fn take(&mut self, wanted: u16) -> Option<u16> {
+        if wanted == 0 {
+            return self.take_any();
+        }
         let last = wanted.saturating_add(TRIES);
         let port = (wanted..=last).find(|port| !self.given.contains(port) && is_free(*port))?;
         self.given.insert(port);
         Some(port)
+    }
+
+    fn take_any(&mut self) -> Option<u16> {
+        // A port of the system's choice may have been given before, and be free still.
+        let chosen = (0..TRIES).find_map(|_| {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).ok()?;
+            let port = listener.local_addr().ok()?.port();
+            (!self.given.contains(&port)).then_some(port)
+        })?;
+        self.given.insert(chosen);
+        Some(chosen)
     }
 }
 
@@ -42,5 +56,6 @@ mod tests {
         let first = ports.take(port).unwrap();
         assert!(first > port);
         assert_ne!(ports.take(port).unwrap(), first);
+        assert_ne!(ports.take(0).unwrap(), ports.take(0).unwrap());
     }
 }

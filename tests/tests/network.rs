@@ -93,12 +93,7 @@ fn kills_in_the_middle_of_writing_lose_nothing() {
                     for n in 0..200 {
                         let serial = format!("r{round}n{node}i{n}");
                         let body = event(&serial).to_string();
-                        let posted = client.post(
-                            "/epcis/v2/events",
-                            "application/json",
-                            body.as_bytes(),
-                            &[],
-                        );
+                        let posted = client.post("/epcis/v2/events", body.as_bytes(), &[]);
                         match posted {
                             Ok(answer) if answer.status == 201 => {
                                 done.push(format!("urn:example:event:{serial}"));

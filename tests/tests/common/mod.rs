@@ -64,9 +64,7 @@ impl Network {
     pub fn post_event(&self, node: usize, event: &Value) -> (u16, Value) {
         let client = self.net.nodes[node].client();
         let body = event.to_string();
-        let answer = client
-            .post("/epcis/v2/events", "application/json", body.as_bytes(), &[])
-            .expect("an answer");
+        let answer = client.post("/epcis/v2/events", body.as_bytes(), &[]).expect("an answer");
         (answer.status, answer.json)
     }
 
