@@ -154,9 +154,10 @@ fn the_audit_reproduces_every_root() {
     let report: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     assert!(report["height"].as_u64().expect("a height") >= height, "{report}");
 
-    let mut segments: Vec<_> = std::fs::read_dir(dir.join("blocks"))
+    let mut segments: Vec<_> = std::fs::read_dir(dir.join("log"))
         .expect("the block log is where the guide says")
         .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.file_name().is_some_and(|n| n.to_string_lossy().starts_with("blocks")))
         .collect();
     segments.sort();
     let mut bytes = std::fs::read(&segments[0]).expect("a segment");
@@ -165,4 +166,6 @@ fn the_audit_reproduces_every_root() {
     std::fs::write(&segments[0], bytes).expect("the segment can be written");
     let output = audit();
     assert!(!output.status.success(), "a changed byte must be found");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("blocks-") && said.contains("byte"), "file and offset: {said}");
 }

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -29,23 +29,29 @@ pub fn binary() -> PathBuf {
         .clone()
 }
 
+/// Held while a network runs: several at once on a small machine only wait for each other.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 /// A network of validators (and followers) in a folder of its own.
 pub struct Network {
     /// The running network.
     pub net: Testnet,
     /// Its folder; removed with it.
     pub dir: tempfile::TempDir,
+    _turn: MutexGuard<'static, ()>,
 }
 
 impl Network {
     /// Starts a network with a small state tree and waits until every node is ready.
     pub fn up(validators: usize, followers: usize) -> Network {
+        // A test that failed has told so itself.
+        let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let dir = tempfile::tempdir().expect("a temporary folder");
         let mut options = Options::new(binary(), dir.path(), validators);
         options.plan = tracehold_testnet::manifest::Plan::plain(validators, followers);
         options.plan.parameters = vec!["state_buckets_log2=10".to_owned()];
         options.first_ports = (0, 0);
-        Network { net: Testnet::up(options).expect("the network comes up"), dir }
+        Network { net: Testnet::up(options).expect("the network comes up"), dir, _turn: turn }
     }
 
     /// The status of a node.
