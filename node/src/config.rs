@@ -185,7 +185,7 @@ impl Default for Capture {
         Capture {
             max_document_bytes: 1024 * 1024,
             max_proceed_bytes: 10 * 1024 * 1024,
-            max_running_jobs: 10_000,
+            max_running_jobs: 1_000,
         }
     }
 }
@@ -325,6 +325,28 @@ mod tests {
         assert_eq!(some.http.listen.port(), 80);
         assert_eq!(some.http.max_connections, Http::default().max_connections);
         assert_eq!(some.log.format, LogFormat::Json);
+    }
+
+    /// The guide for operators names every setting, every parameter of a network and every fixed
+    /// limit of the ledger.
+    #[test]
+    fn the_guide_names_every_setting_and_limit() {
+        let guide = include_str!("../../docs/operating.md");
+        let settings = toml::Table::try_from(Config::default()).unwrap();
+        for (section, values) in settings.iter().filter(|(name, _)| *name != "peers") {
+            for name in values.as_table().unwrap().keys() {
+                assert!(guide.contains(&format!("`{section}.{name}`")), "{section}.{name}");
+            }
+        }
+        let parameters = serde_json::to_value(tracehold_chain::genesis::Parameters::default());
+        for name in parameters.unwrap().as_object().unwrap().keys() {
+            assert!(guide.contains(&format!("`{name}`")), "{name}");
+        }
+        let limits = include_str!("../../chain/src/limits.rs");
+        for line in limits.lines().filter_map(|line| line.strip_prefix("pub const ")) {
+            let name = line.split(':').next().unwrap();
+            assert!(guide.contains(&format!("`{name}`")), "{name}");
+        }
     }
 
     #[test]

@@ -43,6 +43,9 @@ struct Up {
     /// First choice of the first node's port for other nodes
     #[arg(long, default_value_t = tracehold_testnet::manifest::P2P_PORT)]
     p2p_port: u16,
+    /// A parameter of a new network other than its default; may be given again
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    parameters: Vec<String>,
     /// Print one JSON object when all nodes are ready
     #[arg(long)]
     json: bool,
@@ -58,6 +61,7 @@ fn run_up(up: &Up) -> Result<(), Failure> {
     let stop = signals::stop_flag()?;
     let mut options = Options::new(own_binary()?, &up.dir, usize::from(up.nodes));
     options.plan = Plan::plain(usize::from(up.nodes), usize::from(up.followers));
+    options.plan.parameters.clone_from(&up.parameters);
     options.first_ports = (up.http_port, up.p2p_port);
     options.cancelled = stop.clone();
     let mut network = match Testnet::up(options) {

@@ -1,0 +1,254 @@
+//! The `tracehold` command as people and programs use it.
+
+mod common;
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use common::{binary, event, wait_until};
+use serde_json::Value;
+use tracehold_testnet::client::{Client, percent_encode};
+
+fn run(dir: &Path, args: &[&str]) -> Output {
+    Command::new(binary()).args(args).current_dir(dir).output().expect("the command runs")
+}
+
+fn signal(child: &Child, name: &str) {
+    let pid = child.id().to_string();
+    let sent = Command::new("kill").args([name, &pid]).status().expect("kill runs");
+    assert!(sent.success());
+}
+
+/// Whether the process runs. One that has ended but that nobody has asked about yet does not.
+fn runs(pid: u64) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit_once(')').map(|(_, rest)| rest.trim_start().chars().next());
+    !matches!(state, None | Some(None | Some('Z' | 'X')))
+}
+
+/// A command that runs a network, and what it printed first.
+struct Up {
+    child: Child,
+    first: Value,
+    // Closing the pipe early would end the command's output.
+    _stdout: BufReader<std::process::ChildStdout>,
+}
+
+impl Up {
+    fn start(dir: &Path, args: &[&str]) -> Up {
+        let mut child = Command::new(binary())
+            .args(args)
+            .current_dir(dir)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the command runs");
+        let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+        let mut line = String::new();
+        stdout.read_line(&mut line).expect("a first line");
+        let first = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
+        Up { child, first, _stdout: stdout }
+    }
+
+    fn pids(&self) -> Vec<u64> {
+        let nodes = self.first["nodes"].as_array().expect("nodes");
+        nodes.iter().map(|node| node["pid"].as_u64().expect("a pid")).collect()
+    }
+
+    fn client(&self, node: usize) -> Client {
+        let node = &self.first["nodes"][node];
+        let http = node["http"].as_str().expect("an address");
+        Client::new(http).with_key(node["api_key"].as_str().expect("a key"))
+    }
+
+    /// What must be the same when the network is started again.
+    fn lasting(&self) -> Value {
+        let mut first = self.first.clone();
+        for node in first["nodes"].as_array_mut().expect("nodes") {
+            node["pid"] = Value::Null;
+        }
+        first
+    }
+
+    fn stop(mut self, name: &str) {
+        signal(&self.child, name);
+        let status = self.child.wait().expect("it ends");
+        assert!(status.success(), "{status}");
+        for pid in self.pids() {
+            assert!(!runs(pid), "process {pid} was left behind");
+        }
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        // A test that failed must not leave a network behind; one that passed has ended it.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+const UP: [&str; 11] = [
+    "testnet",
+    "up",
+    "--nodes",
+    "4",
+    "--followers",
+    "1",
+    "--dir",
+    "net",
+    "--json",
+    "--set",
+    "state_buckets_log2=10",
+];
+
+#[test]
+fn a_test_network_says_what_it_is_resumes_and_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let up = Up::start(folder.path(), &UP);
+    assert!(up.first["chain_id"].is_string());
+    let roles: Vec<&Value> =
+        up.first["nodes"].as_array().unwrap().iter().map(|n| &n["role"]).collect();
+    assert_eq!(roles, ["validator", "validator", "validator", "validator", "follower"]);
+    for field in ["name", "role", "member", "http", "api_key", "dir"] {
+        assert!(up.first["nodes"][4][field].is_string(), "{field}");
+    }
+    let posted = up.client(0).post("/epcis/v2/events", event("kept").to_string().as_bytes(), &[]);
+    assert_eq!(posted.unwrap().status, 201);
+    let lasting = up.lasting();
+    up.stop("-INT");
+
+    let up = Up::start(folder.path(), &UP);
+    assert_eq!(up.lasting(), lasting, "the same keys and ports");
+    let second = run(folder.path(), &UP);
+    assert_eq!(second.status.code(), Some(1), "one folder, one network");
+    let path = format!("/epcis/v2/events/{}", percent_encode("urn:example:event:kept"));
+    for node in 0..5 {
+        assert_eq!(up.client(node).get(&path).unwrap().status, 200, "node {node}");
+    }
+    let pids = up.pids();
+    signal(&up.child, "-KILL");
+    wait_until("nodes to end with their network", Duration::from_secs(10), || {
+        pids.iter().all(|pid| !runs(*pid))
+    });
+    drop(up);
+    Up::start(folder.path(), &UP).stop("-TERM");
+
+    let other = run(folder.path(), &["testnet", "up", "--nodes", "2", "--dir", "net"]);
+    assert_eq!(other.status.code(), Some(3), "another network than the folder's");
+}
+
+#[test]
+fn the_demo_tells_its_story_resumes_and_can_be_reset() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let args = ["demo", "--dir", "coffee", "--json"];
+    let up = Up::start(folder.path(), &args);
+    assert_eq!(up.first["nodes"].as_array().unwrap().len(), 4);
+    let page = up.first["page"].as_str().expect("a page").to_owned();
+    let html = Client::new("").get_as(&page, "text/html").unwrap();
+    assert_eq!(html.status, 200);
+    assert!(html.text.contains("Harbour Roastery") && html.text.contains("Corner Grocer"));
+    let lasting = up.lasting();
+    up.stop("-INT");
+
+    let up = Up::start(folder.path(), &args);
+    assert_eq!(up.lasting(), lasting, "the folder goes on where it stopped");
+    up.stop("-TERM");
+    let up = Up::start(folder.path(), &["demo", "--dir", "coffee", "--json", "--reset"]);
+    assert_ne!(up.lasting()["nodes"][0]["api_key"], lasting["nodes"][0]["api_key"]);
+    up.stop("-INT");
+
+    std::fs::create_dir(folder.path().join("mine")).unwrap();
+    let refused = run(folder.path(), &["demo", "--dir", "mine", "--reset"]);
+    assert_eq!(refused.status.code(), Some(3), "what is no demo is not removed");
+    assert!(folder.path().join("mine").exists());
+}
+
+#[test]
+fn a_file_of_any_form_is_captured_and_every_event_has_its_outcome() {
+    let network = common::Network::up(1, 0);
+    let node = &network.net.nodes[0];
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let capture = |name: &str, text: String, more: &[&str]| {
+        std::fs::write(folder.path().join(name), text).unwrap();
+        let mut args = vec!["capture", name, "--node", &node.http, "--api-key", &node.api_key];
+        args.extend(["--json"].iter().chain(more));
+        let output = run(folder.path(), &args);
+        let shown: Value = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+        (output.status.code(), shown)
+    };
+    let (code, shown) = capture("bare.json", event("bare").to_string(), &[]);
+    assert_eq!((code, &shown["recorded"]), (Some(0), &1.into()), "{shown}");
+
+    let mut other = event("bare");
+    other["bizStep"] = "shipping".into();
+    let mut good = event("good");
+    for event in [&mut other, &mut good] {
+        event.as_object_mut().unwrap().remove("@context");
+    }
+    let document = serde_json::json!({
+        "@context": ["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"],
+        "type": "EPCISDocument", "schemaVersion": "2.0",
+        "creationDate": "2026-03-01T10:00:00.000Z",
+        "epcisBody": { "eventList": [other, good] },
+    });
+    let (code, shown) = capture("two.json", document.to_string(), &[]);
+    assert_eq!((code, &shown["recorded"]), (Some(1), &0.into()), "all or nothing: {shown}");
+    let (code, shown) = capture("two.json", document.to_string(), &["--proceed"]);
+    assert_eq!((code, &shown["recorded"]), (Some(1), &1.into()), "the good one: {shown}");
+    assert_eq!(shown["events"][0]["recorded"], false);
+    assert_eq!(shown["events"][1]["recorded"], true);
+
+    let status = run(folder.path(), &["status", "--json", "--node", &node.http]);
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    assert_eq!(status["role"], "validator");
+}
+
+#[test]
+fn every_kind_of_failure_has_its_exit_code() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let dir = folder.path();
+    let code = |args: &[&str]| run(dir, args).status.code();
+    assert_eq!(code(&["no-such-command"]), Some(2));
+    assert_eq!(code(&["init", "--dir", "a", "--member", "Not A Name"]), Some(2));
+    assert!(!dir.join("a").exists(), "a wrong command line leaves nothing behind");
+    assert_eq!(code(&["start", "--dir", "nowhere"]), Some(3));
+    assert_eq!(code(&["status", "--node", "http://127.0.0.1:1"]), Some(4));
+    let init =
+        ["init", "--dir", "a", "--member", "acme", "--prefix", "9521234", "--alone", "alone"];
+    assert_eq!(code(&init), Some(0));
+    assert_eq!(code(&init), Some(3), "keys are never replaced");
+    assert_eq!(code(&["keys", "revoke-api-key", "--dir", "a", "00000000"]), Some(3));
+    std::fs::write(dir.join("a/tracehold.toml"), "[http]\nport = 80\n").unwrap();
+    let refused = run(dir, &["start", "--dir", "a"]);
+    assert_eq!(refused.status.code(), Some(3));
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(said.contains("port") && said.contains("listen"), "{said}");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    run(folder.path(), &["init", "--dir", "a", "--member", "acme", "--alone", "alone"]);
+    for args in [
+        &["--help"][..],
+        &["completions", "bash"],
+        &["openapi"],
+        &["keys", "list", "--dir", "a"],
+        &["keys", "create-api-key", "--dir", "a", "acme/app", "--json"],
+    ] {
+        let mut child = Command::new(binary())
+            .args(args)
+            .current_dir(folder.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the command runs");
+        drop(child.stdout.take());
+        let mut said = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        let status = child.wait().unwrap();
+        assert!(status.success() && said.is_empty(), "{args:?}: {status} {said}");
+    }
+}
