@@ -135,7 +135,12 @@ impl From<ConfigError> for Failure {
 
 impl From<KeystoreError> for Failure {
     fn from(error: KeystoreError) -> Failure {
-        Failure::Folder(error.to_string())
+        match error {
+            KeystoreError::UnknownAgent(_)
+            | KeystoreError::UnknownApiKey(_)
+            | KeystoreError::TooManyApiKeys => Failure::Refused(error.to_string()),
+            _ => Failure::Folder(error.to_string()),
+        }
     }
 }
 
