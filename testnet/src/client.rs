@@ -17,6 +17,8 @@ pub struct Answer {
     pub status: u16,
     /// The `Location` header, as given.
     pub location: Option<String>,
+    /// The next page, from the `Link` header with `rel="next"`.
+    pub next: Option<String>,
     /// The body, when it is JSON; null otherwise.
     pub json: Value,
     /// The body as text.
@@ -152,6 +154,11 @@ fn read(
         response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
     };
     let location = header("location");
+    let next = header("link").and_then(|link| {
+        let (target, relation) = link.split_once(">;")?;
+        let is_next = relation.contains("next");
+        target.strip_prefix('<').filter(|_| is_next).map(str::to_owned)
+    });
     let status = response.status().as_u16();
     let text = response
         .body_mut()
@@ -160,7 +167,7 @@ fn read(
         .read_to_string()
         .map_err(failed)?;
     let json = serde_json::from_str(&text).unwrap_or(Value::Null);
-    Ok(Answer { status, location, json, text })
+    Ok(Answer { status, location, next, json, text })
 }
 
 /// Percent-encodes `text` for one path segment or query value (RFC 3986 unreserved stay).

@@ -2,8 +2,7 @@
 //! refused with a pointer, and the verdict is that of GS1's own schema.
 //!
 //! The corpora are not part of the project. They are read from `../shared/corpora` beside the
-//! repository, or from `TRACEHOLD_CORPORA`; without them only the project's own fixtures run, and
-//! the tests say so.
+//! repository; without them only the project's own fixtures run, and the tests say so.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot read its input fails")]
 
@@ -16,11 +15,7 @@ use tracehold_chain::epcis::{Document, Event, Level, SectionedEvent, Violation, 
 
 /// The folder `name` of the corpora, if they are here.
 fn corpus(name: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("TRACEHOLD_CORPORA").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/corpora")),
-        PathBuf::from,
-    );
-    let folder = root.join(name);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpora").join(name);
     if folder.is_dir() {
         return Some(folder);
     }

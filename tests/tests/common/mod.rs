@@ -124,7 +124,6 @@ pub fn wait_until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) 
 
 /// Data of others that conformance is tried on, beside the checkout; `None` when it is not there.
 pub fn corpora() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpora");
-    let path = std::env::var_os("TRACEHOLD_CORPORA").map_or(beside, PathBuf::from);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpora");
     path.is_dir().then_some(path)
 }
