@@ -120,6 +120,12 @@ impl Node {
         }
     }
 
+    /// Lets one of the node's next syncs fail, as a dying disk would.
+    pub fn fail_a_sync(&self, random: &mut Random) {
+        let disk = if random.per_mille(500) { &self.votes } else { &self.blocks };
+        disk.fail_sync_after(random.below(4));
+    }
+
     /// The height of the last synced block, read from the disk when the node does not run.
     #[must_use]
     pub fn reader(&self) -> Option<BlockReader> {

@@ -27,6 +27,8 @@ pub struct Scenario {
     pub delay_ms: u64,
     /// Crashes, of a thousand steps of all nodes, while it is bad.
     pub crashes: u64,
+    /// Failures of a disk's sync, of a thousand performances of all nodes, while it is bad.
+    pub disk_failures: u64,
     /// Mean time between partitions while it is bad; 0 for none.
     pub partitions_ms: u64,
     /// Whether steps are performed in batches.
@@ -91,6 +93,7 @@ impl Scenario {
             duplication: random.between(0, 60),
             delay_ms: random.between(2, 60),
             crashes: if random.per_mille(200) { 0 } else { random.between(1, 14) },
+            disk_failures: if random.per_mille(700) { 0 } else { random.between(1, 4) },
             partitions_ms: if random.per_mille(400) { 0 } else { random.between(1_000, 4_000) },
             batches: random.per_mille(500),
             transactions: random.between(5, 25),
@@ -113,6 +116,7 @@ impl Scenario {
             duplication: 0,
             delay_ms: 5,
             crashes: 0,
+            disk_failures: 0,
             partitions_ms: 0,
             transactions,
             ..Scenario::of_seed(seed)

@@ -38,7 +38,10 @@ fn agent_id(index: usize) -> AgentId {
 pub fn genesis(scenario: &Scenario) -> Genesis {
     let mut random = Random::new(scenario.seed ^ 0x6e51);
     let members = (0..scenario.validators + scenario.followers).map(|index| {
-        let power = if scenario.unequal_power { random.between(1, 3) } else { 1 };
+        let drawn = if scenario.unequal_power { random.between(1, 3) } else { 1 };
+        // The liar, who is the last validator, must stay below a third.
+        let lies = scenario.byzantine && index + 1 == scenario.validators;
+        let power = if lies { 1 } else { drawn };
         let role = match index < scenario.validators {
             true => NodeRole::Validator { power },
             false => NodeRole::Follower,

@@ -29,6 +29,9 @@ const LATE_TRANSACTIONS: u64 = 3;
 /// A peer that has not answered a request after this long is taken not to.
 const REQUEST_MS: u64 = 4_000;
 
+/// What the disk in memory says when it fails because it was told to.
+const PLANNED: &str = "planned failure";
+
 /// How far clocks are ahead of virtual time at most, but for one that is wrong altogether.
 const MOST_AHEAD_MS: u64 = 300;
 
@@ -95,6 +98,8 @@ struct World {
     settings: u64,
     trace: Hasher,
     show: bool,
+    /// Whether the disk of the node that is performing has just failed.
+    failed: bool,
     violation: Option<String>,
 }
 
@@ -156,6 +161,7 @@ impl World {
             settings: 0,
             trace: Hasher::new(Domain::Trace),
             show,
+            failed: false,
             violation: None,
             scenario,
         }
@@ -428,6 +434,9 @@ impl World {
     /// Performs what a node's steps have asked for, in the order that [`Effect`]s prescribe for
     /// batches; perhaps the node dies in the middle.
     fn perform(&mut self, node: usize) {
+        if !self.whole && self.random.per_mille(self.scenario.disk_failures) {
+            self.nodes[node].fail_a_sync(&mut self.random);
+        }
         let Some(running) = self.nodes[node].running.as_mut() else { return };
         let batch = std::mem::take(&mut running.batch);
         let effects = in_order(batch, self.scenario.bug);
@@ -438,12 +447,12 @@ impl World {
         }
         let dies = dies_at.is_some();
         for (index, effect) in effects.into_iter().enumerate() {
-            if dies_at == Some(index) || self.violation.is_some() {
+            if dies_at == Some(index) || self.violation.is_some() || self.failed {
                 break;
             }
             self.effect(node, effect);
         }
-        if dies {
+        if std::mem::take(&mut self.failed) || dies {
             self.crash(node);
         }
     }
@@ -458,6 +467,11 @@ impl World {
         let effect = match running.log(effect, bug) {
             Ok(Some(effect)) => effect,
             Ok(None) => return,
+            // The node stops at once: nothing that was to follow is done.
+            Err(fault) if fault.contains(PLANNED) => {
+                self.failed = true;
+                return;
+            }
             Err(fault) => return self.check(Err(format!("node {node}: {fault}"))),
         };
         match effect {

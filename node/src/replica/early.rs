@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use tracehold_chain::consensus::message::Gossip;
 use tracehold_chain::keys::PublicKey;
 use tracehold_chain::units::Height;
+use tracehold_chain::validators::ValidatorSet;
 
 /// Messages kept of one validator for one height. A height seldom takes more than two rounds of
 /// three messages; what is dropped is sent again.
@@ -27,9 +28,21 @@ impl Early {
         }
     }
 
-    /// Whether anything has come for `height`.
-    pub(super) fn has(&self, height: Height) -> bool {
-        self.heights.contains_key(&height)
+    /// Whether others have begun `height`: its first proposal has come, or something from
+    /// validators with more than a third of the power. One validator alone, out of its turn, could
+    /// otherwise drive an idle network to make empty blocks.
+    pub(super) fn begun(&self, height: Height, validators: &ValidatorSet) -> bool {
+        let Some(senders) = self.heights.get(&height) else { return false };
+        let opens = |message: &Gossip| matches!(message, Gossip::Proposal(p) if p.round == 0);
+        let powers = senders.keys().filter_map(|key| validators.get(key)).map(|v| v.power);
+        u128::from(powers.sum::<u64>()) * 3 > u128::from(validators.total_power())
+            || senders.values().flatten().any(opens)
+    }
+
+    /// The heights that anything has come for.
+    #[cfg(test)]
+    pub(super) fn heights(&self) -> impl Iterator<Item = Height> + '_ {
+        self.heights.keys().copied()
     }
 
     /// Takes what has come for `height` and forgets what came for those below.

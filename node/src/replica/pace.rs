@@ -44,13 +44,13 @@ impl Replica {
 
     /// Begins the next height if it is time, or sets the timer for when it will be.
     ///
-    /// It is time when work waits, or a peer has begun (its message for this height came, rightly
-    /// signed), and the minimum interval has passed; or when the idle interval has passed.
+    /// It is time when work waits, or others have begun (their messages for this height came,
+    /// rightly signed), and the minimum interval has passed; or when the idle interval has passed.
     pub(super) fn pace(&mut self) {
         if self.running || self.stalled || self.outbox.is_halted() {
             return;
         }
-        let begun = self.early.has(self.height);
+        let begun = self.early.begun(self.height, self.ledger.validators());
         let due = match begun || !self.pool.is_empty() {
             true => self.pace.not_before,
             false => self.pace.idle_at.max(self.pace.not_before),

@@ -13,7 +13,7 @@ use tracehold_chain::units::Height;
 use super::{Effect, Replica, RequestId};
 
 /// Encoded bytes of decided blocks in one answer, beyond the first.
-const MAX_RUN_BYTES: usize = 4 * 1024 * 1024;
+const MAX_RUN_BYTES: usize = 2 * 1024 * 1024;
 
 /// Decided blocks in one answer.
 pub(super) const MAX_RUN_BLOCKS: usize = 64;
