@@ -9,13 +9,16 @@
 //! [`workload`] sends real signed events; [`byzantine`] is a validator that says two things.
 //! [`check`] watches: one block at each height, no second signature, valid blocks only, nothing
 //! acknowledged lost, and progress once the world is whole. [`scenario`] draws all of this from a
-//! seed; [`random`] is the seed's generator.
+//! seed; [`random`] is the seed's generator. [`batch`] orders what steps want done; [`tell`] writes
+//! it down.
 
+pub mod batch;
 pub mod byzantine;
 pub mod check;
 pub mod network;
 pub mod node;
 pub mod random;
 pub mod scenario;
+pub mod tell;
 pub mod workload;
 pub mod world;

@@ -9,12 +9,14 @@ use tracehold_chain::keys::PublicKey;
 use tracehold_chain::units::{Height, TimestampMs};
 use tracehold_node::replica::{Effect, Input, RequestId, TimerId};
 
+use crate::batch::{between_drop_and_sync, in_order};
 use crate::byzantine::Liar;
 use crate::check::Checks;
 use crate::network::Network;
 use crate::node::Node;
 use crate::random::Random;
 use crate::scenario::{Bug, Scenario};
+use crate::tell::{describe, show_input};
 use crate::workload::{START, bundle, genesis, node_key, node_name};
 
 /// Virtual time that a whole world has to move on.
@@ -575,88 +577,5 @@ impl World {
         {
             self.input(asker, *after, Input::Response { id, answer: Some(bytes) });
         }
-    }
-}
-
-/// A batch in the order in which the runtime performs it.
-fn in_order(batch: Vec<Effect>, bug: Option<Bug>) -> Vec<Effect> {
-    let rank = |effect: &Effect| match effect {
-        Effect::Broadcast { .. } if bug == Some(Bug::SendBeforeSync) => 0,
-        Effect::AppendVote(_) | Effect::ResetVotes(_) => 1,
-        Effect::SyncVotes => 2,
-        Effect::AppendBlock { .. } => 3,
-        Effect::Answer { .. } | Effect::Commit { .. } if bug == Some(Bug::AnswerBeforeSync) => 3,
-        Effect::SyncBlocks => 4,
-        _ => 5,
-    };
-    let mut batch = batch;
-    batch.sort_by_key(rank);
-    batch.dedup_by(|a, b| {
-        matches!(
-            (a, b),
-            (Effect::SyncVotes, Effect::SyncVotes) | (Effect::SyncBlocks, Effect::SyncBlocks)
-        )
-    });
-    batch
-}
-
-/// The place in a batch where votes are dropped durably and the block above them is not synced.
-fn between_drop_and_sync(effects: &[Effect]) -> Option<usize> {
-    let at = |what: fn(&Effect) -> bool| effects.iter().position(what);
-    at(|effect| matches!(effect, Effect::ResetVotes(_)))?;
-    at(|effect| matches!(effect, Effect::SyncBlocks))
-}
-
-/// An effect for the trace: a name, and what it carries.
-fn describe(effect: &Effect) -> (&'static str, Vec<u8>) {
-    match effect {
-        Effect::AppendVote(bytes) => ("logs", bytes.clone()),
-        Effect::ResetVotes(height) => ("resets votes", height.0.to_le_bytes().to_vec()),
-        Effect::SyncVotes => ("syncs votes", Vec::new()),
-        Effect::AppendBlock { decided, .. } => {
-            ("appends block", decided.certificate.block_id.0.0.to_vec())
-        }
-        Effect::SyncBlocks => ("syncs blocks", Vec::new()),
-        Effect::Commit { layer, .. } => ("commits", layer.head.state_root.0.to_vec()),
-        Effect::Answer { ticket, result } => {
-            ("answers", format!("{ticket} {}", result.is_ok()).into_bytes())
-        }
-        Effect::Broadcast { bytes, .. } => ("sends", bytes.to_vec()),
-        Effect::Request { bytes, .. } => ("asks", bytes.clone()),
-        Effect::Respond { bytes, .. } => ("responds", bytes.clone()),
-        Effect::SetTimer { id, after_ms } => {
-            ("sets timer", format!("{id:?} {after_ms}").into_bytes())
-        }
-        Effect::CancelTimer(id) => ("cancels timer", format!("{id:?}").into_bytes()),
-        Effect::Halt(reason) => ("halts", reason.clone().into_bytes()),
-    }
-}
-
-/// An input for people.
-fn show_input(input: &Input) -> String {
-    use tracehold_chain::consensus::message::{Gossip, decode_gossip};
-    match input {
-        Input::Gossip { bytes, .. } => match decode_gossip(bytes) {
-            Ok(Gossip::Vote(v)) => {
-                let id = v.block_id.map_or("nil".into(), |id| id.to_string()[..8].to_owned());
-                let who = &v.validator.to_string()[..6];
-                format!("vote {:?} {}.{} {id} of {who}", v.kind, v.height, v.round)
-            }
-            Ok(Gossip::Proposal(p)) => {
-                let id = &p.block_id.to_string()[..8];
-                format!("proposal {}.{} {id} pol {:?}", p.height, p.round, p.pol_round)
-            }
-            Ok(Gossip::Polka(p)) => format!("polka {}.{}", p.height, p.round),
-            Ok(Gossip::Round(r)) => format!("round certificate {}.{}", r.height, r.round),
-            Ok(Gossip::Transaction(_)) => "transaction".into(),
-            Ok(Gossip::Status(s)) => format!("status {}", s.height),
-            Err(error) => format!("junk: {error}"),
-        },
-        Input::Request { .. } => "request".into(),
-        Input::Response { answer, .. } => {
-            format!("response of {:?} bytes", answer.as_ref().map(Vec::len))
-        }
-        Input::Submit { ticket, .. } => format!("submit {ticket}"),
-        other => format!("{other:?}"),
     }
 }
