@@ -422,8 +422,9 @@ pub async fn get_capture(
     }
     let unknown = || {
         let detail = format!(
-            "no capture job {id} is known here: jobs of `proceed` captures are forgotten on \
-             restart; ask for the events by eventID"
+            "no capture job {id} is known here, and no transaction of that id is in a block (until \
+             it expires it may still be committed); jobs of `proceed` captures are forgotten on \
+             restart: ask for the events by eventID"
         );
         Problem::new(Kind::NotFound, detail)
     };

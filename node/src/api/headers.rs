@@ -3,8 +3,8 @@
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use http::header::ACCEPT;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::header::{ACCEPT, ALLOW};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use tracehold_chain::limits::MAX_EVENTS_PER_TRANSACTION;
 
 use super::ApiState;
@@ -58,6 +58,35 @@ pub fn capture_limits(state: &ApiState) -> [(HeaderName, HeaderValue); 2] {
         (CAPTURE_LIMIT, HeaderValue::from(MAX_EVENTS_PER_TRANSACTION)),
         (CAPTURE_FILE_SIZE_LIMIT, HeaderValue::from(bytes)),
     ]
+}
+
+/// What `OPTIONS` tells of a resource of the EPCIS binding: methods, versions,
+/// forms, limits.
+pub async fn discover(State(state): State<ApiState>, uri: http::Uri) -> Response {
+    let path = uri.path();
+    let is_capture = path == "/epcis/v2/capture";
+    let methods = match path {
+        "/epcis/v2/capture" => "OPTIONS,POST",
+        "/epcis/v2/events" => "GET,HEAD,OPTIONS,POST",
+        _ => "GET,HEAD,OPTIONS",
+    };
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (ALLOW, methods),
+        (GS1_EPCIS_MIN, EPCIS_VERSION),
+        (GS1_EPCIS_MAX, EPCIS_VERSION),
+        (GS1_CBV_MIN, CBV_VERSION),
+        (GS1_CBV_MAX, CBV_VERSION),
+        (GS1_EPC_FORMAT, "Never_Translates"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if is_capture {
+        headers.insert(CAPTURE_ERROR_BEHAVIOUR, HeaderValue::from_static("all"));
+        headers.extend(capture_limits(&state));
+    }
+    response
 }
 
 /// A version such as `2.0` or `2.0.1` as numbers.

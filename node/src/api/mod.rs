@@ -1,7 +1,7 @@
 //! The HTTP side of a node.
 //!
 //! [`server`] accepts connections under deadlines; [`router`] is what they reach. A request passes
-//! [`rate`], [`metrics`] and [`headers`], is told who it is from by [`auth`], and reaches a handler:
+//! [`metrics`], [`headers`] and [`rate`], [`auth`] says who it is from, and it reaches a handler:
 //! [`capture`] and [`events`] speak GS1's EPCIS binding, [`blocks`] and [`feed`] tell of the ledger
 //! itself, [`pages`] shows items to people, [`health`] and [`metrics`] are for those who run the
 //! node. [`prepare`] makes transactions of events, [`submit`] hands them in, [`records`] reads.

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::get;
+use axum::routing::{get, options};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -76,6 +76,10 @@ pub fn router(state: ApiState) -> Router {
     let json = [(http::header::CONTENT_TYPE, "application/json")];
     router
         .route("/openapi.json", get(move || async move { (json, description) }))
+        .route("/epcis/v2/capture", options(headers::discover))
+        .route("/epcis/v2/capture/{captureID}", options(headers::discover))
+        .route("/epcis/v2/events", options(headers::discover))
+        .route("/epcis/v2/events/{eventID}", options(headers::discover))
         .route("/", get(pages::home))
         .route("/search", get(pages::search))
         .route("/event/{eventID}", get(pages::event))

@@ -96,6 +96,11 @@ async fn the_ledger_tells_of_itself() {
     let metrics = api.anonymous("/metrics").await;
     assert!(metrics.text.contains("tracehold_captured_events_total 1"), "{}", metrics.text);
     assert!(metrics.text.contains("route=\"/api/v1/blocks/{height}\""), "{}", metrics.text);
+    let options = api.request("OPTIONS", "/epcis/v2/capture").body(Body::empty()).unwrap();
+    let told = api.send(options).await;
+    assert_eq!((told.status.as_u16(), told.header("allow")), (204, "OPTIONS,POST"));
+    assert_eq!(told.header("gs1-capture-error-behaviour"), "all");
+    assert_eq!(told.header("gs1-epcis-max"), "2.0.0");
     let description = api.anonymous("/openapi.json").await.json();
     assert_eq!(description["openapi"], "3.1.0");
     api.stop().await;
