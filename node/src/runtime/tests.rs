@@ -3,6 +3,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use prometheus_client::registry::Registry;
+use tracehold_chain::state::key::{Index, name_digest};
+use tracehold_chain::state::{Position, Table};
 use tracehold_chain::units::{Height, TimestampMs};
 use tracehold_contracts::Verdict;
 
@@ -139,4 +141,43 @@ async fn a_damaged_log_keeps_the_node_from_starting_and_is_named() {
     assert!(fault.offset().is_some_and(|offset| offset <= 300));
     assert_eq!(handle.phase(), Phase::Failed(fault));
     assert!(audit(path.path(), &network.genesis, &mut |_, _| {}).is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_that_lacks_an_event_stops_the_node_and_is_built_again() {
+    let path = tempfile::tempdir().unwrap();
+    let mut network = TestNetwork::new();
+    network.genesis.created_at = now();
+    let handle = node(&network, path.path()).unwrap();
+    ready(&handle).await;
+    for number in 1..=3 {
+        submit(&handle, &mut network, number).await;
+    }
+    handle.stop();
+    handle.ended().await.unwrap();
+    drop(handle);
+    // The state is whole and its root is right, but one entry of the history index is gone.
+    let table = path.path().join(crate::store::recover::TABLE_FOLDER);
+    let opened = crate::store::SledTable::open(&table, 1024 * 1024).unwrap();
+    let origin = Position { height: Height(0), transaction: 0, event: 0 };
+    let (from, to) = Index::Identifier.range_from(&name_digest(&item(7)), origin);
+    let first = opened.range(&from, &to, 1).unwrap().remove(0);
+    opened.apply(&[(first.0, None)].into()).unwrap();
+    opened.flush().unwrap();
+    drop(opened);
+
+    let handle = node(&network, path.path()).unwrap();
+    ready(&handle).await;
+    let short = handle.view().unwrap().history(&item(7), None, 100, Order::OldestFirst);
+    assert!(short.is_err());
+    let fault = handle.ended().await.unwrap_err();
+    assert!(fault.to_string().contains("rebuilt at the next start"), "{fault}");
+    drop(handle);
+
+    let handle = node(&network, path.path()).unwrap();
+    ready(&handle).await;
+    let whole = handle.view().unwrap().history(&item(7), None, 100, Order::OldestFirst).unwrap();
+    assert_eq!(whole.events.len(), 3);
+    handle.stop();
+    handle.ended().await.unwrap();
 }

@@ -38,8 +38,15 @@ impl FileDisk {
     /// [`Fault`] when it is no folder or cannot be made.
     pub fn open(folder: impl Into<PathBuf>) -> Result<FileDisk, Fault> {
         let folder = folder.into();
-        std::fs::create_dir_all(&folder)
-            .map_err(|e| Fault::in_file(folder.display().to_string(), e.to_string()))?;
+        if !folder.is_dir() {
+            std::fs::create_dir_all(&folder).map_err(|e| {
+                Fault::in_file(folder.display().to_string(), format!("cannot be made: {e}"))
+            })?;
+            // What is synced in a folder is lost with the folder's own name.
+            if let Some(parent) = folder.parent().filter(|parent| parent.is_dir()) {
+                sync_folder(parent)?;
+            }
+        }
         Ok(FileDisk { folder, state: Mutex::default() })
     }
 

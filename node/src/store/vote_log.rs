@@ -21,7 +21,7 @@ const FILE: &str = "votes.log";
 const NEW_FILE: &str = "votes.new";
 /// A reset replaces a file that has grown above this. The blocks voted on are logged too, so this
 /// is some blocks long.
-const REPLACE_ABOVE_BYTES: u64 = 32 * 1024 * 1024;
+const REPLACE_ABOVE_BYTES: u64 = 16 * 1024 * 1024;
 const LEAD_BYTES: usize = 20;
 
 /// The votes of one height. There is one writer.
