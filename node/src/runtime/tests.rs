@@ -58,6 +58,7 @@ async fn submit(handle: &NodeHandle, network: &mut TestNetwork, event: u64) -> H
     committed.height
 }
 
+/// Promise P7, P14.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_node_acknowledges_is_readable_and_there_after_a_restart() {
     let path = tempfile::tempdir().unwrap();
@@ -91,6 +92,7 @@ async fn what_a_node_acknowledges_is_readable_and_there_after_a_restart() {
     }
 }
 
+/// Promise P12.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deleted_table_is_built_again_and_nothing_is_lost() {
     let path = tempfile::tempdir().unwrap();
@@ -117,6 +119,7 @@ async fn a_deleted_table_is_built_again_and_nothing_is_lost() {
     handle.ended().await.unwrap();
 }
 
+/// Promise P13.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_damaged_log_keeps_the_node_from_starting_and_is_named() {
     let path = tempfile::tempdir().unwrap();
@@ -143,6 +146,7 @@ async fn a_damaged_log_keeps_the_node_from_starting_and_is_named() {
     assert!(audit(path.path(), &network.genesis, &mut |_, _| {}).is_err());
 }
 
+/// Promise P12, P13.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_index_that_lacks_an_event_stops_the_node_and_is_built_again() {
     let path = tempfile::tempdir().unwrap();

@@ -257,7 +257,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(256))]
 
-        /// Whatever a crash leaves: the synced votes of the height are there, in order, perhaps
+        /// Promise P9. Whatever a crash leaves: the synced votes of the height are there, in order, perhaps
         /// followed by votes that were not synced; or, when a reset was not synced, votes of the
         /// height before, which is decided.
         #[test]

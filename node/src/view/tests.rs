@@ -186,6 +186,7 @@ fn refused_and_repeated_events_are_not_in_the_feed() {
     assert!(view.events_by_id("urn:uuid:00000000-0000-4000-8000-000000000003").unwrap().is_empty());
 }
 
+/// Promise P13.
 #[test]
 fn an_index_that_lacks_an_event_is_a_fault_and_not_a_shorter_story() {
     let mut world = World::new();

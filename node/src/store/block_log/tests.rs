@@ -160,7 +160,7 @@ fn a_finished_record_full_of_holes_is_cut_off_only_at_the_end() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
-    /// Whatever a crash leaves of unsynced writes, to the byte: the log opens with every synced
+    /// Promise P7. Whatever a crash leaves of unsynced writes, to the byte: the log opens with every synced
     /// block, perhaps more, and goes on from there.
     #[test]
     fn no_crash_loses_a_synced_block(
@@ -200,7 +200,7 @@ proptest! {
         prop_assert_eq!(again.torn_tail(), None);
     }
 
-    /// A flipped bit anywhere in what was synced is found when the log is opened or the block is
+    /// Promise P13. A flipped bit anywhere in what was synced is found when the log is opened or the block is
     /// read, and the fault names the file and a byte of the block that is damaged.
     #[test]
     fn every_flipped_bit_is_found_and_named(

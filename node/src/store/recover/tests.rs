@@ -38,6 +38,7 @@ fn recovered(path: &Path, genesis: &Genesis) -> Result<(Recovered, ProgressRepor
     Ok((recovered, progress.report()))
 }
 
+/// Promise P12.
 #[test]
 fn a_missing_table_is_built_from_the_log() {
     let path = tempfile::tempdir().unwrap();
@@ -82,6 +83,7 @@ fn a_table_that_lags_is_brought_up() {
     assert_eq!(recovered.ledger.head().state_root, *roots.last().unwrap());
 }
 
+/// Promise P12.
 #[test]
 fn a_table_whose_state_was_changed_behind_our_back_is_built_again() {
     let path = tempfile::tempdir().unwrap();
@@ -95,6 +97,7 @@ fn a_table_whose_state_was_changed_behind_our_back_is_built_again() {
     assert_eq!(second.ledger.head().state_root, *roots.last().unwrap());
 }
 
+/// Promise P12.
 #[test]
 fn a_table_with_damaged_files_is_built_again() {
     let path = tempfile::tempdir().unwrap();
@@ -133,6 +136,7 @@ fn a_table_from_a_longer_history_than_the_log_is_built_again() {
     assert_eq!(second.ledger.head().state_root, roots[middle]);
 }
 
+/// Promise P9, P13.
 #[test]
 fn a_log_that_lost_blocks_this_node_has_voted_above_is_a_fault() {
     let path = tempfile::tempdir().unwrap();
