@@ -21,7 +21,7 @@ impl<'a> Overlay<'a> {
         Overlay { table, layers, tree, block: Batch::new(), transaction: Batch::new() }
     }
 
-    /// The value at `key` of the state. Most keys asked for are new, and the tree knows that without
+    /// The value at `key` of the state. Most keys asked for are new, which the tree knows without
     /// reading the table.
     ///
     /// # Errors
