@@ -109,10 +109,21 @@ impl Client {
     /// # Errors
     /// [`Unreachable`] when there is no answer.
     pub fn get_as(&self, path: &str, accept: &str) -> Result<Answer, Unreachable> {
+        self.get_with(path, &[("accept", accept)])
+    }
+
+    /// As [`Client::get`], with headers.
+    ///
+    /// # Errors
+    /// [`Unreachable`] when there is no answer.
+    pub fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Result<Answer, Unreachable> {
         let url = self.url(path);
-        let mut request = self.agent.get(&url).header("accept", accept);
+        let mut request = self.agent.get(&url);
         if let Some(authorization) = &self.authorization {
             request = request.header("authorization", authorization);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
         read(&url, request.call())
     }

@@ -402,7 +402,11 @@ fn announce_if_large(problem: Problem, state: &ApiState) -> Problem {
 /// `proceed` captures on the node that took them, until it restarts or many others have ended.
 #[utoipa::path(
     get, path = "/epcis/v2/capture/{captureID}", tag = "EPCIS",
-    params(("captureID" = String, Path, description = "from the `Location` of the capture")),
+    params(
+        ("captureID" = String, Path, description = "from the `Location` of the capture"),
+        ("Prefer" = Option<String>, Header, description = "`wait=SECONDS` (RFC 7240): answer when \
+            the job has ended, at the latest after so long; at most 30"),
+    ),
     responses(
         (status = 200, description = "The job", body = Job),
         (status = 401, description = "An API key is needed", body = ProblemBody,
@@ -415,9 +419,11 @@ fn announce_if_large(problem: Problem, state: &ApiState) -> Problem {
 pub async fn get_capture(
     State(state): State<ApiState>,
     _keyed: Keyed,
+    request_headers: HeaderMap,
     InPath(id): InPath<String>,
 ) -> Result<axum::Json<Job>, Problem> {
-    if let Some(job) = state.jobs().get(&id) {
+    let longest = headers::wait(&request_headers).min(state.limits().commit);
+    if let Some(job) = state.jobs().wait(&id, longest).await {
         return Ok(axum::Json(job));
     }
     let unknown = || {

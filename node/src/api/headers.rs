@@ -1,5 +1,7 @@
 //! GS1's headers: which versions are spoken, which limits hold, what a client asks for.
 
+use std::time::Duration;
+
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -192,6 +194,17 @@ pub async fn layer(State(state): State<ApiState>, request: Request, next: Next) 
     response
 }
 
+/// How long the caller would wait for an answer that has more to say (RFC 7240 `Prefer: wait`);
+/// zero when nothing is said of it. A preference that cannot be read is none.
+#[must_use]
+pub fn wait(headers: &HeaderMap) -> Duration {
+    let values = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    let seconds = values
+        .flat_map(|value| value.split(','))
+        .find_map(|part| part.trim().strip_prefix("wait=")?.trim().parse::<u32>().ok());
+    Duration::from_secs(seconds.unwrap_or(0).into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,6 +243,13 @@ mod tests {
                 "{name} {value}"
             );
         }
+    }
+
+    #[test]
+    fn a_wish_to_wait_is_found_among_other_preferences() {
+        let read = |value| wait(&with(HeaderName::from_static("prefer"), value)).as_secs();
+        assert_eq!(wait(&HeaderMap::new()).as_secs(), 0);
+        assert_eq!((read("wait=5"), read("respond-async, wait=7"), read("wait=x")), (5, 7, 0));
     }
 
     #[test]

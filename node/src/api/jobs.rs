@@ -6,8 +6,10 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 use tracehold_chain::units::TimestampMs;
 
 use super::limits::{MAX_FINISHED_JOBS, MAX_JOB_ERRORS};
@@ -82,6 +84,8 @@ pub struct Jobs(Arc<Mutex<Registry>>);
 
 struct Registry {
     jobs: HashMap<String, Job>,
+    /// One for each job that runs; dropped when it ends, which is what waiters hear.
+    ends: HashMap<String, watch::Sender<()>>,
     finished: VecDeque<String>,
     running: usize,
     most_running: usize,
@@ -100,6 +104,7 @@ impl Jobs {
     pub fn new(most_running: usize) -> Jobs {
         Jobs(Arc::new(Mutex::new(Registry {
             jobs: HashMap::new(),
+            ends: HashMap::new(),
             finished: VecDeque::new(),
             running: 0,
             most_running,
@@ -126,6 +131,7 @@ impl Jobs {
         }
         registry.running += 1;
         registry.jobs.insert(id.clone(), Job::new(id.clone(), behaviour, now));
+        registry.ends.insert(id.clone(), watch::Sender::new(()));
         Ok(Running { jobs: self.clone(), id, open: true })
     }
 
@@ -133,6 +139,17 @@ impl Jobs {
     #[must_use]
     pub fn get(&self, id: &str) -> Option<Job> {
         self.lock().jobs.get(id).cloned()
+    }
+
+    /// The job with this id, when it has ended or `longest` is over.
+    pub async fn wait(&self, id: &str, longest: Duration) -> Option<Job> {
+        let end = self.lock().ends.get(id).map(watch::Sender::subscribe);
+        if let Some(mut end) = end {
+            // Nothing is ever sent: the change is that the sender goes. After `longest` the job is
+            // shown as it is.
+            let _ = tokio::time::timeout(longest, end.changed()).await;
+        }
+        self.get(id)
     }
 
     /// How many run.
@@ -175,6 +192,7 @@ impl Running {
             job.running = false;
             job.finished_at = Some(now.to_string());
         }
+        registry.ends.remove(&self.id);
         registry.finished.push_back(self.id.clone());
         if registry.finished.len() > MAX_FINISHED_JOBS
             && let Some(oldest) = registry.finished.pop_front()
@@ -199,6 +217,22 @@ impl Drop for Running {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn who_waits_for_a_job_hears_of_its_end_at_once() {
+        let jobs = Jobs::new(2);
+        let running = jobs.begin("a".into(), ErrorBehaviour::Rollback, TimestampMs(0)).unwrap();
+        let short = jobs.wait("a", Duration::from_millis(1)).await.unwrap();
+        assert!(short.running);
+        let waiter = tokio::spawn({
+            let jobs = jobs.clone();
+            async move { jobs.wait("a", Duration::from_secs(3_600)).await }
+        });
+        tokio::task::yield_now().await;
+        running.finish(TimestampMs(1));
+        assert!(!waiter.await.unwrap().unwrap().running);
+        assert!(jobs.wait("b", Duration::from_secs(3_600)).await.is_none());
+    }
 
     #[test]
     fn a_job_runs_collects_errors_and_ends() {

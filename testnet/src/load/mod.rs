@@ -15,6 +15,8 @@ use crate::measure::Latencies;
 
 /// How long a transaction may wait for commitment.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long the node is asked to hold back its answer while a capture job runs.
+const WAIT: (&str, &str) = ("prefer", "wait=20");
 /// The first pause between two looks at a capture job; it doubles up to [`MAX_POLL`].
 const MIN_POLL: Duration = Duration::from_millis(4);
 /// The longest pause between two looks at a capture job.
@@ -164,15 +166,15 @@ pub fn wait_for_job(
     let deadline = Instant::now() + timeout;
     let mut pause = MIN_POLL;
     while Instant::now() < deadline {
-        thread::sleep(pause);
-        pause = (pause * 2).min(MAX_POLL);
-        let answer = client.get(location)?;
+        let answer = client.get_with(location, &[WAIT])?;
         if !answer.is_success() {
             return Err(Unreachable { url: location.to_owned(), reason: answer.problem() });
         }
         if answer.json["running"] == false {
             return Ok(Some(answer.json));
         }
+        thread::sleep(pause);
+        pause = (pause * 2).min(MAX_POLL);
     }
     Ok(None)
 }
