@@ -86,8 +86,13 @@ impl Liar {
         self.blocks.get(&id).map(|block| Response::Block(block).encode())
     }
 
-    /// Bends an answer of its replica: the right header over the wrong content.
-    pub fn bend_answer(&self, answer: Vec<u8>, random: &mut Random) -> Vec<u8> {
+    /// Bends an answer of its replica: the right header over the wrong content, or a byte changed.
+    pub fn bend_answer(&self, mut answer: Vec<u8>, random: &mut Random) -> Vec<u8> {
+        if random.per_mille(200) {
+            let place = random.index(answer.len());
+            answer[place] ^= 1 << random.below(8);
+            return answer;
+        }
         let Some(Response::Block(bytes)) = Response::decode(&answer) else { return answer };
         let Ok(mut block) = codec::decode::<Block>(bytes) else { return answer };
         match random.below(4) {

@@ -7,7 +7,7 @@ use tracehold_chain::block::BlockId;
 use tracehold_chain::certificate::VoteKind;
 use tracehold_chain::codec;
 use tracehold_chain::consensus::message::{
-    Gossip, ProposalMessage, Request, VoteMessage, decode_gossip,
+    Gossip, ProposalMessage, Request, Response, RoundMessage, VoteMessage, decode_gossip,
 };
 use tracehold_chain::consensus::{Vote, proposal_digest, proposer};
 use tracehold_chain::digest::Digest;
@@ -315,6 +315,52 @@ fn a_proposed_block_is_fetched() {
     assert_ne!(first, second);
     let (third, _) = asked(&rig.step(Input::Timer(TimerId::Fetch(STRANGE)))).expect("it asks");
     assert!(third != first && third != second);
+}
+
+/// Promise: nothing that a peer can send makes a replica panic or stop.
+#[test]
+fn damaged_messages_are_dropped() {
+    let mut rig = Rig::new(4, 1, vec![]);
+    let peer = key(2).public_key();
+    rig.step(Input::PeerUp(peer));
+    rig.start_late();
+    let block = codec::encode(&rig.genesis);
+    let request = codec::encode(&Request::Block { height: Height(1), id: STRANGE });
+    let decided = Response::Decided(vec![&block, &[1, 2, 3]]).encode();
+    let samples = [
+        codec::encode(&rig.vote(2, VoteKind::Prevote, 1, None)),
+        codec::encode(&rig.proposal(rig.proposer(1, 0), 1, STRANGE)),
+        codec::encode(&Gossip::Round(RoundMessage {
+            height: Height(1),
+            round: 0,
+            skip: true,
+            votes: Vec::new(),
+        })),
+        request,
+        decided,
+        Response::Block(&block).encode(),
+    ];
+    let mut state: u64 = 7;
+    let mut draw = |bound: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        usize::try_from(state >> 33).unwrap() % bound
+    };
+    for round in 0..3_000 {
+        let mut bytes = samples[draw(samples.len())].clone();
+        for _ in 0..draw(4) {
+            let place = draw(bytes.len());
+            bytes[place] ^= 1 << draw(8);
+        }
+        bytes.truncate(bytes.len() - draw(3).min(bytes.len()));
+        let input = match round % 3 {
+            0 => Input::Gossip { from: peer, bytes },
+            1 => Input::Request { from: peer, id: round, bytes },
+            _ => Input::Response { id: round % 7, answer: Some(bytes) },
+        };
+        let effects = rig.step(input);
+        assert!(!effects.iter().any(|effect| matches!(effect, Effect::Halt(_))));
+    }
+    assert_eq!(rig.replica.ledger().head().height, Height(0));
 }
 
 /// Promise: an idle network makes a block only when the idle interval is over.
