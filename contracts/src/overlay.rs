@@ -21,8 +21,8 @@ impl<'a> Overlay<'a> {
         Overlay { table, layers, tree, block: Batch::new(), transaction: Batch::new() }
     }
 
-    /// The value at `key` of the state. Most keys asked for are new, which the tree knows without
-    /// reading the table.
+    /// The value at `key` of the state. Most keys asked for are new, which the tree, being over
+    /// everything decided, knows without a look into layers or table.
     ///
     /// # Errors
     /// [`TableError`] when this machine cannot read.
@@ -30,9 +30,11 @@ impl<'a> Overlay<'a> {
         if let Some(written) = self.transaction.get(key).or_else(|| self.block.get(key)) {
             return Ok(written.clone());
         }
+        if !self.tree.contains(key) {
+            return Ok(None);
+        }
         match self.layers.get(key) {
             Some(written) => Ok(written.cloned()),
-            None if !self.tree.contains(key) => Ok(None),
             None => self.table.get(key),
         }
     }
