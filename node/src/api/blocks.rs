@@ -16,7 +16,7 @@ use tracehold_contracts::{Receipt, Verdict};
 
 use super::ApiState;
 use super::auth::Keyed;
-use super::extract::{InPath, check_announced, media_type, read_body};
+use super::extract::{InPath, media_type, read_body};
 use super::problem::{Kind, Problem, ProblemBody};
 use super::submit::{refused, submit};
 use super::visible::{Caller, Record, Sight, visible};
@@ -254,7 +254,7 @@ pub async fn post_transaction(
     };
     // In JSON the same transaction is longer: digests and salts are hex, sections are escaped.
     let limit = if is_json { 4 * state.body_bytes() } else { state.body_bytes() };
-    check_announced(&headers, limit)?;
+    let _room = state.make_room(&headers, limit).await?;
     let bytes = read_body(body, limit, state.limits().body).await?;
     let bundle = state.compute(bytes.len(), move || read_bundle(&bytes, is_json)).await?;
     super::capture::fits(&bundle)?;

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::LOCATION;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use tokio::sync::OwnedSemaphorePermit;
 use tracehold_chain::epcis::{Document, Event, SectionedEvent};
 use tracehold_chain::limits::{MAX_EVENTS_PER_TRANSACTION, MAX_TRANSACTION_BYTES};
 use tracehold_chain::transaction::{Bundle, BundleError, TransactionId};
@@ -14,7 +15,7 @@ use tracehold_chain::units::TimestampMs;
 use tracehold_contracts::Verdict;
 
 use super::auth::Keyed;
-use super::extract::{InPath, check_announced, check_json, read_body};
+use super::extract::{InPath, check_json, read_body};
 use super::jobs::{ErrorBehaviour, Job, Running};
 use super::limits::MAX_PROCEED_EVENTS;
 use super::problem::{Kind, Problem, ProblemBody};
@@ -66,26 +67,16 @@ pub async fn post_capture(
     check_json(&request_headers)?;
     let behaviour = headers::error_behaviour(&request_headers)?;
     let limit = state.capture_bytes(behaviour);
-    check_announced(&request_headers, limit).map_err(|problem| announce(problem, &state))?;
-    let bytes = read_body(body, limit, state.limits().body)
-        .await
-        .map_err(|problem| announce(problem, &state))?;
+    let room = state.make_room(&request_headers, limit).await?;
+    let bytes = read_body(body, limit, state.limits().body).await?;
     let agent = keyed.agent;
     let id = match behaviour {
-        ErrorBehaviour::Rollback => rollback(&state, agent, bytes.into()).await?,
-        ErrorBehaviour::Proceed => proceed(&state, agent, bytes.into()).await?,
+        ErrorBehaviour::Rollback => rollback(&state, agent, bytes.into(), room).await?,
+        ErrorBehaviour::Proceed => proceed(&state, agent, bytes.into(), room).await?,
     };
     let location = format!("/epcis/v2/capture/{id}");
     let location = HeaderValue::from_str(&location).expect("job ids are plain");
     Ok((StatusCode::ACCEPTED, [(LOCATION, location)]).into_response())
-}
-
-/// Adds to a 413 the headers in which the binding announces the limits.
-fn announce(mut problem: Problem, state: &ApiState) -> Problem {
-    for (name, value) in headers::capture_limits(state) {
-        problem = problem.header(name, value);
-    }
-    problem
 }
 
 /// An event cut and ready to be signed, with what a client needs to find it again.
@@ -111,6 +102,7 @@ async fn rollback(
     state: &ApiState,
     agent: AgentSigner,
     bytes: Vec<u8>,
+    room: OwnedSemaphorePermit,
 ) -> Result<TransactionId, Problem> {
     let (chain_id, expires_at) = (state.chain_id().clone(), state.expiry());
     let prepared = state.compute(bytes.len(), move || {
@@ -124,15 +116,16 @@ async fn rollback(
         let bundle = prepare::signed(&agent, &chain_id, expires_at, sections);
         Ok((names, bundle))
     });
-    let (names, bundle) = prepared.await.map_err(|problem| announce_if_large(problem, state))?;
+    let (names, bundle) = prepared.await?;
     let id = bundle.transaction.id();
-    fits(&bundle).map_err(|problem| announce_if_large(problem, state))?;
+    fits(&bundle)?;
     let running = state.jobs().begin(id.to_string(), ErrorBehaviour::Rollback, now())?;
     let state = state.clone();
     tokio::spawn(async move {
         if let Err(problems) = capture_whole(&state, &names, bundle).await {
             problems.into_iter().for_each(|problem| running.error(problem));
         }
+        drop(room);
         running.finish(now());
     });
     Ok(id)
@@ -224,6 +217,7 @@ async fn proceed(
     state: &ApiState,
     agent: AgentSigner,
     bytes: Vec<u8>,
+    room: OwnedSemaphorePermit,
 ) -> Result<TransactionId, Problem> {
     let cutter = agent.clone();
     let prepared = state.compute(bytes.len(), move || {
@@ -239,7 +233,7 @@ async fn proceed(
         }
         Ok((good, bad))
     });
-    let (good, bad) = prepared.await.map_err(|problem| announce_if_large(problem, state))?;
+    let (good, bad) = prepared.await?;
     // The id of no transaction, and no eventID either: random like one.
     let nonce = tracehold_chain::digest::Digest::of(
         tracehold_chain::digest::Domain::StateName,
@@ -251,6 +245,7 @@ async fn proceed(
     let state = state.clone();
     tokio::spawn(async move {
         capture_each(&state, &agent, good, &running).await;
+        drop(room);
         running.finish(now());
     });
     Ok(id)
@@ -390,10 +385,6 @@ pub(super) fn fits(bundle: &Bundle) -> Result<(), Problem> {
         }
         Err(error) => Err(Problem::new(Kind::Validation, error.to_string())),
     }
-}
-
-fn announce_if_large(problem: Problem, state: &ApiState) -> Problem {
-    if problem.status == 413 { announce(problem, state) } else { problem }
 }
 
 /// Look at a capture job

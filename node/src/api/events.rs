@@ -12,7 +12,7 @@ use tracehold_chain::units::TimestampMs;
 use tracehold_contracts::Verdict;
 
 use super::auth::Keyed;
-use super::extract::{InPath, check_announced, check_json, read_body};
+use super::extract::{InPath, check_json, read_body};
 use super::paging::{encode, from_token, next_link, per_page, to_token};
 use super::problem::{Kind, Problem, ProblemBody};
 use super::submit::{already_recorded, refused, repeated, submit};
@@ -59,7 +59,7 @@ pub async fn post_event(
 ) -> Result<Response, Problem> {
     check_json(&headers)?;
     let limit = state.body_bytes();
-    check_announced(&headers, limit)?;
+    let _room = state.make_room(&headers, limit).await?;
     let bytes = read_body(body, limit, state.limits().body).await?;
     let (chain_id, expires_at) = (state.chain_id().clone(), state.expiry());
     let prepared = state.compute(bytes.len(), move || {
@@ -127,7 +127,7 @@ struct Query {
 }
 
 /// Identifiers that one query may list.
-const MAX_QUERY_IDENTIFIERS: usize = 100;
+const MAX_QUERY_IDENTIFIERS: usize = 20;
 
 fn read_query(pairs: &[(String, String)]) -> Result<Query, Problem> {
     let mut query = Query { per_page: per_page(None)?.get(), ..Query::default() };

@@ -40,18 +40,15 @@ pub fn too_large(limit: usize) -> Problem {
     .header(http::header::CONNECTION, HeaderValue::from_static("close"))
 }
 
-/// Refuses a body that announces more than `limit` bytes before any of it is read.
+/// The length of the body that its head announces, if it does; at most `limit`.
 ///
 /// # Errors
-/// [`too_large`].
-pub fn check_announced(headers: &HeaderMap, limit: usize) -> Result<(), Problem> {
+/// [`too_large`], before any of it is read.
+pub fn check_announced(headers: &HeaderMap, limit: usize) -> Result<Option<usize>, Problem> {
     let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     match length {
-        Some(length) if usize::try_from(length).is_ok_and(|length: usize| length <= limit) => {
-            Ok(())
-        }
-        Some::<u64>(_) => Err(too_large(limit)),
-        None => Ok(()),
+        Some(length) if length > limit => Err(too_large(limit)),
+        length => Ok(length),
     }
 }
 
@@ -129,7 +126,7 @@ mod tests {
         assert!(refused.detail.contains("3 bytes"), "{}", refused.detail);
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_LENGTH, HeaderValue::from_static("4"));
-        assert!(check_announced(&headers, 4).is_ok());
+        assert_eq!(check_announced(&headers, 4).unwrap(), Some(4));
         assert!(check_announced(&headers, 3).is_err());
         headers.insert(CONTENT_LENGTH, HeaderValue::from_static("99999999999999999999"));
         assert!(check_announced(&headers, 3).is_ok(), "hyper refuses such a head by itself");

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tracehold_chain::units::TimestampMs;
 
-use super::limits::{MAX_FINISHED_JOBS, MAX_JOB_ERRORS};
+use super::limits::{MAX_FINISHED_JOBS, MAX_JOB_ERROR_BYTES, MAX_JOB_ERRORS};
 use super::problem::{Kind, Problem};
 
 /// What to do with the good events of a document that has bad ones.
@@ -89,6 +89,25 @@ struct Registry {
     finished: VecDeque<String>,
     running: usize,
     most_running: usize,
+    /// Bytes of the errors of each job that has any, and of all.
+    error_bytes: HashMap<String, usize>,
+    all_error_bytes: usize,
+}
+
+impl Registry {
+    /// Forgets the oldest finished jobs until what is left is within bounds.
+    fn forget(&mut self) {
+        let is_full = |registry: &Registry| {
+            registry.finished.len() > MAX_FINISHED_JOBS
+                || registry.all_error_bytes > MAX_JOB_ERROR_BYTES
+        };
+        while is_full(self)
+            && let Some(oldest) = self.finished.pop_front()
+        {
+            self.jobs.remove(&oldest);
+            self.all_error_bytes -= self.error_bytes.remove(&oldest).unwrap_or(0);
+        }
+    }
 }
 
 /// A job that runs. Dropped without [`Running::finish`], it ends with an error.
@@ -108,6 +127,8 @@ impl Jobs {
             finished: VecDeque::new(),
             running: 0,
             most_running,
+            error_bytes: HashMap::new(),
+            all_error_bytes: 0,
         })))
     }
 
@@ -169,14 +190,18 @@ impl Running {
         let mut registry = self.jobs.lock();
         let Some(job) = registry.jobs.get_mut(&self.id) else { return };
         job.success = false;
-        match job.errors.len() {
-            0..MAX_JOB_ERRORS => job.errors.push(problem.in_epcis()),
+        let problem = match job.errors.len() {
+            0..MAX_JOB_ERRORS => problem.in_epcis(),
             MAX_JOB_ERRORS => {
                 let detail = format!("more errors occurred than the {MAX_JOB_ERRORS} listed here");
-                job.errors.push(Problem::new(Kind::Validation, detail).in_epcis());
+                Problem::new(Kind::Validation, detail).in_epcis()
             }
-            _ => {}
-        }
+            _ => return,
+        };
+        let bytes = problem.weight();
+        job.errors.push(problem);
+        *registry.error_bytes.entry(self.id.clone()).or_default() += bytes;
+        registry.all_error_bytes += bytes;
     }
 
     /// Ends the job.
@@ -194,11 +219,7 @@ impl Running {
         }
         registry.ends.remove(&self.id);
         registry.finished.push_back(self.id.clone());
-        if registry.finished.len() > MAX_FINISHED_JOBS
-            && let Some(oldest) = registry.finished.pop_front()
-        {
-            registry.jobs.remove(&oldest);
-        }
+        registry.forget();
     }
 }
 
@@ -267,6 +288,21 @@ mod tests {
         }
         assert!(jobs.get("0").is_none(), "the oldest is forgotten");
         assert!(jobs.get("1").is_some());
+    }
+
+    #[test]
+    fn errors_of_remembered_jobs_take_bounded_memory() {
+        let jobs = Jobs::new(1);
+        let long = "x".repeat(MAX_JOB_ERROR_BYTES / 10);
+        for id in 0..20 {
+            let running = jobs.begin(id.to_string(), ErrorBehaviour::Proceed, TimestampMs(0));
+            let running = running.unwrap();
+            running.error(Problem::new(Kind::Exists, long.clone()));
+            running.finish(TimestampMs(1));
+        }
+        let left: Vec<usize> = (0..20).filter(|id| jobs.get(&id.to_string()).is_some()).collect();
+        assert_eq!(left, (11..20).collect::<Vec<_>>());
+        assert!(jobs.lock().all_error_bytes <= MAX_JOB_ERROR_BYTES);
     }
 
     #[test]

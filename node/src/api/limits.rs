@@ -24,6 +24,20 @@ pub const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
 /// Finished capture jobs that are remembered; the oldest is forgotten first.
 pub const MAX_FINISHED_JOBS: usize = 10_000;
 
+/// Bytes of all bodies together that may be read, parsed or on their way to a block at once. A
+/// request waits for room for [`ROOM_WAIT`], then it is refused with 503.
+pub const MAX_BYTES_UNDER_WAY: usize = 64 * 1024 * 1024;
+
+/// Bytes that a request counts for at least.
+pub const MIN_REQUEST_BYTES: usize = 4 * 1024;
+
+/// How long a request waits for room among [`MAX_BYTES_UNDER_WAY`].
+pub const ROOM_WAIT: Duration = Duration::from_secs(2);
+
+/// Bytes of the errors of all capture jobs that are remembered; beyond it the oldest finished ones
+/// are forgotten.
+pub const MAX_JOB_ERROR_BYTES: usize = 32 * 1024 * 1024;
+
 /// Errors that one capture job lists; a last entry tells how many more there were.
 pub const MAX_JOB_ERRORS: usize = 1_000;
 

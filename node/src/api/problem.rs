@@ -327,6 +327,18 @@ impl Problem {
         self
     }
 
+    /// About how many bytes it takes.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let texts = [&self.type_, &self.title, &self.code, &self.detail];
+        let options = [&self.event_id, &self.transaction_id];
+        let fields = self.errors.iter().map(|error| {
+            error.field.len() + error.rule.len() + error.mend.as_ref().map_or(0, String::len)
+        });
+        let texts = texts.into_iter().chain(options.into_iter().flatten()).map(String::len);
+        size_of::<ProblemBody>() + texts.sum::<usize>() + fields.sum::<usize>()
+    }
+
     /// The HTTP status.
     #[must_use]
     pub fn status(&self) -> StatusCode {

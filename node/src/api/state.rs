@@ -5,7 +5,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Semaphore, watch};
+use http::HeaderMap;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tracehold_chain::genesis::{Genesis, NodeRole};
 use tracehold_chain::units::{ChainId, MemberId, NodeName, TimestampMs};
 use tracehold_explorer::story::Places;
@@ -14,7 +15,10 @@ use super::blocks::Status;
 use super::feed;
 use super::health::Readiness;
 use super::jobs::{ErrorBehaviour, Jobs};
-use super::limits::{HttpLimits, TRANSACTION_LIFETIME_MS};
+use super::extract::check_announced;
+use super::limits::{
+    HttpLimits, MAX_BYTES_UNDER_WAY, MIN_REQUEST_BYTES, ROOM_WAIT, TRANSACTION_LIFETIME_MS,
+};
 use super::metrics::{Metrics, SharedRegistry};
 use super::problem::{Kind, Problem};
 use super::submit::not_ready;
@@ -64,6 +68,8 @@ struct Shared {
     jobs: Jobs,
     metrics: Metrics,
     feeds: Arc<Semaphore>,
+    /// Room for bodies, in units of [`MIN_REQUEST_BYTES`].
+    room: Arc<Semaphore>,
     rate: rate::RateLimit,
 }
 
@@ -107,6 +113,7 @@ impl ApiState {
             jobs,
             metrics,
             feeds: feed::places(),
+            room: Arc::new(Semaphore::new(MAX_BYTES_UNDER_WAY / MIN_REQUEST_BYTES)),
             rate,
             parts,
         }))
@@ -133,6 +140,29 @@ impl ApiState {
             Problem::new(Kind::Unavailable, "the node is starting: /readyz tells how far it is")
                 .code("starting")
         })
+    }
+
+    /// Makes room for a body: of the length that its head announces, or else of `limit` bytes. Hold
+    /// what is given until nothing of the body is left.
+    pub(super) async fn make_room(
+        &self,
+        headers: &HeaderMap,
+        limit: usize,
+    ) -> Result<OwnedSemaphorePermit, Problem> {
+        let bytes = check_announced(headers, limit)?.unwrap_or(limit);
+        let units = bytes.clamp(MIN_REQUEST_BYTES, MAX_BYTES_UNDER_WAY) / MIN_REQUEST_BYTES;
+        let units = u32::try_from(units).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.0.room).acquire_many_owned(units);
+        match tokio::time::timeout(ROOM_WAIT, room).await {
+            Ok(Ok(room)) => Ok(room),
+            _ => {
+                let detail = format!(
+                    "bodies of {MAX_BYTES_UNDER_WAY} bytes are being worked on, which is the limit; \
+                     send this one again in a second"
+                );
+                Err(Problem::new(Kind::Unavailable, detail).code("busy"))
+            }
+        }
     }
 
     /// Reads from the newest committed block, on a thread that may wait for the disk.
