@@ -12,10 +12,10 @@ use tracehold_chain::units::{ChainId, MemberId, NodeName, TimestampMs};
 use tracehold_explorer::story::Places;
 
 use super::blocks::Status;
+use super::extract::check_announced;
 use super::feed;
 use super::health::Readiness;
 use super::jobs::{ErrorBehaviour, Jobs};
-use super::extract::check_announced;
 use super::limits::{
     HttpLimits, MAX_BYTES_UNDER_WAY, MIN_REQUEST_BYTES, ROOM_WAIT, TRANSACTION_LIFETIME_MS,
 };
