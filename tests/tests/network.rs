@@ -33,8 +33,8 @@ fn an_event_captured_at_one_node_is_readable_at_all() {
     assert_eq!(status, 201, "{body}");
 }
 
-/// Promise P7, P8: any one node may be killed; the others go on and it catches up, with nothing lost
-/// that was answered. Then all four are killed at once. Then a sled folder is deleted.
+/// Promise P7, P8: any one node may be killed; the others go on and it catches up, with nothing
+/// lost that was answered. Then all four are killed at once. Then a sled folder is deleted.
 #[test]
 fn killed_nodes_lose_nothing_and_catch_up() {
     let mut network = Network::up(4, 0);

@@ -25,8 +25,8 @@ const EPCIS_CONTEXT: &str = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-con
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  tracehold capture events.json --api-key th_…\n  tracehold capture \
-                  - --node http://127.0.0.1:8081 --proceed --json < events.json\n\nThe exit code is \
-                  0 when every event is recorded, 1 when one is refused."
+                  - --node http://127.0.0.1:8081 --proceed --json < events.json\n\n\
+                  The exit code is 0 when every event is recorded, 1 when one is refused."
 )]
 pub struct Args {
     /// An EPCISDocument, an EPCISQueryDocument or one event, in JSON; `-` reads stdin

@@ -257,9 +257,9 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(256))]
 
-        /// Promise P9. Whatever a crash leaves: the synced votes of the height are there, in order, perhaps
-        /// followed by votes that were not synced; or, when a reset was not synced, votes of the
-        /// height before, which is decided.
+        /// Promise P9. Whatever a crash leaves: the synced votes of the height are there, in order,
+        /// perhaps followed by votes that were not synced; or, when a reset was not synced, votes
+        /// of the height before, which is decided.
         #[test]
         fn no_crash_loses_a_synced_vote(
             steps in prop::collection::vec((0..4_u8, 1..80_usize), 1..40),

@@ -160,8 +160,8 @@ fn a_finished_record_full_of_holes_is_cut_off_only_at_the_end() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
-    /// Promise P7. Whatever a crash leaves of unsynced writes, to the byte: the log opens with every synced
-    /// block, perhaps more, and goes on from there.
+    /// Promise P7. Whatever a crash leaves of unsynced writes, to the byte: the log opens with
+    /// every synced block, perhaps more, and goes on from there.
     #[test]
     fn no_crash_loses_a_synced_block(
         steps in prop::collection::vec((0..4_usize, 0..6_usize, any::<bool>()), 1..24),
@@ -200,8 +200,8 @@ proptest! {
         prop_assert_eq!(again.torn_tail(), None);
     }
 
-    /// Promise P13. A flipped bit anywhere in what was synced is found when the log is opened or the block is
-    /// read, and the fault names the file and a byte of the block that is damaged.
+    /// Promise P13. A flipped bit anywhere in what was synced is found when the log is opened or
+    /// the block is read, and the fault names the file and a byte of the block that is damaged.
     #[test]
     fn every_flipped_bit_is_found_and_named(
         file in any::<prop::sample::Index>(),

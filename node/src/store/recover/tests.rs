@@ -166,7 +166,8 @@ fn the_log_of_another_network_is_a_fault_and_stays_untouched() {
 }
 
 /// Not run by itself: measures the start of a node with a long history.
-/// `EVENTS=1000000 HISTORY=folder cargo test --release -p tracehold-node --lib -- --ignored --nocapture long_history`
+/// `EVENTS=1000000 HISTORY=folder cargo test --release -p tracehold-node --lib -- --ignored
+/// --nocapture long_history`
 #[test]
 #[ignore = "measures; takes minutes"]
 fn how_long_a_start_takes_with_a_long_history() {
