@@ -1,12 +1,13 @@
 //! `/livez` and `/readyz`: for whoever starts, stops and routes to this node.
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::ApiState;
+use super::problem::Finished;
 
 /// Whether the process runs
 ///
@@ -53,5 +54,5 @@ pub async fn readyz(State(state): State<ApiState>) -> Response {
         true => StatusCode::OK,
         false => StatusCode::SERVICE_UNAVAILABLE,
     };
-    (status, Json(readiness)).into_response()
+    (status, Extension(Finished), Json(readiness)).into_response()
 }

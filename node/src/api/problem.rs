@@ -365,8 +365,13 @@ impl IntoResponse for Problem {
     }
 }
 
+/// Marks an answer whose status is an error's and whose body says what its reader came for, such as
+/// the progress of a start: it passes as it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Finished;
+
 /// The last layer: gives problems the `type` of their path, and turns bare errors into problems.
-/// Pages (HTML) and finished problems pass.
+/// Pages (HTML), finished problems and what is marked [`Finished`] pass.
 pub async fn render(request: Request, next: Next) -> Response {
     let epcis = request.uri().path().starts_with("/epcis/");
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
@@ -385,7 +390,7 @@ pub async fn render(request: Request, next: Next) -> Response {
         .headers()
         .get(CONTENT_TYPE)
         .is_some_and(|value| value.as_bytes().starts_with(b"text/html"));
-    if is_page {
+    if is_page || response.extensions().get::<Finished>().is_some() {
         return response;
     }
     let detail = match status {
@@ -449,5 +454,21 @@ mod tests {
         assert_eq!((status.as_u16(), problem["code"].as_str()), (405, Some("method_not_allowed")));
         let (status, problem) = answer("GET", "/bare").await;
         assert_eq!((status.as_u16(), problem["status"].as_u64()), (418, Some(418)));
+    }
+
+    /// The progress of a start reaches whoever asks, though its status is an error's.
+    #[tokio::test]
+    async fn what_is_marked_finished_passes_as_it_is() {
+        let progress = || async {
+            let body = axum::Json(serde_json::json!({"done": 7, "of": 9}));
+            (StatusCode::SERVICE_UNAVAILABLE, axum::Extension(Finished), body)
+        };
+        let router =
+            Router::new().route("/readyz", get(progress)).layer(axum::middleware::from_fn(render));
+        let request = Request::builder().uri("/readyz").body(Body::empty()).unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        assert_eq!(response.status(), 503);
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(&body[..], br#"{"done":7,"of":9}"#);
     }
 }
