@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use tracehold_chain::epcis::identifier::{Canonical, Level, canonical};
+use tracehold_chain::epcis::uri::percent_encoded;
 use tracehold_chain::units::TimestampMs;
 
 use crate::language::Language;
@@ -247,20 +248,6 @@ fn name_place(id: &str, places: &Places) -> Reference {
 #[must_use]
 pub fn event_path(event_id: &str, language: Language) -> String {
     format!("/event/{}?lang={}", percent_encoded(event_id), language.tag())
-}
-
-/// Percent-encodes everything but the unreserved characters of RFC 3986.
-#[must_use]
-pub fn percent_encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
 }
 
 fn percent_decoded(text: &str) -> String {

@@ -181,28 +181,9 @@ fn read(
     Ok(Answer { status, location, next, json, text })
 }
 
-/// Percent-encodes `text` for one path segment or query value (RFC 3986 unreserved stay).
-#[must_use]
-pub fn percent_encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn identifiers_travel_in_paths_unharmed() {
-        assert_eq!(percent_encode("ni:///sha-256;ab?v"), "ni%3A%2F%2F%2Fsha-256%3Bab%3Fv");
-    }
 
     #[test]
     fn a_node_that_is_not_there_is_named() {

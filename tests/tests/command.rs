@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use common::{binary, event, wait_until};
 use serde_json::Value;
-use tracehold_testnet::client::{Client, percent_encode};
+use tracehold_chain::epcis::uri::percent_encoded;
+use tracehold_testnet::client::Client;
 
 fn run(dir: &Path, args: &[&str]) -> Output {
     Command::new(binary()).args(args).current_dir(dir).output().expect("the command runs")
@@ -123,7 +124,7 @@ fn a_test_network_says_what_it_is_resumes_and_leaves_nothing_behind() {
     assert_eq!(up.lasting(), lasting, "the same keys and ports");
     let second = run(folder.path(), &UP);
     assert_eq!(second.status.code(), Some(1), "one folder, one network");
-    let path = format!("/epcis/v2/events/{}", percent_encode("urn:example:event:kept"));
+    let path = format!("/epcis/v2/events/{}", percent_encoded("urn:example:event:kept"));
     for node in 0..5 {
         assert_eq!(up.client(node).get(&path).unwrap().status, 200, "node {node}");
     }

@@ -111,6 +111,15 @@ pub fn push_percent_encoded(out: &mut String, text: &str) {
     }
 }
 
+/// `text`, all but RFC 3986's unreserved characters percent-encoded: fit for one segment of a path
+/// or one value of a query.
+#[must_use]
+pub fn percent_encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    push_percent_encoded(&mut out, text);
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,6 +154,11 @@ mod tests {
         ] {
             assert!(!is_uri(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn identifiers_travel_in_paths_unharmed() {
+        assert_eq!(percent_encoded("ni:///sha-256;ab?v"), "ni%3A%2F%2F%2Fsha-256%3Bab%3Fv");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use axum::extract::{OriginalUri, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, LINK, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use tracehold_chain::epcis::uri::percent_encoded;
 use tracehold_chain::epcis::{Event, canonical, query_document};
 use tracehold_chain::limits::MAX_URI_BYTES;
 use tracehold_chain::state::Position;
@@ -13,7 +14,7 @@ use tracehold_contracts::Verdict;
 
 use super::auth::Keyed;
 use super::extract::{InPath, check_json, read_body};
-use super::paging::{encode, from_token, next_link, per_page, to_token};
+use super::paging::{from_token, next_link, per_page, to_token};
 use super::problem::{Kind, Problem, ProblemBody};
 use super::submit::{already_recorded, refused, repeated, submit};
 use super::visible::{Caller, Record, Sight, visible};
@@ -81,7 +82,7 @@ pub async fn post_event(
         }
         _ => state.metrics().captured(1),
     }
-    let location = format!("/epcis/v2/events/{}", encode(event_id));
+    let location = format!("/epcis/v2/events/{}", percent_encoded(event_id));
     let location = HeaderValue::from_str(&location).expect("ids are percent-encoded");
     let json = axum::Json(event.object().clone());
     Ok((StatusCode::CREATED, [(LOCATION, location)], json).into_response())

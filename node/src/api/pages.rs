@@ -5,6 +5,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde::Deserialize;
+use tracehold_chain::epcis::uri::percent_encoded;
 use tracehold_chain::epcis::{Canonical, Level, SectionName, canonical, digital_link};
 use tracehold_chain::limits::MAX_URI_BYTES;
 use tracehold_explorer::language::Language;
@@ -13,7 +14,6 @@ use tracehold_explorer::story::{self, Recorded, Reference};
 
 use super::extract::{InPath, query_pairs};
 use super::limits::{LATEST_EVENTS, MAX_EVENTS_ON_ITEM_PAGE};
-use super::paging::encode;
 use super::problem::{Kind, Problem};
 use super::visible::{Caller, Record, Sight, visible};
 use super::{ApiState, records};
@@ -177,7 +177,7 @@ fn found_path(wanted: &str) -> String {
     let typed = wanted.strip_prefix('/').unwrap_or(wanted);
     path_of(wanted)
         .or_else(|| path_of(&format!("https://id.gs1.org/{typed}")))
-        .unwrap_or_else(|| format!("/event/{}", encode(wanted)))
+        .unwrap_or_else(|| format!("/event/{}", percent_encoded(wanted)))
 }
 
 /// `/event/{eventID}`: the event and its corrections.

@@ -6,6 +6,7 @@
 use std::num::NonZeroUsize;
 
 use http::HeaderValue;
+use tracehold_chain::epcis::uri::percent_encoded;
 use tracehold_chain::state::Position;
 use tracehold_chain::units::Height;
 
@@ -73,29 +74,15 @@ pub fn per_page(given: Option<&str>) -> Result<NonZeroUsize, Problem> {
 pub fn next_link(path: &str, query: &[(String, String)], token: &str) -> HeaderValue {
     let mut link = format!("<{path}?");
     for (name, value) in query.iter().filter(|(name, _)| name != "nextPageToken") {
-        link.push_str(&encode(name));
+        link.push_str(&percent_encoded(name));
         link.push('=');
-        link.push_str(&encode(value));
+        link.push_str(&percent_encoded(value));
         link.push('&');
     }
     link.push_str("nextPageToken=");
     link.push_str(token);
     link.push_str(">; rel=\"next\"");
     HeaderValue::from_str(&link).expect("everything but plain ASCII is percent-encoded")
-}
-
-/// Percent-encodes everything but the unreserved characters of RFC 3986.
-#[must_use]
-pub fn encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
 }
 
 #[cfg(test)]

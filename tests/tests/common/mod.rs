@@ -76,7 +76,7 @@ impl Network {
 
     /// Whether a node knows the event.
     pub fn has_event(&self, node: usize, event_id: &str) -> bool {
-        let id = tracehold_testnet::client::percent_encode(event_id);
+        let id = tracehold_chain::epcis::uri::percent_encoded(event_id);
         let answer = self.net.nodes[node].client().get(&format!("/epcis/v2/events/{id}"));
         answer.is_ok_and(|answer| answer.status == 200)
     }

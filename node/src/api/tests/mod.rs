@@ -18,6 +18,7 @@ use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tower::ServiceExt as _;
+use tracehold_chain::epcis::uri::percent_encoded;
 use tracehold_chain::keys::Signer as _;
 use tracehold_chain::mempool::MempoolLimits;
 use tracehold_chain::units::AgentId;

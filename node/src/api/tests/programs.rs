@@ -88,7 +88,7 @@ async fn a_transaction_signed_elsewhere_is_taken_in_both_forms() {
             .unwrap()
     };
     assert_eq!(api.send(octets(codec::encode(&*two))).await.status, 201);
-    let path = format!("/epcis/v2/events?MATCH_anyEPC={}", paging::encode(&item(7)));
+    let path = format!("/epcis/v2/events?MATCH_anyEPC={}", percent_encoded(&item(7)));
     assert_eq!(api.get(&path).await.events().len(), 2);
 
     // Signed by somebody else than it says; cut short; not the events that were signed.

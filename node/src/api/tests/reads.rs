@@ -35,13 +35,13 @@ async fn an_item_is_found_under_every_spelling_of_its_identifier() {
         "https://id.gs1.org/01/09521321001015/21/2",
         "https://shop.example/p/01/09521321001015/21/2?lot=x",
     ] {
-        let path = format!("/epcis/v2/events?MATCH_anyEPC={}", paging::encode(spelling));
+        let path = format!("/epcis/v2/events?MATCH_anyEPC={}", percent_encoded(spelling));
         let found = api.get(&path).await.events();
         assert_eq!(found.len(), 1, "{spelling}");
         assert_eq!(found[0]["eventID"], event_id(2));
     }
     let both = "urn:epc:id:sgtin:9521321.000101.2|urn:epc:id:sgtin:9521321.000101.3";
-    let path = format!("/epcis/v2/events?MATCH_anyEPC={}&perPage=1", paging::encode(both));
+    let path = format!("/epcis/v2/events?MATCH_anyEPC={}&perPage=1", percent_encoded(both));
     let answer = api.get(&path).await;
     assert_eq!(answer.events().len(), 1);
     assert!(answer.header("link").contains("MATCH_anyEPC=urn%3Aepc"), "{:?}", answer.headers);
