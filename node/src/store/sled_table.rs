@@ -140,16 +140,18 @@ impl Table for SledTable {
         self.pairs(self.tree.range(from..to).rev(), limit)
     }
 
-    fn apply(&self, batch: &Batch) -> Result<(), TableError> {
-        let mut sled_batch = sled::Batch::default();
-        for (key, value) in batch {
+    fn apply_all(&self, batches: &[&Batch]) -> Result<(), TableError> {
+        let mut merged = sled::Batch::default();
+        let mut keys = 0;
+        for (key, value) in batches.iter().copied().flatten() {
+            keys += 1;
             match value {
-                Some(value) => sled_batch.insert(key.as_slice(), value.as_slice()),
-                None => sled_batch.remove(key.as_slice()),
+                Some(value) => merged.insert(key.as_slice(), value.as_slice()),
+                None => merged.remove(key.as_slice()),
             }
         }
-        self.checked(|| self.tree.apply_batch(sled_batch))?;
-        collect_garbage(batch.len());
+        self.checked(|| self.tree.apply_batch(merged))?;
+        collect_garbage(keys);
         Ok(())
     }
 }
