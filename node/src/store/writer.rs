@@ -25,7 +25,7 @@ const BATCH_KEYS: usize = 8_000;
 const IDLE: Duration = Duration::from_millis(100);
 /// Blocks that may wait for the table. Above this the node waits for its table, for every read
 /// looks through all of them.
-pub const MAX_UNFLUSHED_BLOCKS: usize = 64;
+pub const MAX_UNFLUSHED_BLOCKS: usize = 32;
 /// Bytes that may wait for the table, with [`MAX_UNFLUSHED_BLOCKS`].
 pub const MAX_UNFLUSHED_BYTES: usize = 128 * 1024 * 1024;
 /// Batches after which what the table itself holds back is written out, at the latest: it is
