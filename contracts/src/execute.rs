@@ -17,6 +17,8 @@ use crate::receipt::{Receipt, Verdict};
 pub struct Staged<'a> {
     /// The state.
     pub overlay: Overlay<'a>,
+    /// Steps of journals that the block may still read again.
+    pub refold_left: u64,
     index: Vec<Vec<u8>>,
 }
 
@@ -85,7 +87,11 @@ impl<'a> Execution<'a> {
         was_recorded: &'a dyn Fn(&TransactionId) -> bool,
     ) -> Execution<'a> {
         Execution {
-            staged: Staged { overlay, index: Vec::new() },
+            staged: Staged {
+                overlay,
+                refold_left: provenance::MAX_REFOLD_STEPS_PER_BLOCK,
+                index: Vec::new(),
+            },
             authority,
             parameters,
             height,
@@ -157,7 +163,13 @@ impl<'a> Execution<'a> {
         for (place, event) in transaction.events.iter().enumerate() {
             let place = u32::try_from(place).expect("at most 1,000 events");
             let position = Position { height: self.height, transaction: index, event: place };
-            let captured = provenance::capture(&mut self.staged, self.authority, event, position)?;
+            let at = provenance::At {
+                authority: self.authority,
+                parameters: self.parameters,
+                block_time: self.block_time,
+                position,
+            };
+            let captured = provenance::capture(&mut self.staged, event, at)?;
             match captured {
                 Ok(provenance::Captured::New) => {}
                 Ok(provenance::Captured::Repeated) => repeated.push(place),

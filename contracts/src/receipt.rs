@@ -168,6 +168,16 @@ rejection_codes! {
     /// More state than one block may change.
     TooManyTouches = "too-many-changes",
         "the transaction changes more records than one block may: send it in smaller parts";
+    /// Packed in itself.
+    PackingCycle = "packing-cycle",
+        "a thing cannot be inside of what is inside of it: mend the parent or the children";
+    /// Too many containers in containers.
+    PackingTooDeep = "packing-too-deep",
+        "things are packed in more levels than the ledger follows: pack in fewer levels";
+    /// An anomaly of a kind that this network does not record.
+    AnomalyRefused = "anomaly-refused",
+        "this network refuses events that do not add up in this way: docs/custody.md says how to \
+         mend it";
 }
 
 #[cfg(test)]

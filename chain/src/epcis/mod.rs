@@ -33,7 +33,8 @@ pub mod vocabulary;
 
 pub use document::{Document, DocumentKind, query_document};
 pub use event::{
-    Action, BizTransaction, ErrorDeclaration, Event, EventType, Named, Role, TransferEnd,
+    Action, BizTransaction, ErrorDeclaration, Event, EventType, Named, Quantity, Role,
+    SensorReading, TransferEnd,
 };
 pub use identifier::{
     Canonical, Flaw, Level, canonical, check_digit, company_prefix_owns, has_valid_check_digit,

@@ -71,7 +71,12 @@ pub fn refused(rejection: &Rejection) -> Problem {
         | Code::BadAuthor
         | Code::CorrectionByAnother
         | Code::PrefixNotYours => Kind::Forbidden,
-        Code::Expired | Code::ExpiresTooLate | Code::CorrectionDiffers => Kind::Refused,
+        Code::Expired
+        | Code::ExpiresTooLate
+        | Code::CorrectionDiffers
+        | Code::PackingCycle
+        | Code::PackingTooDeep
+        | Code::AnomalyRefused => Kind::Refused,
         Code::TooManyTouches => Kind::TooLarge,
     };
     let detail = format!("{}: {}", rejection.subject, rejection.code.message());
