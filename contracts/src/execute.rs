@@ -9,6 +9,7 @@ use tracehold_chain::units::{Height, TimestampMs};
 
 use crate::admission::Admitted;
 use crate::authority::Authority;
+use crate::masterdata;
 use crate::overlay::Overlay;
 use crate::provenance;
 use crate::receipt::{Receipt, Verdict};
@@ -160,6 +161,13 @@ impl<'a> Execution<'a> {
     fn verdict(&mut self, transaction: &Admitted) -> Result<Verdict, TableError> {
         let index = u32::try_from(self.receipts.len()).expect("a block's bytes bound its length");
         let mut repeated = Vec::new();
+        let signed = &transaction.bundle.transaction;
+        let (sender, records) = (&signed.body.sender, signed.master_data());
+        let at = (self.height, self.block_time);
+        let overlay = &mut self.staged.overlay;
+        if let Err(rejection) = masterdata::set(overlay, self.authority, sender, records, at)? {
+            return Ok(Verdict::Rejected(rejection));
+        }
         for (place, event) in transaction.events.iter().enumerate() {
             let place = u32::try_from(place).expect("at most 1,000 events");
             let position = Position { height: self.height, transaction: index, event: place };

@@ -8,6 +8,7 @@ use tracehold_chain::codec;
 use tracehold_chain::epcis::{Event, SectionedEvent};
 use tracehold_chain::genesis::{Agent, Genesis, Member, Node, NodeRole, Parameters};
 use tracehold_chain::keys::{PublicKey, SecretKey, Signer};
+use tracehold_chain::masterdata::{MasterData, MasterRecord, Product};
 use tracehold_chain::state::key::name_digest;
 use tracehold_chain::state::{MemoryTable, StateKey, Table};
 use tracehold_chain::transaction::{
@@ -399,4 +400,40 @@ fn a_full_block_leaves_the_rest_waiting() {
     let block = world.propose(bundles);
     assert_eq!(block.bundles.len(), 3);
     assert!(world.ledger.apply_block(&block, &|_| None).is_ok());
+}
+
+/// Promise P30: a transaction of master data needs no events, and takes effect whole or not at all
+/// with the events beside it.
+#[test]
+fn master_data_is_set_beside_events_or_alone() {
+    let mut world = World::new();
+    let product = |gtin: &str| {
+        let id = format!("https://id.gs1.org/01/{gtin}");
+        MasterData::Product(Product { id, ..Product::default() })
+    };
+    let set = |world: &mut World, records: Vec<MasterData>, events: &[Event]| {
+        let events: Vec<SectionedEvent> = events.iter().map(section).collect();
+        let mut body = world.body("farm", &events);
+        body.commands.retain(|_| !events.is_empty());
+        body.commands.push(Command::SetMasterData(records));
+        let bundle = Bundle { transaction: body.sign(&agent_key("farm")), events };
+        world.decide(vec![bundle]).remove(0)
+    };
+    let (own, foreign) = (product("09521101530001"), product("09522201530007"));
+    assert_eq!(set(&mut world, vec![own.clone()], &[]), Verdict::Recorded { repeated: vec![] });
+    let record: MasterRecord = world.get(&own.key()).unwrap();
+    assert_eq!((record.version, record.set_by.member().as_str()), (1, "farm"));
+    let Verdict::Rejected(rejection) = set(&mut world, vec![foreign], &[event("1", "a", "")])
+    else {
+        panic!("another's product")
+    };
+    assert_eq!(rejection.code, RejectionCode::NotYours);
+    let id = "urn:uuid:00000000-0000-4000-8000-000000000001".to_owned();
+    let key = StateKey::Event { event_id: id, declared_at: None };
+    assert_eq!(world.get::<EventRecord>(&key), None, "the event beside it is not recorded either");
+    let twice = set(&mut world, vec![own], &[event("1", "a", "")]);
+    assert_eq!(twice, Verdict::Recorded { repeated: vec![] });
+    world.flush();
+    assert_eq!(world.get::<MasterRecord>(&record.data.key()), Some(record));
+    assert!(world.get::<EventRecord>(&key).is_some());
 }
