@@ -70,10 +70,13 @@ pub fn refused(rejection: &Rejection) -> Problem {
         | Code::BadSignature
         | Code::BadAuthor
         | Code::CorrectionByAnother
-        | Code::PrefixNotYours => Kind::Forbidden,
+        | Code::PrefixNotYours
+        | Code::NotYours
+        | Code::PartyOfAnother => Kind::Forbidden,
         Code::Expired
         | Code::ExpiresTooLate
         | Code::CorrectionDiffers
+        | Code::PlaceNesting
         | Code::PackingCycle
         | Code::PackingTooDeep
         | Code::AnomalyRefused => Kind::Refused,
