@@ -17,7 +17,7 @@ use tracehold_chain::state::{MemoryTable, StateKey, Table};
 use tracehold_chain::transaction::{Bundle, CapturedEvent, Command, Nonce, TransactionBody};
 use tracehold_chain::units::{AgentId, ChainId, MemberId, NodeName, TimestampMs};
 use tracehold_contracts::provenance::{Edge, ItemRecord, JournalChunk, Step};
-use tracehold_contracts::{Ledger, Verdict};
+use tracehold_contracts::{Admitted, Layer, Ledger, Verdict};
 
 /// The day on which things happen; what happened is uploaded in its evening.
 pub const DAY: TimestampMs = TimestampMs(1_780_272_000_000);
@@ -72,6 +72,11 @@ fn genesis(parameters: Parameters) -> Genesis {
     }
 }
 
+/// Bytes of keys and values that a layer writes.
+pub fn layer_bytes(layer: &Layer) -> usize {
+    layer.writes.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, Vec::len)).sum()
+}
+
 pub struct World {
     pub ledger: Ledger,
     table: Arc<MemoryTable>,
@@ -89,6 +94,12 @@ impl World {
 
     /// Records events of one member in one transaction and block.
     pub fn send(&mut self, who: &str, events: Vec<Value>) -> Verdict {
+        let bundle = self.bundle(who, events);
+        self.decide(bundle)
+    }
+
+    /// A signed transaction that captures events.
+    pub fn bundle(&mut self, who: &str, events: Vec<Value>) -> Bundle {
         let events: Vec<SectionedEvent> = events
             .into_iter()
             .map(|value| {
@@ -100,20 +111,16 @@ impl World {
             .collect();
         let captured =
             events.iter().map(|e| CapturedEvent { digest: e.digest(), author: None }).collect();
-        self.decide(who, vec![Command::Capture(captured)], events)
+        self.signed(who, vec![Command::Capture(captured)], events)
     }
 
     /// Sets a record of master data.
     pub fn set(&mut self, who: &str, data: MasterData) -> Verdict {
-        self.decide(who, vec![Command::SetMasterData(vec![data])], Vec::new())
+        let bundle = self.signed(who, vec![Command::SetMasterData(vec![data])], Vec::new());
+        self.decide(bundle)
     }
 
-    fn decide(
-        &mut self,
-        who: &str,
-        commands: Vec<Command>,
-        events: Vec<SectionedEvent>,
-    ) -> Verdict {
+    fn signed(&mut self, who: &str, commands: Vec<Command>, events: Vec<SectionedEvent>) -> Bundle {
         self.nonce += 1;
         let mut nonce = [0; 16];
         nonce[..8].copy_from_slice(&self.nonce.to_be_bytes());
@@ -125,7 +132,11 @@ impl World {
             expires_at: now.plus_ms(60_000),
             commands,
         };
-        let bundle = Bundle { transaction: body.sign(&key(who)), events };
+        Bundle { transaction: body.sign(&key(who)), events }
+    }
+
+    fn decide(&mut self, bundle: Bundle) -> Verdict {
+        let now = self.ledger.head().block_time;
         let admitted = match self.ledger.admit(Arc::new(bundle), now) {
             Ok(admitted) => Arc::new(admitted),
             Err(rejection) => return Verdict::Rejected(rejection),
@@ -135,9 +146,27 @@ impl World {
         let (block, _) = self.ledger.propose(now.plus_ms(1_000), proposer, &mut waiting).unwrap();
         let outcome = self.ledger.apply_block(&block, &|_| None).unwrap();
         let layer = self.ledger.commit(outcome);
+        self.flush(&layer);
+        layer.receipts[0].verdict.clone()
+    }
+
+    pub fn admit(&self, bundle: Bundle) -> Arc<Admitted> {
+        let now = self.ledger.head().block_time;
+        Arc::new(self.ledger.admit(Arc::new(bundle), now).unwrap())
+    }
+
+    pub fn propose_and_commit(&mut self, admitted: Arc<Admitted>) -> Arc<Layer> {
+        let time = self.ledger.head().block_time.plus_ms(100);
+        let proposer = key("mill-node").public_key();
+        let mut waiting = std::iter::once(admitted);
+        let (_, outcome) = self.ledger.propose(time, proposer, &mut waiting).unwrap();
+        self.ledger.commit(outcome)
+    }
+
+    /// Puts a layer in the table.
+    pub fn flush(&mut self, layer: &Layer) {
         self.table.apply(&layer.writes).unwrap();
         self.ledger.flushed(layer.head.height);
-        layer.receipts[0].verdict.clone()
     }
 
     pub fn get<T: serde::de::DeserializeOwned + serde::Serialize>(
