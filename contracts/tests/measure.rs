@@ -58,7 +58,7 @@ fn event(numbers: &mut Numbers, number: u64) -> Value {
 fn events_a_second_on_one_core() {
     const EVENTS: u64 = 60_000;
     const BLOCK: u64 = 200;
-    let mut world = World::new(Parameters::default());
+    let mut world = World::new(Parameters { state_buckets_log2: 18, ..Parameters::default() });
     let mut numbers = Numbers(7);
     let (mut admitting, mut running) = (Duration::ZERO, Duration::ZERO);
     let mut written = 0;

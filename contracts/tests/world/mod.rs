@@ -67,7 +67,7 @@ fn genesis(parameters: Parameters) -> Genesis {
     Genesis {
         chain_id: ChainId::new("scenarios").unwrap(),
         created_at: DAY.plus_ms(EVENING_MS),
-        parameters: Parameters { state_buckets_log2: 6, ..parameters },
+        parameters,
         members: members().map(member).collect(),
     }
 }
@@ -169,19 +169,16 @@ impl World {
         self.ledger.flushed(layer.head.height);
     }
 
-    pub fn get<T: serde::de::DeserializeOwned + serde::Serialize>(
-        &self,
-        key: &StateKey,
-    ) -> Option<T> {
+    pub fn get<T: serde::de::DeserializeOwned>(&self, key: &StateKey) -> Option<T> {
         let found = self.table.get(&key.encode()).unwrap();
-        found.map(|bytes| codec::decode(&bytes).unwrap())
+        found.map(|bytes| codec::unpack(&bytes).unwrap())
     }
 
     /// Everything that was ever put in a parent and not taken out by name.
     pub fn edges(&self, parent: &Digest) -> Vec<Edge> {
         let (from, to) = edge_range(parent);
         let pairs = self.table.range(&from, &to, usize::MAX).unwrap();
-        pairs.iter().map(|(_, value)| codec::decode(value).unwrap()).collect()
+        pairs.iter().map(|(_, value)| codec::unpack(value).unwrap()).collect()
     }
 
     /// The whole journal of an item.
