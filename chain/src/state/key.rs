@@ -180,6 +180,12 @@ impl Index {
     }
 }
 
+/// A note that a product on record names the picture with this digest. Local, as all indexes.
+#[must_use]
+pub fn picture_key(picture: &Digest) -> Vec<u8> {
+    [b"hp".as_slice(), picture.as_bytes()].concat()
+}
+
 /// Where a transaction is looked up by its id.
 #[must_use]
 pub fn transaction_key(id: &TransactionId) -> Vec<u8> {

@@ -109,7 +109,7 @@ pub fn set<'r>(
     // After all writes, so that places may change their order in one transaction.
     for data in records {
         if let MasterData::Place(place) = data
-            && !nests_well(overlay, place)?
+            && !nests_well(place, |id| place_on_record(overlay, id))?
         {
             return refuse(RejectionCode::PlaceNesting, &place.id);
         }
@@ -117,18 +117,30 @@ pub fn set<'r>(
     Ok(Ok(()))
 }
 
-/// Whether the places around a place end, soon enough, without coming back to it.
-fn nests_well(overlay: &Overlay<'_>, place: &Place) -> Result<bool, TableError> {
+fn place_on_record(overlay: &Overlay<'_>, id: &str) -> Result<Option<Place>, TableError> {
+    let found = record(overlay, MasterKind::Place, id)?;
+    Ok(found.and_then(|record| match record.data {
+        MasterData::Place(place) => Some(place),
+        MasterData::Product(_) | MasterData::Party(_) => None,
+    }))
+}
+
+/// Whether the places around a place end, soon enough, without coming back to it. `read` gives the
+/// place of a canonical identifier.
+///
+/// # Errors
+/// Those of `read`.
+pub fn nests_well<E>(
+    place: &Place,
+    mut read: impl FnMut(&str) -> Result<Option<Place>, E>,
+) -> Result<bool, E> {
     let mut around = place.inside.clone();
     for _ in 0..MAX_PLACE_DEPTH {
         let Some(outer) = around else { return Ok(true) };
         if outer == place.id {
             return Ok(false);
         }
-        around = match record(overlay, MasterKind::Place, &outer)?.map(|record| record.data) {
-            Some(MasterData::Place(outer)) => outer.inside,
-            _ => None,
-        };
+        around = read(&outer)?.and_then(|outer| outer.inside);
     }
     Ok(around.is_none())
 }

@@ -26,6 +26,7 @@ use super::{now, rate};
 use crate::config;
 use crate::fault::Fault;
 use crate::keystore::Keystore;
+use crate::pictures::Pictures;
 use crate::runtime::NodeHandle;
 use crate::view::ReadView;
 
@@ -45,6 +46,8 @@ pub struct ApiParts {
     pub http: config::Http,
     /// How much a capture may bring.
     pub capture: config::Capture,
+    /// Pictures of products.
+    pub pictures: Pictures,
     /// Counters, shared with the rest of the node.
     pub registry: SharedRegistry,
     /// Deadlines and caps.
@@ -256,6 +259,10 @@ impl ApiState {
 
     pub(super) fn rate(&self) -> rate::RateLimit {
         self.0.rate.clone()
+    }
+
+    pub(super) fn pictures(&self) -> &Pictures {
+        &self.0.parts.pictures
     }
 
     pub(super) fn places(&self) -> &Places {

@@ -26,7 +26,10 @@ use tracehold_chain::certificate::DecidedBlock;
 use tracehold_chain::codec;
 use tracehold_chain::digest::Digest;
 use tracehold_chain::epcis::SectionedEvent;
-use tracehold_chain::state::key::{Index, name_digest, transaction_key};
+use tracehold_chain::masterdata::{MasterKind, MasterRecord};
+use tracehold_chain::state::key::{
+    Index, master_key, master_range, name_digest, picture_key, transaction_key,
+};
 use tracehold_chain::state::table::Pair;
 use tracehold_chain::state::{ItemHead, Position, StateKey, Table, TableError};
 use tracehold_chain::transaction::{CapturedEvent, TransactionId};
@@ -34,7 +37,7 @@ use tracehold_chain::units::{AgentId, Height, MemberId, TimestampMs};
 use tracehold_contracts::authority::Authority;
 use tracehold_contracts::layer::Layers;
 use tracehold_contracts::provenance::EventRecord;
-use tracehold_contracts::{Head, Layer, TransactionRecord, Verdict};
+use tracehold_contracts::{Head, Layer, TransactionRecord, Verdict, masterdata};
 
 use crate::fault::Fault;
 use crate::store::BlockReader;
@@ -272,6 +275,47 @@ impl ReadView {
     /// [`Fault`] when it cannot be read or is damaged.
     pub fn item(&self, identifier: &str) -> Result<Option<ItemHead>, Fault> {
         self.state(&StateKey::Item(identifier.to_owned()))
+    }
+
+    /// What is on record of a product, place or party with this canonical identifier.
+    ///
+    /// # Errors
+    /// [`Fault`] when it cannot be read or is damaged.
+    pub fn master_record(&self, kind: MasterKind, id: &str) -> Result<Option<MasterRecord>, Fault> {
+        self.state(&kind.key(id))
+    }
+
+    /// The records of a kind, in the order of the digests of their identifiers, after the one with
+    /// this digest; and whether there are more than `limit`.
+    ///
+    /// # Errors
+    /// [`Fault`] when they cannot be read or are damaged.
+    pub fn master_records(
+        &self,
+        kind: MasterKind,
+        after: Option<&Digest>,
+        limit: usize,
+    ) -> Result<(Vec<MasterRecord>, bool), Fault> {
+        let (mut from, to) = master_range(kind);
+        if let Some(after) = after {
+            from = master_key(kind, after);
+            from.push(0);
+        }
+        let mut found = self.pairs((&from, &to), limit.saturating_add(1), Order::OldestFirst)?;
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let records = found.into_iter().map(|(_, value)| self.table(masterdata::decode(&value)));
+        Ok((records.collect::<Result<_, _>>()?, more))
+    }
+
+    /// Whether a product on record names, or has named, the picture with this digest.
+    ///
+    /// # Errors
+    /// [`Fault`] when it cannot be read.
+    pub fn names_picture(&self, picture: &Digest) -> Result<bool, Fault> {
+        let key = picture_key(picture);
+        let found = merged::get(&self.snapshot.layers, &*self.shared.table, &key);
+        Ok(self.table(found)?.is_some())
     }
 
     /// Where a transaction was recorded and what became of it.
