@@ -102,7 +102,11 @@ impl Node {
         let listener = listener.map_err(|source| StartError::Listen { address, source })?;
         let http = listener.local_addr().unwrap_or(address);
         let registry: SharedRegistry = Arc::new(Mutex::new(Registry::default()));
-        let pictures = Pictures::open(dir, StoreLimits::default()).map_err(StartError::Pictures)?;
+        let room = StoreLimits {
+            uploaded_bytes: u64::from(config.pictures.max_uploaded_mib) * MIB,
+            cached_bytes: u64::from(config.pictures.max_cached_mib) * MIB,
+        };
+        let pictures = Pictures::open(dir, room).map_err(StartError::Pictures)?;
         let handle = runtime::start(NodeParts {
             genesis: Genesis::clone(&genesis),
             folder: DataFolder {

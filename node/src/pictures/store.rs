@@ -37,13 +37,6 @@ pub struct StoreLimits {
     pub cached_bytes: u64,
 }
 
-impl Default for StoreLimits {
-    fn default() -> StoreLimits {
-        const MIB: u64 = 1024 * 1024;
-        StoreLimits { uploaded_bytes: 8_192 * MIB, cached_bytes: 1_024 * MIB }
-    }
-}
-
 /// Why a picture was not kept.
 #[derive(Debug, thiserror::Error)]
 pub enum NotKept {

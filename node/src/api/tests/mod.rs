@@ -121,7 +121,7 @@ impl Api {
             keystore: keystore.clone(),
             http: config::Http::default(),
             capture,
-            pictures: Pictures::open(dir.path(), StoreLimits::default()).unwrap(),
+            pictures: pictures(dir.path()),
             registry: Arc::new(Mutex::new(Registry::default())),
             limits: HttpLimits {
                 body: Duration::from_millis(300),
@@ -208,6 +208,12 @@ impl Api {
         };
         tokio::time::timeout(Duration::from_secs(60), wait).await.unwrap()
     }
+}
+
+/// A folder of pictures with little room.
+fn pictures(path: &std::path::Path) -> Pictures {
+    const MIB: u64 = 1024 * 1024;
+    Pictures::open(path, StoreLimits { uploaded_bytes: MIB, cached_bytes: MIB }).unwrap()
 }
 
 /// The only node of its network.
