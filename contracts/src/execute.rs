@@ -165,7 +165,7 @@ impl<'a> Execution<'a> {
             return Ok(Verdict::Rejected(rejection));
         }
         for picture in signed.master_data().filter_map(MasterData::picture) {
-            self.staged.index(picture_key(picture));
+            self.staged.index(picture_key(picture, sender.member()));
         }
         for (place, event) in transaction.events.iter().enumerate() {
             let place = u32::try_from(place).expect("at most 1,000 events");

@@ -180,10 +180,27 @@ impl Index {
     }
 }
 
-/// A note that a product on record names the picture with this digest. Local, as all indexes.
+/// A note that this member named the picture with this digest in a product's record. Local, as all
+/// indexes.
 #[must_use]
-pub fn picture_key(picture: &Digest) -> Vec<u8> {
-    [b"hp".as_slice(), picture.as_bytes()].concat()
+pub fn picture_key(picture: &Digest, member: &MemberId) -> Vec<u8> {
+    [b"hp".as_slice(), picture.as_bytes(), member.as_str().as_bytes()].concat()
+}
+
+/// The first note of a picture, and the key after its last.
+#[must_use]
+pub fn picture_range(picture: &Digest) -> (Vec<u8>, Vec<u8>) {
+    let first = [b"hp".as_slice(), picture.as_bytes()].concat();
+    let end = [first.as_slice(), &[0xff]].concat();
+    (first, end)
+}
+
+/// The member of a picture's note.
+#[must_use]
+pub fn picture_member(key: &[u8]) -> Option<MemberId> {
+    const PREFIX_BYTES: usize = 2 + 32;
+    let name = std::str::from_utf8(key.get(PREFIX_BYTES..)?).ok()?;
+    MemberId::new(name).ok()
 }
 
 /// Where a transaction is looked up by its id.
@@ -218,6 +235,19 @@ mod tests {
         let ordered = [at(1, 0, 0), at(1, 0, 256), at(1, 1, 0), at(2, 0, 0), at(256, 0, 0)];
         assert!(ordered.is_sorted_by_key(|p| p.to_sortable()));
         assert!(ordered.iter().all(|p| Position::from_sortable(&p.to_sortable()) == *p));
+    }
+
+    #[test]
+    fn a_picture_is_noted_under_each_member_that_names_it() {
+        let (picture, other) = (name_digest("a"), name_digest("b"));
+        let members = ["acme", "zulu"].map(|name| MemberId::new(name).unwrap());
+        let (from, to) = picture_range(&picture);
+        for member in members {
+            let key = picture_key(&picture, &member);
+            assert!(from <= key && key < to);
+            assert!(!(from <= picture_key(&other, &member) && picture_key(&other, &member) < to));
+            assert_eq!(picture_member(&key), Some(member));
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ use tracehold_chain::masterdata::{
 };
 use tracehold_chain::state::key::name_digest;
 use tracehold_chain::units::MemberId;
-use tracehold_contracts::masterdata::{may_describe, nests_well};
+use tracehold_contracts::masterdata::{inside, may_describe, nests_well};
 use tracehold_contracts::{Rejection, RejectionCode, Verdict};
 
 use super::auth::Keyed;
@@ -681,22 +681,20 @@ fn join(view: &ReadView, member: &MemberId, mut changes: Changes) -> Result<Reso
 
 /// The places that would lie inside themselves, or too deep.
 fn rings(view: &ReadView, records: &[(Change, MasterData)]) -> Result<Vec<String>, Fault> {
-    let places = |data: &MasterData| match data {
-        MasterData::Place(place) => Some(place.clone()),
-        MasterData::Product(_) | MasterData::Party(_) => None,
-    };
-    let new: BTreeMap<String, Place> = records
+    let new: BTreeMap<&str, &Place> = records
         .iter()
-        .filter_map(|(_, data)| places(data))
-        .map(|place| (place.id.clone(), place))
+        .filter_map(|(_, data)| match data {
+            MasterData::Place(place) => Some((place.id.as_str(), place)),
+            MasterData::Product(_) | MasterData::Party(_) => None,
+        })
         .collect();
     let mut rings = Vec::new();
     for place in new.values() {
         let nests = nests_well(place, |id| match new.get(id) {
-            Some(place) => Ok(Some(place.clone())),
+            Some(place) => Ok(place.inside.clone()),
             None => {
                 let found = view.master_record(MasterKind::Place, id)?;
-                Ok::<_, Fault>(found.and_then(|record| places(&record.data)))
+                Ok::<_, Fault>(found.and_then(|record| inside(&record.data).cloned()))
             }
         });
         if !nests? {

@@ -23,6 +23,9 @@ use crate::pictures::{MAX_PICTURE_BYTES, NoPicture, NotKept, PLACEHOLDER, Shape,
 /// Says on an answer that it is no picture of the product but what is shown in its place.
 const PLACEHOLDER_MARK: HeaderName = HeaderName::from_static("tracehold-placeholder");
 
+/// Members that name one picture that are looked at, to ask their nodes first.
+const MAX_NAMED_BY: usize = 16;
+
 /// A picture that this node keeps.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -143,9 +146,11 @@ pub async fn get_picture(
     })?;
     let mut found = state.pictures().here(digest).await;
     // Only what a product names is looked for elsewhere: strangers cannot send this node around.
-    if found.is_none() && state.read(move |view| view.names_picture(&digest)).await? {
-        let peers = state.node()?.status().map(|status| status.peers).unwrap_or_default();
-        found = state.pictures().find(digest, peers.into_iter().collect()).await;
+    if found.is_none() {
+        let named = state.read(move |view| view.picture_members(&digest, MAX_NAMED_BY)).await?;
+        if !named.is_empty() {
+            found = state.pictures().find(digest, state.likely_peers(&digest, &named)?).await;
+        }
     }
     match found {
         Some((shape, bytes)) => Ok(picture(&headers, &digest, shape, bytes)),

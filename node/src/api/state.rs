@@ -1,13 +1,15 @@
 //! What handlers share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use http::HeaderMap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tracehold_chain::digest::Digest;
 use tracehold_chain::genesis::{Genesis, NodeRole};
+use tracehold_chain::keys::PublicKey;
 use tracehold_chain::units::{ChainId, MemberId, NodeName, TimestampMs};
 use tracehold_explorer::story::Places;
 
@@ -259,6 +261,32 @@ impl ApiState {
 
     pub(super) fn rate(&self) -> rate::RateLimit {
         self.0.rate.clone()
+    }
+
+    /// The nodes that are connected, those of these members first: whoever names a picture has it
+    /// most likely. The others begin at another one for each digest.
+    pub(super) fn likely_peers(
+        &self,
+        digest: &Digest,
+        members: &[MemberId],
+    ) -> Result<Vec<PublicKey>, Problem> {
+        let peers = self.node()?.status().map_err(|why| not_ready(&why))?.peers;
+        let likely: BTreeSet<PublicKey> = self
+            .0
+            .parts
+            .genesis
+            .nodes()
+            .filter(|(member, _)| members.contains(&member.id))
+            .map(|(_, node)| node.public_key)
+            .collect();
+        let (mut first, mut others): (Vec<PublicKey>, Vec<PublicKey>) =
+            peers.into_iter().partition(|peer| likely.contains(peer));
+        if !others.is_empty() {
+            let start = usize::from(digest.as_bytes()[0]) % others.len();
+            others.rotate_left(start);
+        }
+        first.append(&mut others);
+        Ok(first)
     }
 
     pub(super) fn pictures(&self) -> &Pictures {

@@ -7,6 +7,8 @@
 
 pub mod image;
 pub mod store;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -33,8 +35,8 @@ pub const MAX_FETCHES: usize = 16;
 /// Peers asked at once for one picture.
 pub const PEERS_AT_ONCE: usize = 3;
 
-/// Peers asked for one picture.
-pub const MAX_PEERS_ASKED: usize = 24;
+/// Peers asked for one picture, from the likeliest.
+pub const MAX_PEERS_ASKED: usize = 64;
 
 /// For how long a picture that nobody had is not asked for again.
 pub const MISS_KEPT: Duration = Duration::from_secs(15);
@@ -97,7 +99,8 @@ impl Pictures {
         Some((image::shape(&bytes).ok()?, bytes))
     }
 
-    /// The picture with this digest, from the folder or else from one of these peers.
+    /// The picture with this digest, from the folder or else from one of these peers, which are
+    /// asked in this order.
     pub async fn find(&self, digest: Digest, peers: Vec<PublicKey>) -> Option<(Shape, Vec<u8>)> {
         if let Some(found) = self.here(digest).await {
             return Some(found);

@@ -28,7 +28,7 @@ use tracehold_chain::digest::Digest;
 use tracehold_chain::epcis::SectionedEvent;
 use tracehold_chain::masterdata::{MasterKind, MasterRecord};
 use tracehold_chain::state::key::{
-    Index, master_key, master_range, name_digest, picture_key, transaction_key,
+    Index, master_key, master_range, name_digest, picture_member, picture_range, transaction_key,
 };
 use tracehold_chain::state::table::Pair;
 use tracehold_chain::state::{ItemHead, Position, StateKey, Table, TableError};
@@ -308,14 +308,15 @@ impl ReadView {
         Ok((records.collect::<Result<_, _>>()?, more))
     }
 
-    /// Whether a product on record names, or has named, the picture with this digest.
+    /// The members that name, or have named, the picture with this digest in a product's record;
+    /// at most `limit`.
     ///
     /// # Errors
-    /// [`Fault`] when it cannot be read.
-    pub fn names_picture(&self, picture: &Digest) -> Result<bool, Fault> {
-        let key = picture_key(picture);
-        let found = merged::get(&self.snapshot.layers, &*self.shared.table, &key);
-        Ok(self.table(found)?.is_some())
+    /// [`Fault`] when they cannot be read.
+    pub fn picture_members(&self, picture: &Digest, limit: usize) -> Result<Vec<MemberId>, Fault> {
+        let (from, to) = picture_range(picture);
+        let found = self.pairs((&from, &to), limit, Order::OldestFirst)?;
+        Ok(found.iter().filter_map(|(key, _)| picture_member(key)).collect())
     }
 
     /// Where a transaction was recorded and what became of it.
