@@ -14,8 +14,8 @@ use tracehold_chain::digest::Digest;
 
 use super::ApiState;
 use super::auth::Keyed;
-use super::extract::{InPath, media_type, read_body};
-use super::limits::PLACEHOLDER_SECONDS;
+use super::extract::{InPath, media_type, read_or_drain};
+use super::limits::{MAX_DRAINED_BYTES, PLACEHOLDER_SECONDS};
 use super::problem::{Finished, Kind, Problem, ProblemBody};
 use super::visible::Caller;
 use crate::pictures::{MAX_PICTURE_BYTES, NoPicture, NotKept, PLACEHOLDER, Shape, image};
@@ -71,8 +71,14 @@ pub async fn post_picture(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let _room = state.make_room(&headers, MAX_PICTURE_BYTES).await?;
-    let bytes = read_body(body, MAX_PICTURE_BYTES, state.limits().body).await?;
+    // Room for a picture, whatever is announced: what is more is not kept.
+    let _room = state.make_room(&HeaderMap::new(), MAX_PICTURE_BYTES).await?;
+    let deadline = state.limits().body;
+    let read = read_or_drain(body, MAX_PICTURE_BYTES, MAX_DRAINED_BYTES, deadline).await;
+    let bytes = read.map_err(|problem| match problem.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => no_picture(&NoPicture::TooLarge),
+        _ => problem,
+    })?;
     let shape = image::shape(&bytes).map_err(|wrong| no_picture(&wrong))?;
     let said = media_type(&headers, "application/octet-stream");
     let is = shape.format.media_type();
@@ -107,7 +113,7 @@ pub async fn post_picture(
 fn no_picture(wrong: &NoPicture) -> Problem {
     let (kind, code) = match wrong {
         NoPicture::Empty | NoPicture::Damaged(_) => (Kind::Validation, "damaged_picture"),
-        NoPicture::TooLarge(_) => (Kind::TooLarge, "picture_too_large"),
+        NoPicture::TooLarge => (Kind::TooLarge, "picture_too_large"),
         NoPicture::Unknown => (Kind::UnsupportedMedia, "not_a_picture"),
         NoPicture::Side { .. } => (Kind::Validation, "picture_too_wide"),
     };

@@ -54,10 +54,10 @@ pub enum NoPicture {
     Empty,
     /// Too many bytes.
     #[error(
-        "the picture has {0} bytes, the limit is {MAX_PICTURE_BYTES}: make it smaller, or save it \
-         as JPEG or WebP"
+        "the picture has more than {MAX_PICTURE_BYTES} bytes, which is the limit: make it smaller, \
+         or save it as JPEG or WebP"
     )]
-    TooLarge(usize),
+    TooLarge,
     /// Something else.
     #[error(
         "the bytes are no PNG, JPEG or WebP file: send one of these (SVG and GIF are not kept)"
@@ -88,7 +88,7 @@ pub fn shape(bytes: &[u8]) -> Result<Shape, NoPicture> {
         return Err(NoPicture::Empty);
     }
     if bytes.len() > MAX_PICTURE_BYTES {
-        return Err(NoPicture::TooLarge(bytes.len()));
+        return Err(NoPicture::TooLarge);
     }
     let (format, side) = if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
         (Format::Png, png(bytes).ok_or(NoPicture::Damaged("PNG"))?)
@@ -233,7 +233,7 @@ mod tests {
             assert_eq!(shape(other), Err(NoPicture::Unknown));
         }
         let large = some_png(1, 1, &vec![0; MAX_PICTURE_BYTES]);
-        assert_eq!(shape(&large), Err(NoPicture::TooLarge(large.len())));
+        assert_eq!(shape(&large), Err(NoPicture::TooLarge));
         assert_eq!(shape(&some_png(0, 1, b"")), Err(NoPicture::Side { width: 0, height: 1 }));
         let wide = MAX_PICTURE_SIDE + 1;
         assert!(matches!(shape(&some_png(wide, 1, b"")), Err(NoPicture::Side { .. })));

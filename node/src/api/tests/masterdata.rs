@@ -226,7 +226,7 @@ async fn pictures_are_kept_by_their_digest_and_others_are_refused() {
         (Vec::new(), "image/png", 400, "damaged_picture"),
         (png.clone(), "image/jpeg", 415, "wrong_media_type"),
         (some_png(9_000, 1, b""), "image/png", 400, "picture_too_wide"),
-        (too_large, "image/png", 413, "too_large"),
+        (too_large, "image/png", 413, "picture_too_large"),
     ] {
         let answer = upload(bytes, media).await;
         let problem = answer.problem();
