@@ -103,4 +103,14 @@ fn a_product_and_its_picture_are_seen_at_every_node() {
     assert!(placeholder.text.starts_with("<svg"), "{}", placeholder.text);
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
     network.assert_agreement(&[0, 1, 2, 3]);
+
+    // Built again from the block log, a node knows the product, and which pictures may be fetched.
+    network.net.stop_node(2);
+    for folder in ["sled", "pictures"] {
+        let folder = network.net.nodes[2].dir.join(folder);
+        std::fs::remove_dir_all(folder).expect("the folders are where the guide says");
+    }
+    network.net.restart(2).expect("the node rebuilds");
+    assert_eq!(product(&network, 2), product(&network, 0));
+    assert!(show(&network, 2, &digest).bytes == picture, "named once, it is found for ever");
 }

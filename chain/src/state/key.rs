@@ -27,7 +27,8 @@ pub enum StateKey {
     },
     /// The head of an item's log, by canonical identifier.
     Item(String),
-    /// What is on record of a product: [`crate::masterdata::MasterRecord`], by canonical identifier.
+    /// What is on record of a product ([`crate::masterdata::MasterRecord`]), by canonical
+    /// identifier.
     Product(String),
     /// What is on record of a place, by canonical identifier.
     Place(String),

@@ -106,7 +106,9 @@ pub struct NetConfig {
 /// [`limits::MAX_FILE_BYTES`]. It is called on a thread that may wait for the disk. The default has
 /// none.
 #[derive(Clone, Default)]
-pub struct FileSource(Option<Arc<dyn Fn(&Digest) -> Option<Vec<u8>> + Send + Sync>>);
+pub struct FileSource(Option<Arc<ReadFile>>);
+
+type ReadFile = dyn Fn(&Digest) -> Option<Vec<u8>> + Send + Sync;
 
 impl FileSource {
     /// Files that `read` finds.

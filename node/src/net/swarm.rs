@@ -83,8 +83,11 @@ struct Files {
     /// Peers' questions until the answer is sent.
     asking: HashMap<InboundRequestId, PublicKey>,
     /// Files that are being read for a peer.
-    reading: FuturesUnordered<BoxFuture<'static, (ResponseChannel<Vec<u8>>, Vec<u8>)>>,
+    reading: FuturesUnordered<BoxFuture<'static, FileRead>>,
 }
+
+/// A file, empty when there is none, and where it goes.
+type FileRead = (ResponseChannel<Vec<u8>>, Vec<u8>);
 
 type FileAnswer = oneshot::Sender<Result<Vec<u8>, RequestFailure>>;
 
