@@ -40,9 +40,9 @@ const PROCEED_CHUNK_BYTES: usize = 512 * 1024;
 ///
 /// Takes an EPCISDocument or EPCISQueryDocument. Master data that comes with it is set for what is
 /// the member's own; the job tells what is left out and why, which refuses no event. A document
-/// that breaks a rule is refused at once; otherwise the answer names a job that tells what becomes of each event. With `rollback` (the
-/// default) all events go into one transaction: all or nothing. With `proceed` every event that
-/// can be captured is.
+/// that breaks a rule is refused at once; otherwise the answer names a job that tells what becomes
+/// of each event. With `rollback` (the default) all events go into one transaction: all or nothing.
+/// With `proceed` every event that can be captured is.
 #[utoipa::path(
     post, path = "/epcis/v2/capture", tag = "EPCIS",
     params(("GS1-Capture-Error-Behaviour" = Option<String>, Header,

@@ -1,9 +1,9 @@
 //! The folder of pictures: one file for each, named by its SHA-256.
 //!
 //! `uploaded/` has what was given to this node; it stays. `cached/` has what came from peers; when
-//! it is full, what was not used for longest goes. A file is written under another name and renamed
-//! when it is synced, so that a name always stands for the whole. What is read is checked: a damaged
-//! file is removed and never given out.
+//! it is full, what was not used for longest goes. A file is written under another name and
+//! renamed when it is synced, so that a name always stands for the whole. What is read is checked:
+//! a damaged file is removed and never given out.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -164,8 +164,11 @@ impl Store {
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) => {
-                tracing::error!(path = %path.display(), %error, "a picture cannot be read");
-                self.index().remove(digest);
+                tracing::warn!(path = %path.display(), %error, "a picture cannot be read");
+                // It may be there again when, say, fewer files are open.
+                if error.kind() == io::ErrorKind::NotFound {
+                    self.index().remove(digest);
+                }
                 return None;
             }
         };
