@@ -71,6 +71,8 @@ pub struct Config {
     pub log: Log,
     /// What is accepted for capture.
     pub capture: Capture,
+    /// Pictures of products.
+    pub pictures: Pictures,
     /// Where other nodes are. Which nodes may connect is decided by the ledger, not by this list.
     pub peers: Vec<Peer>,
 }
@@ -104,6 +106,16 @@ pub struct P2p {
 pub struct Cache {
     /// The table's page cache, in MiB.
     pub table_mib: u32,
+}
+
+/// Pictures of products, in the data folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Pictures {
+    /// Pictures that were given to this node, in MiB; more are refused.
+    pub max_uploaded_mib: u32,
+    /// Pictures that came from other nodes, in MiB; what was not used for longest goes.
+    pub max_cached_mib: u32,
 }
 
 /// What is written to stderr.
@@ -174,6 +186,12 @@ impl Default for Cache {
     }
 }
 
+impl Default for Pictures {
+    fn default() -> Pictures {
+        Pictures { max_uploaded_mib: 8_192, max_cached_mib: 1_024 }
+    }
+}
+
 impl Default for Log {
     fn default() -> Log {
         Log { format: LogFormat::Text, filter: "info".to_owned() }
@@ -226,6 +244,8 @@ impl Config {
             ("http.max_connections", self.http.max_connections),
             ("http.requests_per_second", self.http.requests_per_second),
             ("cache.table_mib", self.cache.table_mib),
+            ("pictures.max_uploaded_mib", self.pictures.max_uploaded_mib),
+            ("pictures.max_cached_mib", self.pictures.max_cached_mib),
             ("capture.max_document_bytes", self.capture.max_document_bytes),
             ("capture.max_proceed_bytes", self.capture.max_proceed_bytes),
             ("capture.max_running_jobs", self.capture.max_running_jobs),

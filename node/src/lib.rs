@@ -10,6 +10,7 @@ pub mod fault;
 pub mod keystore;
 pub mod net;
 pub mod node;
+pub mod pictures;
 pub mod replica;
 pub mod runtime;
 pub mod store;

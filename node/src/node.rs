@@ -22,6 +22,7 @@ use crate::config::{Config, ConfigError, load_genesis};
 use crate::fault::Fault;
 use crate::keystore::{Keystore, KeystoreError};
 use crate::net::{NetConfig, NetLimits, Network};
+use crate::pictures::{Pictures, StoreLimits};
 use crate::runtime::{self, NodeHandle, NodeParts, Phase};
 use crate::store::recover::DataFolder;
 
@@ -59,6 +60,9 @@ pub enum StartError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The folder of pictures is not to be had.
+    #[error(transparent)]
+    Pictures(Fault),
     /// The data folder is in use, or the system is out of threads.
     #[error(transparent)]
     Runtime(#[from] runtime::StartError),
@@ -98,6 +102,11 @@ impl Node {
         let listener = listener.map_err(|source| StartError::Listen { address, source })?;
         let http = listener.local_addr().unwrap_or(address);
         let registry: SharedRegistry = Arc::new(Mutex::new(Registry::default()));
+        let room = StoreLimits {
+            uploaded_bytes: u64::from(config.pictures.max_uploaded_mib) * MIB,
+            cached_bytes: u64::from(config.pictures.max_cached_mib) * MIB,
+        };
+        let pictures = Pictures::open(dir, room).map_err(StartError::Pictures)?;
         let handle = runtime::start(NodeParts {
             genesis: Genesis::clone(&genesis),
             folder: DataFolder {
@@ -106,7 +115,7 @@ impl Node {
             },
             signer: Arc::new(keystore.node_key()),
             mempool: MempoolLimits::default(),
-            network: network(&config, &genesis, &keystore, registry.clone()),
+            network: network(&config, &genesis, &keystore, registry.clone(), pictures.clone()),
         })?;
 
         let (stop_http, stop) = watch::channel(false);
@@ -121,6 +130,7 @@ impl Node {
             http: config.http,
             capture: config.capture,
             registry,
+            pictures,
             limits: limits.clone(),
             stop: stop.clone(),
         });
@@ -170,6 +180,7 @@ fn network(
     genesis: &Genesis,
     keystore: &Keystore,
     registry: SharedRegistry,
+    pictures: Pictures,
 ) -> runtime::StartNetwork {
     let net = NetConfig {
         key: keystore.node_key(),
@@ -179,10 +190,13 @@ fn network(
         chain_id: genesis.chain_id.clone(),
         genesis_id: genesis.id().0,
         limits: NetLimits::default(),
+        files: pictures.source(),
     };
     Box::new(move || {
         let mut registry = registry.lock().expect("nobody panics while registering");
-        Network::start(net, &mut registry)
+        let (handle, events) = Network::start(net, &mut registry)?;
+        pictures.attach(handle.clone());
+        Ok((handle, events))
     })
 }
 

@@ -21,6 +21,16 @@ pub const DEFAULT_PAGE: usize = 30;
 /// Bytes of event bodies on one page; a page ends early rather than grow beyond this.
 pub const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
 
+/// Bytes of the JSON of one product, place or party.
+pub const MAX_RECORD_BODY_BYTES: usize = 256 * 1024;
+
+/// Bytes of an upload that are taken in all, so that whoever sends a photograph as their phone made
+/// it sees that it is too large, and not a broken connection.
+pub const MAX_DRAINED_BYTES: usize = 16 * 1024 * 1024;
+
+/// Seconds for which the answer to a missing picture may be kept by whoever asked.
+pub const PLACEHOLDER_SECONDS: u32 = 30;
+
 /// Finished capture jobs that are remembered; the oldest is forgotten first.
 pub const MAX_FINISHED_JOBS: usize = 10_000;
 

@@ -3,10 +3,10 @@
 //! [`server`] accepts connections under deadlines; [`router`] is what they reach. A request passes
 //! [`metrics`], [`headers`] and [`rate`], [`auth`] says who it is from, and it reaches a handler:
 //! [`capture`] and [`events`] speak GS1's EPCIS binding, [`blocks`] and [`feed`] tell of the ledger
-//! itself, [`pages`] shows items to people, [`health`] and [`metrics`] are for those who run the
-//! node. [`prepare`] makes transactions of events, [`submit`] hands them in, [`records`] reads.
-//! [`visible`] decides who sees what. Whatever fails is a [`problem`]. Every limit is in
-//! [`limits`].
+//! itself, [`masterdata`] and [`pictures`] of products, places and parties, [`pages`] shows items
+//! to people, [`health`] and [`metrics`] are for those who run the node. [`prepare`] makes
+//! transactions of events, [`submit`] hands them in, [`records`] reads. [`visible`] decides who
+//! sees what. Whatever fails is a [`problem`]. Every limit is in [`limits`].
 
 mod auth;
 mod blocks;
@@ -18,10 +18,12 @@ mod headers;
 mod health;
 mod jobs;
 pub mod limits;
+mod masterdata;
 mod metrics;
 mod openapi;
 mod pages;
 mod paging;
+mod pictures;
 mod prepare;
 pub mod problem;
 mod rate;

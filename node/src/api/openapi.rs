@@ -12,7 +12,10 @@ use utoipa_axum::routes;
 
 use super::limits::MAX_URI_BYTES;
 use super::problem::{Kind, Problem, render};
-use super::{ApiState, blocks, capture, events, feed, headers, health, metrics, pages, rate};
+use super::{
+    ApiState, blocks, capture, events, feed, headers, health, masterdata, metrics, pages, pictures,
+    rate,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -27,6 +30,7 @@ use super::{ApiState, blocks, capture, events, feed, headers, health, metrics, p
     tags(
         (name = "EPCIS", description = "GS1's EPCIS 2.0 REST binding"),
         (name = "Ledger", description = "Blocks, transactions and the feed of committed events"),
+        (name = "Master data", description = "What owners say of products, places and parties"),
         (name = "Operation", description = "For those who run the node"),
     )
 )]
@@ -57,6 +61,11 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(blocks::post_transaction))
         .routes(routes!(blocks::get_transaction))
         .routes(routes!(feed::get_feed))
+        .routes(routes!(masterdata::put_product, masterdata::get_products))
+        .routes(routes!(masterdata::put_place, masterdata::get_places))
+        .routes(routes!(masterdata::put_party, masterdata::get_parties))
+        .routes(routes!(pictures::post_picture))
+        .routes(routes!(pictures::get_picture))
         .routes(routes!(metrics::get_metrics))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))

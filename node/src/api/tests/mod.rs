@@ -1,6 +1,7 @@
 //! The HTTP side over a real node: the only validator of its network, in a folder of its own.
 
 mod capture;
+mod masterdata;
 mod people;
 mod programs;
 mod reads;
@@ -27,7 +28,8 @@ use super::limits::HttpLimits;
 use super::*;
 use crate::config;
 use crate::keystore::Keystore;
-use crate::net::{NetConfig, NetLimits, Network};
+use crate::net::{FileSource, NetConfig, NetLimits, Network};
+use crate::pictures::{Pictures, StoreLimits};
 use crate::runtime::{NodeHandle, NodeParts, Phase};
 use crate::store::recover::DataFolder;
 use crate::testing::TestNetwork;
@@ -50,6 +52,7 @@ pub(super) struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub text: String,
+    pub bytes: Vec<u8>,
 }
 
 impl Answer {
@@ -89,6 +92,11 @@ impl Api {
     }
 
     pub async fn with(capture: config::Capture) -> Api {
+        Api::of_prefix(capture, "*").await
+    }
+
+    /// A node of a member with this GS1 company prefix.
+    pub async fn of_prefix(capture: config::Capture, prefix: &str) -> Api {
         let dir = tempfile::tempdir().unwrap();
         let keystore = Arc::new(Keystore::create(dir.path()).unwrap());
         let mut network = TestNetwork::new();
@@ -97,6 +105,7 @@ impl Api {
         let agent: AgentId = "acme/gate".parse().unwrap();
         let member = &mut network.genesis.members[0];
         member.glns = vec!["9521321000018".to_owned()];
+        member.gs1_company_prefixes = vec![prefix.to_owned()];
         member.nodes[0].public_key = network.node_key.public_key();
         member.agents.push(tracehold_chain::genesis::Agent {
             id: agent.clone(),
@@ -112,6 +121,7 @@ impl Api {
             keystore: keystore.clone(),
             http: config::Http::default(),
             capture,
+            pictures: pictures(dir.path()),
             registry: Arc::new(Mutex::new(Registry::default())),
             limits: HttpLimits {
                 body: Duration::from_millis(300),
@@ -144,8 +154,8 @@ impl Api {
         let (parts, body) = response.into_parts();
         let read = tokio::time::timeout(Duration::from_secs(60), body.collect()).await;
         let bytes = read.expect("an answer ends").unwrap().to_bytes();
-        let text = String::from_utf8(bytes.to_vec()).unwrap();
-        Answer { status: parts.status, headers: parts.headers, text }
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Answer { status: parts.status, headers: parts.headers, text, bytes: bytes.to_vec() }
     }
 
     pub fn request(&self, method: &str, path: &str) -> http::request::Builder {
@@ -172,9 +182,19 @@ impl Api {
         self.send(request.body(Body::from(body.to_string())).unwrap()).await
     }
 
-    /// Captures a document and gives the finished job.
+    pub async fn put(&self, path: &str, body: &Value) -> Answer {
+        let request = self.request("PUT", path).header("content-type", "application/json");
+        self.send(request.body(Body::from(body.to_string())).unwrap()).await
+    }
+
+    /// Captures events in a document and gives the finished job.
     pub async fn capture(&self, events: &[Value], headers: &[(&str, &str)]) -> Value {
-        let answer = self.post("/epcis/v2/capture", &document(events), headers).await;
+        self.capture_document(&document(events), headers).await
+    }
+
+    /// Captures a document and gives the finished job.
+    pub async fn capture_document(&self, document: &Value, headers: &[(&str, &str)]) -> Value {
+        let answer = self.post("/epcis/v2/capture", document, headers).await;
         assert_eq!(answer.status, 202, "{}", answer.text);
         let location = answer.header("location").to_owned();
         let wait = async {
@@ -190,6 +210,12 @@ impl Api {
     }
 }
 
+/// A folder of pictures with little room.
+fn pictures(path: &std::path::Path) -> Pictures {
+    const MIB: u64 = 1024 * 1024;
+    Pictures::open(path, StoreLimits { uploaded_bytes: MIB, cached_bytes: MIB }).unwrap()
+}
+
 /// The only node of its network.
 fn node(network: &TestNetwork, path: &std::path::Path) -> NodeHandle {
     let key = network.node_key.clone();
@@ -200,6 +226,7 @@ fn node(network: &TestNetwork, path: &std::path::Path) -> NodeHandle {
         chain_id: network.genesis.chain_id.clone(),
         genesis_id: network.genesis.id().0,
         limits: NetLimits::default(),
+        files: FileSource::default(),
         key: key.clone(),
     };
     let started = crate::runtime::start(NodeParts {
