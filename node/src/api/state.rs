@@ -7,7 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use http::HeaderMap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tracehold_chain::genesis::{Genesis, NodeRole};
+use tracehold_chain::genesis::{Genesis, Member, NodeRole};
 use tracehold_chain::units::{ChainId, MemberId, NodeName, TimestampMs};
 use tracehold_explorer::story::Places;
 
@@ -24,6 +24,7 @@ use super::problem::{Kind, Problem};
 use super::submit::not_ready;
 use super::{now, rate};
 use crate::config;
+use crate::deliver::Deliverer;
 use crate::fault::Fault;
 use crate::keystore::Keystore;
 use crate::runtime::NodeHandle;
@@ -45,6 +46,8 @@ pub struct ApiParts {
     pub http: config::Http,
     /// How much a capture may bring.
     pub capture: config::Capture,
+    /// Sends what happens to webhooks.
+    pub deliverer: Deliverer,
     /// Counters, shared with the rest of the node.
     pub registry: SharedRegistry,
     /// Deadlines and caps.
@@ -228,6 +231,17 @@ impl ApiState {
 
     pub(super) fn keystore(&self) -> &Keystore {
         &self.0.parts.keystore
+    }
+
+    /// What sends to webhooks.
+    #[must_use]
+    pub fn deliverer(&self) -> &Deliverer {
+        &self.0.parts.deliverer
+    }
+
+    /// The members of the network.
+    pub(super) fn members(&self) -> &[Member] {
+        &self.0.parts.genesis.members
     }
 
     pub(super) fn limits(&self) -> &HttpLimits {

@@ -1,6 +1,7 @@
 //! The HTTP side over a real node: the only validator of its network, in a folder of its own.
 
 mod capture;
+mod live;
 mod people;
 mod programs;
 mod reads;
@@ -26,11 +27,25 @@ use tracehold_chain::units::AgentId;
 use super::limits::HttpLimits;
 use super::*;
 use crate::config;
+use crate::deliver::{self, Client, Deadlines, Deliverer, Guard, NodeHistory, Pace};
 use crate::keystore::Keystore;
 use crate::net::{NetConfig, NetLimits, Network};
 use crate::runtime::{NodeHandle, NodeParts, Phase};
 use crate::store::recover::DataFolder;
 use crate::testing::TestNetwork;
+
+/// Receivers of tests are on this machine.
+pub(super) const LOOSE: Guard = Guard { allow_http: true, allow_private: true };
+
+const DEADLINES: Deadlines =
+    Deadlines { connect: Duration::from_secs(5), answer: Duration::from_secs(5) };
+
+/// An hour of the real pace is some seconds here.
+const PACE: Pace = Pace {
+    first: Duration::from_millis(10),
+    longest: Duration::from_millis(100),
+    pause_after: Duration::from_secs(3_600),
+};
 
 /// A node and the way to it.
 pub(super) struct Api {
@@ -40,6 +55,7 @@ pub(super) struct Api {
     pub keystore: Arc<Keystore>,
     pub handle: NodeHandle,
     pub network: TestNetwork,
+    pub deliverer: Deliverer,
     stop: watch::Sender<bool>,
     _dir: tempfile::TempDir,
 }
@@ -89,6 +105,10 @@ impl Api {
     }
 
     pub async fn with(capture: config::Capture) -> Api {
+        Api::with_deliverer(capture, Client::new(LOOSE, DEADLINES)).await
+    }
+
+    pub async fn with_deliverer(capture: config::Capture, client: Client) -> Api {
         let dir = tempfile::tempdir().unwrap();
         let keystore = Arc::new(Keystore::create(dir.path()).unwrap());
         let mut network = TestNetwork::new();
@@ -106,13 +126,17 @@ impl Api {
         let key = keystore.create_api_key(&agent, now()).unwrap().clear;
         let handle = node(&network, dir.path());
         let (stop, stopped) = watch::channel(false);
+        let settings = deliver::Settings { client, pace: PACE };
+        let mut registry = Registry::default();
+        let deliverer = Deliverer::open(dir.path(), settings, &mut registry).unwrap();
         let state = ApiState::new(ApiParts {
             genesis: Arc::new(network.genesis.clone()),
             node_name: network.genesis.members[0].nodes[0].name.clone(),
             keystore: keystore.clone(),
             http: config::Http::default(),
             capture,
-            registry: Arc::new(Mutex::new(Registry::default())),
+            deliverer: deliverer.clone(),
+            registry: Arc::new(Mutex::new(registry)),
             limits: HttpLimits {
                 body: Duration::from_millis(300),
                 heartbeat: Duration::from_millis(200),
@@ -121,7 +145,7 @@ impl Api {
             stop: stopped,
         });
         let router = router(state.clone());
-        let api = Api { router, key, agent, keystore, handle, network, stop, _dir: dir };
+        let api = Api { router, key, agent, keystore, handle, network, deliverer, stop, _dir: dir };
         assert_eq!(api.get("/api/v1/status").await.problem()["code"], "starting");
         let wait = async {
             while api.handle.phase() != Phase::Running {
@@ -130,11 +154,13 @@ impl Api {
         };
         tokio::time::timeout(Duration::from_secs(60), wait).await.unwrap();
         state.attach(api.handle.clone());
+        api.deliverer.run(Arc::new(NodeHistory::new(api.handle.clone())));
         api
     }
 
     pub async fn stop(self) {
         self.stop.send_replace(true);
+        self.deliverer.stop().await;
         self.handle.stop();
         self.handle.ended().await.unwrap();
     }

@@ -1,0 +1,235 @@
+//! The committed history of this node, as subscriptions ask it.
+//!
+//! Many subscriptions follow the same tip: each block's facts are read once and kept a while.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, OnceLock};
+
+use futures::future::BoxFuture;
+use tokio::sync::{Mutex, watch};
+use tracehold_chain::epcis::Event;
+use tracehold_chain::state::Position;
+use tracehold_chain::units::Height;
+
+use super::filter::{Facts, Matcher};
+use super::query::{Entry, History, Query, Scan};
+use super::store::Subscription;
+use super::{MAX_DELIVERY_BYTES, MAX_DELIVERY_EVENTS};
+use crate::api::visible::{Caller, Record, Sight, visible};
+use crate::api::{after_block, feed_entry};
+use crate::fault::Fault;
+use crate::runtime::NodeHandle;
+use crate::view::{ReadView, StoredEvent};
+
+/// Memory for the facts of blocks that were read lately, in bytes.
+const CACHE_BYTES: usize = 16 * 1024 * 1024;
+
+/// Events that one look into the history goes over before others have their turn.
+const MAX_SCANNED_EVENTS: usize = 5_000;
+
+/// What filters look at in an event on record.
+///
+/// # Errors
+/// [`Fault`] when it cannot be read.
+pub fn facts(view: &ReadView, stored: &StoredEvent, event: &Event) -> Result<Facts, Fault> {
+    Ok(Facts::of(event, stored.recorder(), anomalies(view, stored, event)?))
+}
+
+/// The codes of the anomalies that are recorded with an event.
+fn anomalies(_: &ReadView, _: &StoredEvent, _: &Event) -> Result<Vec<String>, Fault> {
+    Ok(Vec::new())
+}
+
+/// The history of a running node.
+#[derive(Clone)]
+pub struct NodeHistory {
+    node: NodeHandle,
+    recent: Arc<Mutex<Recent>>,
+}
+
+/// Blocks that were read lately, in the order of reading.
+#[derive(Default)]
+struct Recent {
+    blocks: VecDeque<Arc<Block>>,
+    bytes: usize,
+}
+
+/// What a block recorded.
+struct Block {
+    height: Height,
+    events: Vec<Told>,
+    bytes: usize,
+}
+
+/// An event, its facts, and how it is told once somebody asked for it.
+struct Told {
+    stored: StoredEvent,
+    facts: Facts,
+    json: OnceLock<Arc<str>>,
+}
+
+impl Told {
+    fn json(&self) -> Result<Arc<str>, String> {
+        if let Some(json) = self.json.get() {
+            return Ok(Arc::clone(json));
+        }
+        let told = feed_entry(&self.stored).map_err(|problem| problem.detail.clone())?;
+        Ok(Arc::clone(self.json.get_or_init(|| told.into())))
+    }
+}
+
+impl Recent {
+    fn get(&self, height: Height) -> Option<Arc<Block>> {
+        self.blocks.iter().rev().find(|block| block.height == height).cloned()
+    }
+
+    fn insert(&mut self, block: Arc<Block>) {
+        self.bytes += block.bytes;
+        self.blocks.push_back(block);
+        while self.bytes > CACHE_BYTES
+            && let Some(oldest) = self.blocks.pop_front()
+        {
+            self.bytes -= oldest.bytes;
+        }
+    }
+}
+
+fn read_block(view: &ReadView, height: Height) -> Result<Block, Fault> {
+    let mut block = Block { height, events: Vec::new(), bytes: size_of::<Block>() };
+    for stored in view.recorded_in(height)? {
+        let event = stored.body().event();
+        let event = event.map_err(|error| {
+            Fault::new(format!("the event at {:?} is damaged: {error}", stored.position))
+        })?;
+        let facts = facts(view, &stored, &event)?;
+        block.bytes += facts.weight() + stored.body().text_bytes();
+        block.events.push(Told { stored, facts, json: OnceLock::new() });
+    }
+    Ok(block)
+}
+
+impl NodeHistory {
+    /// The history of `node`.
+    #[must_use]
+    pub fn new(node: NodeHandle) -> NodeHistory {
+        NodeHistory { node, recent: Arc::default() }
+    }
+
+    /// The first block from `from` on that has transactions.
+    async fn block(&self, view: &ReadView, from: Height) -> Result<Option<Arc<Block>>, String> {
+        let Some(height) = view.next_filled(from) else { return Ok(None) };
+        let mut recent = self.recent.lock().await;
+        if let Some(block) = recent.get(height) {
+            return Ok(Some(block));
+        }
+        // Held while reading: whoever waits here most likely wants the same block.
+        let view = view.clone();
+        let read = tokio::task::spawn_blocking(move || read_block(&view, height)).await;
+        let block = read.map_err(|error| error.to_string())?.map_err(|fault| fault.to_string())?;
+        let block = Arc::new(block);
+        recent.insert(Arc::clone(&block));
+        Ok(Some(block))
+    }
+}
+
+impl History for NodeHistory {
+    fn query(&self, subscription: &Subscription) -> Arc<dyn Query> {
+        let matcher = self
+            .node
+            .view()
+            .map(|view| subscription.filter.matcher(view.authority().members()))
+            .unwrap_or_else(|_| subscription.filter.matcher(std::iter::empty()));
+        Arc::new(NodeQuery {
+            history: self.clone(),
+            webhook: subscription.id.clone(),
+            caller: Caller::Agent(subscription.agent.clone()),
+            matcher,
+        })
+    }
+
+    fn changes(&self) -> watch::Receiver<Height> {
+        self.node.changes()
+    }
+}
+
+struct NodeQuery {
+    history: NodeHistory,
+    webhook: String,
+    caller: Caller,
+    matcher: Matcher,
+}
+
+impl NodeQuery {
+    fn wants(&self, told: &Told) -> bool {
+        let record = Record { recorded_by: told.stored.recorder() };
+        self.matcher.matches(&told.facts) && visible(&self.caller, &record) == Sight::Whole
+    }
+
+    async fn look(&self, after: Option<Position>, until: Option<Position>) -> Result<Scan, String> {
+        let view = self.history.node.view().map_err(|why| why.to_string())?;
+        if until.is_some_and(|until| until.height > view.height()) {
+            return Err("the history does not reach so far yet".to_owned());
+        }
+        let mut entries: Vec<Entry> = Vec::new();
+        let (mut bytes, mut scanned) = (0, 0);
+        let mut from = after.map_or(Height(1), |after| after.height);
+        let mut seen = until.unwrap_or_else(|| after_block(view.height()));
+        let mut more = false;
+        'blocks: while let Some(block) = self.history.block(&view, from).await? {
+            if until.is_some_and(|until| block.height > until.height) {
+                break;
+            }
+            for told in &block.events {
+                let position = told.stored.position;
+                let before = after.is_some_and(|after| position <= after);
+                if before || until.is_some_and(|until| position > until) || !self.wants(told) {
+                    continue;
+                }
+                let json = told.json()?;
+                bytes += json.len();
+                let full = entries.len() >= MAX_DELIVERY_EVENTS || bytes > MAX_DELIVERY_BYTES;
+                if until.is_none()
+                    && full
+                    && let Some(last) = entries.last()
+                {
+                    (seen, more) = (last.position, true);
+                    break 'blocks;
+                }
+                entries.push(Entry { position, json });
+            }
+            scanned += block.events.len();
+            from = block.height.next();
+            if until.is_none() && scanned >= MAX_SCANNED_EVENTS {
+                (seen, more) = (after_block(block.height), true);
+                break;
+            }
+        }
+        Ok(Scan { entries, seen, more })
+    }
+}
+
+impl Query for NodeQuery {
+    fn scan(
+        &self,
+        after: Option<Position>,
+        until: Option<Position>,
+    ) -> BoxFuture<'_, Result<Scan, String>> {
+        Box::pin(self.look(after, until))
+    }
+
+    fn body(&self, delivery: &str, entries: &[Entry]) -> Vec<u8> {
+        let head =
+            serde_json::json!({"webhook": self.webhook, "delivery": delivery, "test": false});
+        let mut text = head.to_string();
+        text.pop();
+        text.push_str(",\"events\":[");
+        for (index, entry) in entries.iter().enumerate() {
+            if index > 0 {
+                text.push(',');
+            }
+            text.push_str(&entry.json);
+        }
+        text.push_str("]}");
+        text.into_bytes()
+    }
+}
