@@ -9,6 +9,9 @@ pub struct Pace {
     pub first: Duration,
     /// The longest wait.
     pub longest: Duration,
+    /// From the beginning of one delivery to the next, unless that one is full: what comes in
+    /// between goes together.
+    pub gather: Duration,
     /// When deliveries have failed for so long, the subscription is paused.
     pub pause_after: Duration,
 }
@@ -18,6 +21,7 @@ impl Default for Pace {
         Pace {
             first: Duration::from_secs(1),
             longest: Duration::from_secs(300),
+            gather: Duration::from_millis(200),
             pause_after: Duration::from_secs(72 * 3_600),
         }
     }

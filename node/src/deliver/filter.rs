@@ -92,10 +92,10 @@ impl Filter {
     ) -> Result<Filter, FilterError> {
         let members: BTreeSet<&str> = members.map(|member| member.id.as_str()).collect();
         Ok(Filter {
-            item: settle("item", self.item, |text| item(text))?,
-            shipment: settle("shipment", self.shipment, |text| shipment(text))?,
+            item: settle("item", self.item, item)?,
+            shipment: settle("shipment", self.shipment, shipment)?,
             party: settle("party", self.party, |text| party(text, &members))?,
-            kind: settle("kind", self.kind, |text| kind(text))?,
+            kind: settle("kind", self.kind, kind)?,
         })
     }
 

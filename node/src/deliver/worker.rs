@@ -44,6 +44,15 @@ pub struct Worker {
     testing: tokio::sync::Mutex<()>,
 }
 
+/// What the task knows beside the subscription.
+struct Memory {
+    /// When the file last had the cursor.
+    checkpoint: Instant,
+    /// Whether a delivery arrived since then. It is written with the next delivery, or before the
+    /// task waits for one: a crash in between sends it again, and says so.
+    unsaved: bool,
+}
+
 /// What to do after a step.
 enum Next {
     /// There may be more to do.
@@ -180,8 +189,7 @@ impl Worker {
         let error = match answer {
             Ok(200..300) => None,
             Ok(status @ 300..400) => Some(format!(
-                "the answer was {status}: redirects are not followed, give the URL \
-                              they lead to"
+                "the answer was {status}: redirects are not followed, give the URL they lead to"
             )),
             Ok(status) => Some(format!("the answer was {status}, not one from 200 to 299")),
             Err(why) => Some(why.chars().take(MAX_ERROR_CHARS).collect()),
@@ -201,14 +209,17 @@ impl Worker {
     }
 
     /// Looks for what is next and delivers it.
-    async fn step(&self, shared: &Shared, checkpoint: &mut Instant) -> Next {
-        let (cursor, pending) = {
-            let state = self.state();
-            if state.progress.paused.is_some() {
-                return Next::Rest;
-            }
-            (state.progress.cursor, state.progress.pending.clone())
+    async fn step(&self, shared: &Shared, memory: &mut Memory) -> Next {
+        let (paused, cursor, pending) = {
+            let progress = &self.state().progress;
+            (progress.paused.is_some(), progress.cursor, progress.pending.clone())
         };
+        if paused {
+            if memory.unsaved {
+                self.checkpoint(shared, memory).await;
+            }
+            return Next::Rest;
+        }
         let query = self.query.get().expect("a worker starts with its query");
         let until = pending.as_ref().map(|pending| pending.until);
         let scan = match query.scan(cursor, until).await {
@@ -219,7 +230,7 @@ impl Worker {
             }
         };
         if scan.entries.is_empty() {
-            return self.pass(shared, &scan, pending.is_some(), checkpoint).await;
+            return self.pass(shared, &scan, pending.is_some(), memory).await;
         }
         let pending = pending.unwrap_or_else(|| Pending {
             delivery: new_delivery(),
@@ -234,20 +245,29 @@ impl Worker {
             tracing::error!(webhook = self.id, %error, "a delivery cannot be written down");
             return Next::Retry(shared.pace.wait(u32::MAX, backoff::chance()));
         }
+        *memory = Memory { checkpoint: Instant::now(), unsaved: false };
         let body = query.body(&begun.delivery, &scan.entries);
         let events = scan.entries.len();
         let sent = Sent { delivery: &begun.delivery, attempt, events, test: false };
+        let begun_at = Instant::now();
         let done = self.send(shared, &sent, body.into()).await;
         let arrived = done.error.is_none();
         let failures = self.note(shared, &begun, done);
-        if let Err(error) = self.save(shared).await {
-            // The file says that it was begun: after a crash it is sent again, and says so.
-            tracing::error!(webhook = self.id, %error, "an attempt cannot be written down");
+        if arrived {
+            memory.unsaved = true;
+            let wait = shared.pace.gather.saturating_sub(begun_at.elapsed());
+            return if scan.more { Next::GoOn } else { Next::Retry(wait) };
         }
-        *checkpoint = Instant::now();
-        match arrived {
-            true => Next::GoOn,
-            false => Next::Retry(shared.pace.wait(failures, backoff::chance())),
+        self.checkpoint(shared, memory).await;
+        Next::Retry(shared.pace.wait(failures, backoff::chance()))
+    }
+
+    /// Writes down how far the subscription is. A failure is told and nothing else: what the file
+    /// says is true, and leads to sending again what was sent since.
+    async fn checkpoint(&self, shared: &Shared, memory: &mut Memory) {
+        *memory = Memory { checkpoint: Instant::now(), unsaved: false };
+        if let Err(error) = self.save(shared).await {
+            tracing::error!(webhook = self.id, %error, "a cursor cannot be written down");
         }
     }
 
@@ -257,18 +277,15 @@ impl Worker {
         shared: &Shared,
         scan: &Scan,
         was_pending: bool,
-        checkpoint: &mut Instant,
+        memory: &mut Memory,
     ) -> Next {
         {
             let mut state = self.state();
             state.progress.cursor = state.progress.cursor.max(Some(scan.seen));
             state.progress.pending = None;
         }
-        if was_pending || checkpoint.elapsed() >= CHECKPOINT {
-            *checkpoint = Instant::now();
-            if let Err(error) = self.save(shared).await {
-                tracing::error!(webhook = self.id, %error, "a cursor cannot be written down");
-            }
+        if was_pending || memory.unsaved || memory.checkpoint.elapsed() >= CHECKPOINT {
+            self.checkpoint(shared, memory).await;
         }
         if scan.more || was_pending { Next::GoOn } else { Next::Wait }
     }
@@ -320,14 +337,14 @@ async fn run(worker: Arc<Worker>, shared: Arc<Shared>) {
     let Some(history) = shared.history.get() else { return };
     let mut changes = history.changes();
     let mut stop = shared.stop.subscribe();
-    let mut checkpoint = Instant::now();
+    let mut memory = Memory { checkpoint: Instant::now(), unsaved: false };
     loop {
         if *stop.borrow_and_update() {
-            return;
+            break;
         }
         // Seen before looking: a block that comes meanwhile wakes us again.
         changes.borrow_and_update();
-        let next = worker.step(&shared, &mut checkpoint).await;
+        let next = worker.step(&shared, &mut memory).await;
         let woken = async {
             match next {
                 Next::GoOn => tokio::task::yield_now().await,
@@ -349,7 +366,10 @@ async fn run(worker: Arc<Worker>, shared: Arc<Shared>) {
         };
         tokio::select! {
             () = woken => {}
-            _ = stop.changed() => return,
+            _ = stop.changed() => {}
         }
+    }
+    if memory.unsaved {
+        worker.checkpoint(&shared, &mut memory).await;
     }
 }

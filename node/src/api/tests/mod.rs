@@ -44,6 +44,7 @@ const DEADLINES: Deadlines =
 const PACE: Pace = Pace {
     first: Duration::from_millis(10),
     longest: Duration::from_millis(100),
+    gather: Duration::from_millis(5),
     pause_after: Duration::from_secs(3_600),
 };
 

@@ -87,6 +87,7 @@ const LOOSE: Guard = Guard { allow_http: true, allow_private: true };
 const PACE: Pace = Pace {
     first: Duration::from_millis(4),
     longest: Duration::from_millis(20),
+    gather: Duration::from_millis(5),
     pause_after: Duration::from_secs(3_600),
 };
 
