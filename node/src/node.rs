@@ -103,10 +103,6 @@ impl Node {
         let listener = listener.map_err(|source| StartError::Listen { address, source })?;
         let http = listener.local_addr().unwrap_or(address);
         let registry: SharedRegistry = Arc::new(Mutex::new(Registry::default()));
-        let deliverer = {
-            let mut registry = registry.lock().expect("nobody panics while registering");
-            Deliverer::open(dir, delivery(&config.webhooks), &mut registry)?
-        };
         let handle = runtime::start(NodeParts {
             genesis: Genesis::clone(&genesis),
             folder: DataFolder {
@@ -117,6 +113,13 @@ impl Node {
             mempool: MempoolLimits::default(),
             network: network(&config, &genesis, &keystore, registry.clone()),
         })?;
+
+        // After the folder is this process's alone.
+        let deliverer = {
+            let mut registry = registry.lock().expect("nobody panics while registering");
+            Deliverer::open(dir, delivery(&config.webhooks), &mut registry)
+        };
+        let deliverer = deliverer.inspect_err(|_| handle.stop())?;
 
         let (stop_http, stop) = watch::channel(false);
         let limits = HttpLimits {

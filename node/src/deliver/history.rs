@@ -3,10 +3,10 @@
 //! Many subscriptions follow the same tip: each block's facts are read once and kept a while.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use futures::future::BoxFuture;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{OnceCell, Semaphore, watch};
 use tracehold_chain::epcis::Event;
 use tracehold_chain::state::Position;
 use tracehold_chain::units::Height;
@@ -23,6 +23,9 @@ use crate::view::{ReadView, StoredEvent};
 
 /// Memory for the facts of blocks that were read lately, in bytes.
 const CACHE_BYTES: usize = 16 * 1024 * 1024;
+
+/// Blocks that are read at once: subscriptions with a long way to go leave the machine to others.
+const MAX_READS: usize = 4;
 
 /// Events that one look into the history goes over before others have their turn.
 const MAX_SCANNED_EVENTS: usize = 5_000;
@@ -45,14 +48,18 @@ fn anomalies(_: &ReadView, _: &StoredEvent, _: &Event) -> Result<Vec<String>, Fa
 pub struct NodeHistory {
     node: NodeHandle,
     recent: Arc<Mutex<Recent>>,
+    reads: Arc<Semaphore>,
 }
 
 /// Blocks that were read lately, in the order of reading.
 #[derive(Default)]
 struct Recent {
-    blocks: VecDeque<Arc<Block>>,
+    blocks: VecDeque<(Height, Cell)>,
     bytes: usize,
 }
+
+/// A block, once it is read: whoever wants the same one meanwhile waits for it, and nobody else.
+type Cell = Arc<OnceCell<Arc<Block>>>;
 
 /// What a block recorded.
 struct Block {
@@ -79,17 +86,27 @@ impl Told {
 }
 
 impl Recent {
-    fn get(&self, height: Height) -> Option<Arc<Block>> {
-        self.blocks.iter().rev().find(|block| block.height == height).cloned()
+    /// The place of a block.
+    fn cell(&mut self, height: Height) -> Cell {
+        let found = self.blocks.iter().rev().find(|(known, _)| *known == height);
+        if let Some((_, cell)) = found {
+            return Arc::clone(cell);
+        }
+        let cell = Cell::default();
+        self.blocks.push_back((height, Arc::clone(&cell)));
+        cell
     }
 
-    fn insert(&mut self, block: Arc<Block>) {
+    /// Counts a block that was read, and forgets the oldest beyond the limit.
+    fn count(&mut self, block: &Block) {
+        if !self.blocks.iter().rev().any(|(height, _)| *height == block.height) {
+            return;
+        }
         self.bytes += block.bytes;
-        self.blocks.push_back(block);
         while self.bytes > CACHE_BYTES
-            && let Some(oldest) = self.blocks.pop_front()
+            && let Some((_, oldest)) = self.blocks.pop_front()
         {
-            self.bytes -= oldest.bytes;
+            self.bytes -= oldest.get().map_or(0, |block| block.bytes);
         }
     }
 }
@@ -112,23 +129,27 @@ impl NodeHistory {
     /// The history of `node`.
     #[must_use]
     pub fn new(node: NodeHandle) -> NodeHistory {
-        NodeHistory { node, recent: Arc::default() }
+        NodeHistory { node, recent: Arc::default(), reads: Arc::new(Semaphore::new(MAX_READS)) }
     }
 
     /// The first block from `from` on that has transactions.
     async fn block(&self, view: &ReadView, from: Height) -> Result<Option<Arc<Block>>, String> {
         let Some(height) = view.next_filled(from) else { return Ok(None) };
-        let mut recent = self.recent.lock().await;
-        if let Some(block) = recent.get(height) {
-            return Ok(Some(block));
-        }
-        // Held while reading: whoever waits here most likely wants the same block.
-        let view = view.clone();
-        let read = tokio::task::spawn_blocking(move || read_block(&view, height)).await;
-        let block = read.map_err(|error| error.to_string())?.map_err(|fault| fault.to_string())?;
-        let block = Arc::new(block);
-        recent.insert(Arc::clone(&block));
-        Ok(Some(block))
+        let cell = self.lock().cell(height);
+        let block = cell.get_or_try_init(|| async {
+            let _turn = self.reads.acquire().await;
+            let view = view.clone();
+            let read = tokio::task::spawn_blocking(move || read_block(&view, height)).await;
+            let block = read.map_err(|error| error.to_string())?;
+            let block = Arc::new(block.map_err(|fault| fault.to_string())?);
+            self.lock().count(&block);
+            Ok::<_, String>(block)
+        });
+        Ok(Some(Arc::clone(block.await?)))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Recent> {
+        self.recent.lock().expect("no one panics while holding the blocks")
     }
 }
 
