@@ -4,9 +4,9 @@
 //! [`metrics`], [`headers`] and [`rate`], [`auth`] says who it is from, and it reaches a handler:
 //! [`capture`] and [`events`] speak GS1's EPCIS binding, [`blocks`] and [`feed`] tell of the ledger
 //! itself, [`webhooks`] sends that news out, [`readings`] takes what sensors say, [`pages`] shows
-//! items to people, [`health`] and [`metrics`] are for those who run the node. [`prepare`] makes transactions of events, [`submit`] hands them in, [`records`] reads.
-//! [`visible`] decides who sees what. Whatever fails is a [`problem`]. Every limit is in
-//! [`limits`].
+//! items to people, [`health`] and [`metrics`] are for those who run the node. [`prepare`] makes
+//! transactions of events, [`submit`] hands them in, [`records`] reads. [`visible`] decides who
+//! sees what. Whatever fails is a [`problem`]. Every limit is in [`limits`].
 
 mod auth;
 mod blocks;
