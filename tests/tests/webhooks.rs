@@ -25,7 +25,8 @@ impl Got {
     fn event_ids(&self) -> Vec<String> {
         let body: Value = serde_json::from_str(&self.body).expect("JSON");
         let events = body["events"].as_array().expect("events").clone();
-        events.iter().map(|entry| entry["event"]["eventID"].as_str().unwrap().to_owned()).collect()
+        let id = |entry: &Value| entry["event"]["eventID"].as_str().expect("an id").to_owned();
+        events.iter().map(id).collect()
     }
 }
 
