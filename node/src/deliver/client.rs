@@ -10,10 +10,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::body::Bytes;
+use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use http::header::{CONTENT_TYPE, HOST, USER_AGENT};
+use http::header::{CONNECTION, CONTENT_TYPE, HOST, USER_AGENT};
 use http::{HeaderName, Request};
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -29,6 +31,11 @@ const MAX_ANSWER_HEAD_BYTES: usize = 16 * 1024;
 
 /// Headers that an answer may have.
 const MAX_ANSWER_HEADERS: usize = 100;
+
+/// Bytes of an answer's body that are read, and for how long, before the connection is closed. What
+/// they are is not looked at.
+const DRAIN_BYTES: usize = 16 * 1024;
+const DRAIN_TIME: Duration = Duration::from_millis(500);
 
 /// How long a delivery may take.
 #[derive(Clone, Copy, Debug)]
@@ -169,7 +176,8 @@ async fn exchange(
     let mut request = Request::post(&target.path)
         .header(HOST, &target.authority)
         .header(USER_AGENT, concat!("tracehold/", env!("CARGO_PKG_VERSION")))
-        .header(CONTENT_TYPE, "application/json");
+        .header(CONTENT_TYPE, "application/json")
+        .header(CONNECTION, "close");
     for (name, value) in headers {
         request = request.header(name, value);
     }
@@ -187,7 +195,7 @@ async fn exchange(
         .await
         .map_err(failed)?;
     // Ends with this function, however it ends.
-    let mut connection = Box::pin(connection);
+    let mut connection = Box::pin(connection.fuse());
     let answer = sender.send_request(request);
     tokio::pin!(answer);
     let answer = tokio::select! {
@@ -196,7 +204,29 @@ async fn exchange(
         // The answer may have come with the connection's last bytes.
         ended = &mut connection => answer.await.map_err(|error| ended.err().unwrap_or(error)),
     };
-    Ok(answer.map_err(failed)?.status().as_u16())
+    let answer = answer.map_err(failed)?;
+    let status = answer.status().as_u16();
+    // Who is cut off while answering may take the delivery for failed.
+    tokio::select! {
+        () = drain(answer.into_body()) => {}
+        () = tokio::time::sleep(DRAIN_TIME) => {}
+        () = async {
+            let _ = (&mut connection).await;
+            std::future::pending().await
+        } => {}
+    }
+    Ok(status)
+}
+
+/// Reads and drops the beginning of a body.
+async fn drain(mut body: Incoming) {
+    let mut bytes = 0;
+    while bytes < DRAIN_BYTES {
+        match body.frame().await {
+            Some(Ok(frame)) => bytes += frame.data_ref().map_or(0, Bytes::len),
+            _ => return,
+        }
+    }
 }
 
 fn system_roots() -> RootCertStore {

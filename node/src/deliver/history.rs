@@ -254,3 +254,26 @@ impl Query for NodeQuery {
         text.into_bytes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_kept_in_bounded_memory() {
+        let mut recent = Recent::default();
+        let third = CACHE_BYTES / 3;
+        for height in (1..=5).map(Height) {
+            let cell = recent.cell(height);
+            assert!(Arc::ptr_eq(&cell, &recent.cell(height)), "one place for each");
+            let block = Arc::new(Block { height, events: Vec::new(), bytes: third });
+            cell.set(Arc::clone(&block)).ok().unwrap();
+            recent.count(&block);
+        }
+        let kept: Vec<u64> = recent.blocks.iter().map(|(height, _)| height.0).collect();
+        assert_eq!((kept, recent.bytes), (vec![3, 4, 5], 3 * third));
+        // One that was forgotten while it was read is not counted.
+        recent.count(&Block { height: Height(1), events: Vec::new(), bytes: third });
+        assert_eq!(recent.bytes, 3 * third);
+    }
+}
