@@ -338,19 +338,15 @@ impl Matcher {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use tracehold_chain::genesis::Member;
 
     use super::*;
+    use crate::testing::TestNetwork;
 
     fn member(id: &str, gln: &str) -> Member {
-        Member {
-            id: MemberId::new(id).unwrap(),
-            name: id.to_owned(),
-            gs1_company_prefixes: Vec::new(),
-            glns: vec![gln.to_owned()],
-            agents: Vec::new(),
-            nodes: Vec::new(),
-        }
+        let mut member = TestNetwork::new().genesis.members.remove(0);
+        member.id = MemberId::new(id).unwrap();
+        member.glns = vec![gln.to_owned()];
+        member
     }
 
     fn members() -> Vec<Member> {
