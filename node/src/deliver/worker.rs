@@ -1,10 +1,12 @@
 //! One subscription at work.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use axum::body::Bytes;
+use futures::FutureExt as _;
 use http::HeaderName;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -104,7 +106,14 @@ impl Worker {
         }
         let query = history.query(&self.state());
         let _ = self.query.set(query);
-        *task = Some(tokio::spawn(run(Arc::clone(self), Arc::clone(shared))));
+        let (worker, shared) = (Arc::clone(self), Arc::clone(shared));
+        *task = Some(tokio::spawn(async move {
+            // A mistake of ours must not end a subscription in silence.
+            while AssertUnwindSafe(run(&worker, &shared)).catch_unwind().await.is_err() {
+                tracing::error!(webhook = worker.id, "a webhook's task broke off; it begins again");
+                tokio::time::sleep(shared.pace.longest).await;
+            }
+        }));
     }
 
     /// Waits for the task's end until `end`, then breaks it off.
@@ -333,7 +342,7 @@ fn new_delivery() -> String {
     format!("dl_{}", uuid::Uuid::new_v4().simple())
 }
 
-async fn run(worker: Arc<Worker>, shared: Arc<Shared>) {
+async fn run(worker: &Worker, shared: &Shared) {
     let Some(history) = shared.history.get() else { return };
     let mut changes = history.changes();
     let mut stop = shared.stop.subscribe();
@@ -344,7 +353,7 @@ async fn run(worker: Arc<Worker>, shared: Arc<Shared>) {
         }
         // Seen before looking: a block that comes meanwhile wakes us again.
         changes.borrow_and_update();
-        let next = worker.step(&shared, &mut memory).await;
+        let next = worker.step(shared, &mut memory).await;
         let woken = async {
             match next {
                 Next::GoOn => tokio::task::yield_now().await,
@@ -370,6 +379,6 @@ async fn run(worker: Arc<Worker>, shared: Arc<Shared>) {
         }
     }
     if memory.unsaved {
-        worker.checkpoint(&shared, &mut memory).await;
+        worker.checkpoint(shared, &mut memory).await;
     }
 }

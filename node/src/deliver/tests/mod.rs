@@ -3,7 +3,7 @@
 pub(crate) mod receiver;
 
 use std::fs;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use futures::future::BoxFuture;
 use tokio_rustls::TlsAcceptor;
@@ -21,13 +21,19 @@ const BATCH: usize = 3;
 
 /// A history of numbers; every number is asked for.
 struct Numbers {
+    /// The next body is a mistake of ours.
+    broken: AtomicBool,
     events: Mutex<Vec<Entry>>,
     height: watch::Sender<Height>,
 }
 
 impl Numbers {
     fn new() -> Arc<Numbers> {
-        Arc::new(Numbers { events: Mutex::default(), height: watch::Sender::new(Height(0)) })
+        Arc::new(Numbers {
+            broken: AtomicBool::new(false),
+            events: Mutex::default(),
+            height: watch::Sender::new(Height(0)),
+        })
     }
 
     /// Commits a block with so many events.
@@ -76,6 +82,7 @@ impl Query for All {
     }
 
     fn body(&self, delivery: &str, entries: &[Entry]) -> Vec<u8> {
+        assert!(!self.0.broken.swap(false, Ordering::SeqCst), "a mistake");
         let numbers: Vec<&str> = entries.iter().map(|entry| &*entry.json).collect();
         format!("{{\"delivery\":\"{delivery}\",\"events\":[{}]}}", numbers.join(",")).into_bytes()
     }
@@ -355,6 +362,21 @@ async fn who_fails_for_too_long_is_paused_and_can_be_resumed() {
     deliverer.resume(&acme(), &made.id).await.unwrap();
     until(&deliverer, &made.id, |s| s.progress.delivered_events == 4).await;
     assert_eq!(arrived(&mended.got()), [0, 1, 2, 3]);
+    deliverer.stop().await;
+}
+
+#[tokio::test]
+async fn a_mistake_of_ours_ends_no_subscription() {
+    let dir = tempfile::tempdir().unwrap();
+    let history = Numbers::new();
+    let deliverer = start(dir.path(), &history);
+    let receiver = Receiver::start([]).await;
+    history.broken.store(true, Ordering::SeqCst);
+    history.add(2);
+    let made = deliverer.create(wanted(receiver.url())).await.unwrap();
+    until(&deliverer, &made.id, |s| s.progress.delivered_events == 2).await;
+    // It had been written down as begun: nobody can say whether it was sent.
+    assert_eq!(receiver.got()[0].delivery().1, 2);
     deliverer.stop().await;
 }
 
