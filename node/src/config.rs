@@ -73,6 +73,8 @@ pub struct Config {
     pub capture: Capture,
     /// Pictures of products.
     pub pictures: Pictures,
+    /// Where deliveries to webhooks may go.
+    pub webhooks: Webhooks,
     /// Where other nodes are. Which nodes may connect is decided by the ledger, not by this list.
     pub peers: Vec<Peer>,
 }
@@ -152,6 +154,19 @@ pub struct Capture {
     pub max_running_jobs: u32,
 }
 
+/// Where deliveries to webhooks may go, and when failing ones rest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Webhooks {
+    /// Deliver over plain HTTP too.
+    pub allow_http: bool,
+    /// Deliver to loopback, private and link-local addresses too: whoever has an API key then
+    /// makes this node send requests into its own network.
+    pub allow_private_addresses: bool,
+    /// Hours of failure after which a webhook is paused.
+    pub pause_after_hours: u32,
+}
+
 /// Where another node is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -208,6 +223,12 @@ impl Default for Capture {
     }
 }
 
+impl Default for Webhooks {
+    fn default() -> Webhooks {
+        Webhooks { allow_http: false, allow_private_addresses: false, pause_after_hours: 72 }
+    }
+}
+
 impl Config {
     /// Reads the settings of the data folder `dir`, then what the environment overrides.
     ///
@@ -249,6 +270,7 @@ impl Config {
             ("capture.max_document_bytes", self.capture.max_document_bytes),
             ("capture.max_proceed_bytes", self.capture.max_proceed_bytes),
             ("capture.max_running_jobs", self.capture.max_running_jobs),
+            ("webhooks.pause_after_hours", self.webhooks.pause_after_hours),
         ];
         if let Some((name, _)) = least_one.iter().find(|(_, value)| *value == 0) {
             return Err(format!("{name} is 0: give at least 1"));

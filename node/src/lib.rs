@@ -6,6 +6,7 @@ pub mod api;
 pub mod audit;
 pub mod cli;
 pub mod config;
+pub mod deliver;
 pub mod fault;
 pub mod keystore;
 pub mod net;

@@ -18,7 +18,8 @@ use tracehold_chain::validators::ValidatorSet;
 
 use crate::api::limits::HttpLimits;
 use crate::api::{self, ApiParts, ApiState, Readiness, SharedRegistry};
-use crate::config::{Config, ConfigError, load_genesis};
+use crate::config::{self, Config, ConfigError, load_genesis};
+use crate::deliver::{self, Client, Deadlines, Deliverer, Guard, NodeHistory, Pace};
 use crate::fault::Fault;
 use crate::keystore::{Keystore, KeystoreError};
 use crate::net::{NetConfig, NetLimits, Network};
@@ -44,6 +45,9 @@ pub enum StartError {
     /// Keys.
     #[error(transparent)]
     Keys(#[from] KeystoreError),
+    /// Webhooks.
+    #[error(transparent)]
+    Webhooks(#[from] deliver::StoreError),
     /// The genesis record does not know this node.
     #[error("the genesis record of {chain_id} lists no node with this node's key {key}")]
     Stranger {
@@ -75,6 +79,7 @@ pub struct Node {
     stop_http: watch::Sender<bool>,
     server: JoinHandle<()>,
     readiness: JoinHandle<()>,
+    deliverer: Deliverer,
 }
 
 impl Node {
@@ -118,6 +123,13 @@ impl Node {
             network: network(&config, &genesis, &keystore, registry.clone(), pictures.clone()),
         })?;
 
+        // After the folder is this process's alone.
+        let deliverer = {
+            let mut registry = registry.lock().expect("nobody panics while registering");
+            Deliverer::open(dir, delivery(&config.webhooks), &mut registry)
+        };
+        let deliverer = deliverer.inspect_err(|_| handle.stop())?;
+
         let (stop_http, stop) = watch::channel(false);
         let limits = HttpLimits {
             connections: usize::try_from(config.http.max_connections).unwrap_or(usize::MAX),
@@ -129,6 +141,7 @@ impl Node {
             keystore,
             http: config.http,
             capture: config.capture,
+            deliverer: deliverer.clone(),
             registry,
             pictures,
             limits: limits.clone(),
@@ -138,7 +151,7 @@ impl Node {
         let quorum = Quorum { validators: genesis.validators().ok(), me: key };
         let readiness = tokio::spawn(tell_readiness(state, handle.clone(), quorum));
         tracing::info!(%http, "serving HTTP");
-        Ok(Node { handle, http, stop_http, server, readiness })
+        Ok(Node { handle, http, stop_http, server, readiness, deliverer })
     }
 
     /// Where HTTP is served, with the real port where the settings say 0.
@@ -167,11 +180,22 @@ impl Node {
     /// The [`Fault`] that came in between.
     pub async fn stop(self) -> Result<(), Fault> {
         self.stop_http.send_replace(true);
+        self.deliverer.stop().await;
         // A panic in the server has been logged; there is nothing left to finish then.
         let _ = self.server.await;
         self.readiness.abort();
         self.handle.stop();
         self.handle.ended().await
+    }
+}
+
+fn delivery(settings: &config::Webhooks) -> deliver::Settings {
+    let guard =
+        Guard { allow_http: settings.allow_http, allow_private: settings.allow_private_addresses };
+    let pause_after = Duration::from_secs(u64::from(settings.pause_after_hours) * 3_600);
+    deliver::Settings {
+        client: Client::new(guard, Deadlines::default()),
+        pace: Pace { pause_after, ..Pace::default() },
     }
 }
 
@@ -225,6 +249,7 @@ async fn tell_readiness(state: ApiState, handle: NodeHandle, quorum: Quorum) {
         if phase == Phase::Running && running_since.is_none() {
             running_since = Some(Instant::now());
             state.attach(handle.clone());
+            state.deliverer().run(Arc::new(NodeHistory::new(handle.clone())));
         }
         let readiness = readiness(&phase, &handle, &quorum, running_since, told.as_ref());
         if told.as_ref() != Some(&readiness) {

@@ -57,6 +57,18 @@ pub const MAX_FIELD_ERRORS: usize = 50;
 /// Feeds that may be open at once.
 pub const MAX_FEEDS: usize = 256;
 
+/// Lines of one batch of sensor readings.
+pub const MAX_READING_LINES: usize = 10_000;
+
+/// Seconds that one event of sensor readings stands for, when the batch does not say.
+pub const DEFAULT_READING_INTERVAL: u64 = 600;
+
+/// The shortest such interval, in seconds.
+pub const MIN_READING_INTERVAL: u64 = 60;
+
+/// The longest such interval, in seconds.
+pub const MAX_READING_INTERVAL: u64 = 86_400;
+
 /// Events of an item that its page shows; the page says when there are more.
 pub const MAX_EVENTS_ON_ITEM_PAGE: usize = 200;
 

@@ -14,7 +14,7 @@ use super::limits::MAX_URI_BYTES;
 use super::problem::{Kind, Problem, render};
 use super::{
     ApiState, blocks, capture, events, feed, headers, health, masterdata, metrics, pages, pictures,
-    rate,
+    rate, readings, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -31,6 +31,7 @@ use super::{
         (name = "EPCIS", description = "GS1's EPCIS 2.0 REST binding"),
         (name = "Ledger", description = "Blocks, transactions and the feed of committed events"),
         (name = "Master data", description = "What owners say of products, places and parties"),
+        (name = "Live", description = "Webhooks, and what sensors say"),
         (name = "Operation", description = "For those who run the node"),
     )
 )]
@@ -66,6 +67,13 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(masterdata::put_party, masterdata::get_parties))
         .routes(routes!(pictures::post_picture))
         .routes(routes!(pictures::get_picture))
+        .routes(routes!(webhooks::post_webhook, webhooks::get_webhooks))
+        .routes(routes!(webhooks::get_webhook, webhooks::delete_webhook))
+        .routes(routes!(webhooks::get_deliveries))
+        .routes(routes!(webhooks::pause_webhook))
+        .routes(routes!(webhooks::resume_webhook))
+        .routes(routes!(webhooks::test_webhook))
+        .routes(routes!(readings::post_readings))
         .routes(routes!(metrics::get_metrics))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
@@ -134,6 +142,8 @@ mod tests {
             "/epcis/v2/events/{eventID}",
             "/api/v1/status",
             "/api/v1/feed",
+            "/api/v1/webhooks/{id}/deliveries",
+            "/api/v1/readings",
             "/readyz",
         ] {
             assert!(json["paths"].get(path).is_some(), "{path}");

@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use http::HeaderMap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tracehold_chain::digest::Digest;
-use tracehold_chain::genesis::{Genesis, NodeRole};
+use tracehold_chain::genesis::{Genesis, Member, NodeRole};
 use tracehold_chain::keys::PublicKey;
 use tracehold_chain::units::{ChainId, MemberId, NodeName, TimestampMs};
 use tracehold_explorer::story::Places;
@@ -26,6 +26,7 @@ use super::problem::{Kind, Problem};
 use super::submit::not_ready;
 use super::{now, rate};
 use crate::config;
+use crate::deliver::Deliverer;
 use crate::fault::Fault;
 use crate::keystore::Keystore;
 use crate::pictures::Pictures;
@@ -50,6 +51,8 @@ pub struct ApiParts {
     pub capture: config::Capture,
     /// Pictures of products.
     pub pictures: Pictures,
+    /// Sends what happens to webhooks.
+    pub deliverer: Deliverer,
     /// Counters, shared with the rest of the node.
     pub registry: SharedRegistry,
     /// Deadlines and caps.
@@ -233,6 +236,17 @@ impl ApiState {
 
     pub(super) fn keystore(&self) -> &Keystore {
         &self.0.parts.keystore
+    }
+
+    /// What sends to webhooks.
+    #[must_use]
+    pub fn deliverer(&self) -> &Deliverer {
+        &self.0.parts.deliverer
+    }
+
+    /// The members of the network.
+    pub(super) fn members(&self) -> &[Member] {
+        &self.0.parts.genesis.members
     }
 
     pub(super) fn limits(&self) -> &HttpLimits {

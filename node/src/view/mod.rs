@@ -569,6 +569,12 @@ impl ReadView {
         Ok(Page { events, next: Some(next) })
     }
 
+    /// The lowest block from `from` on that has transactions.
+    #[must_use]
+    pub fn next_filled(&self, from: Height) -> Option<Height> {
+        self.shared.blocks.next_filled(from, self.height())
+    }
+
     /// The header and certificate at `height`; `None` at genesis and above this view.
     ///
     /// # Errors

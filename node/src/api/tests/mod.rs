@@ -1,6 +1,7 @@
 //! The HTTP side over a real node: the only validator of its network, in a folder of its own.
 
 mod capture;
+mod live;
 mod masterdata;
 mod people;
 mod programs;
@@ -27,12 +28,27 @@ use tracehold_chain::units::AgentId;
 use super::limits::HttpLimits;
 use super::*;
 use crate::config;
+use crate::deliver::{self, Client, Deadlines, Deliverer, Guard, NodeHistory, Pace};
 use crate::keystore::Keystore;
 use crate::net::{FileSource, NetConfig, NetLimits, Network};
 use crate::pictures::{Pictures, StoreLimits};
 use crate::runtime::{NodeHandle, NodeParts, Phase};
 use crate::store::recover::DataFolder;
 use crate::testing::TestNetwork;
+
+/// Receivers of tests are on this machine.
+pub(super) const LOOSE: Guard = Guard { allow_http: true, allow_private: true };
+
+const DEADLINES: Deadlines =
+    Deadlines { connect: Duration::from_secs(5), answer: Duration::from_secs(5) };
+
+/// An hour of the real pace is some seconds here.
+const PACE: Pace = Pace {
+    first: Duration::from_millis(10),
+    longest: Duration::from_millis(100),
+    gather: Duration::from_millis(5),
+    pause_after: Duration::from_secs(3_600),
+};
 
 /// A node and the way to it.
 pub(super) struct Api {
@@ -42,6 +58,7 @@ pub(super) struct Api {
     pub keystore: Arc<Keystore>,
     pub handle: NodeHandle,
     pub network: TestNetwork,
+    pub deliverer: Deliverer,
     stop: watch::Sender<bool>,
     _dir: tempfile::TempDir,
 }
@@ -92,11 +109,19 @@ impl Api {
     }
 
     pub async fn with(capture: config::Capture) -> Api {
-        Api::of_prefix(capture, "*").await
+        Api::made(capture, "*", Client::new(LOOSE, DEADLINES)).await
     }
 
     /// A node of a member with this GS1 company prefix.
     pub async fn of_prefix(capture: config::Capture, prefix: &str) -> Api {
+        Api::made(capture, prefix, Client::new(LOOSE, DEADLINES)).await
+    }
+
+    pub async fn with_deliverer(capture: config::Capture, client: Client) -> Api {
+        Api::made(capture, "*", client).await
+    }
+
+    async fn made(capture: config::Capture, prefix: &str, client: Client) -> Api {
         let dir = tempfile::tempdir().unwrap();
         let keystore = Arc::new(Keystore::create(dir.path()).unwrap());
         let mut network = TestNetwork::new();
@@ -115,6 +140,9 @@ impl Api {
         let key = keystore.create_api_key(&agent, now()).unwrap().clear;
         let handle = node(&network, dir.path());
         let (stop, stopped) = watch::channel(false);
+        let settings = deliver::Settings { client, pace: PACE };
+        let mut registry = Registry::default();
+        let deliverer = Deliverer::open(dir.path(), settings, &mut registry).unwrap();
         let state = ApiState::new(ApiParts {
             genesis: Arc::new(network.genesis.clone()),
             node_name: network.genesis.members[0].nodes[0].name.clone(),
@@ -122,7 +150,8 @@ impl Api {
             http: config::Http::default(),
             capture,
             pictures: pictures(dir.path()),
-            registry: Arc::new(Mutex::new(Registry::default())),
+            deliverer: deliverer.clone(),
+            registry: Arc::new(Mutex::new(registry)),
             limits: HttpLimits {
                 body: Duration::from_millis(300),
                 heartbeat: Duration::from_millis(200),
@@ -131,7 +160,7 @@ impl Api {
             stop: stopped,
         });
         let router = router(state.clone());
-        let api = Api { router, key, agent, keystore, handle, network, stop, _dir: dir };
+        let api = Api { router, key, agent, keystore, handle, network, deliverer, stop, _dir: dir };
         assert_eq!(api.get("/api/v1/status").await.problem()["code"], "starting");
         let wait = async {
             while api.handle.phase() != Phase::Running {
@@ -140,11 +169,13 @@ impl Api {
         };
         tokio::time::timeout(Duration::from_secs(60), wait).await.unwrap();
         state.attach(api.handle.clone());
+        api.deliverer.run(Arc::new(NodeHistory::new(api.handle.clone())));
         api
     }
 
     pub async fn stop(self) {
         self.stop.send_replace(true);
+        self.deliverer.stop().await;
         self.handle.stop();
         self.handle.ended().await.unwrap();
     }
