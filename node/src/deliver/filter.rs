@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Deserializer, Serialize};
+use tracehold_chain::anomaly::AnomalyKind;
 use tracehold_chain::epcis::vocabulary::Vocabulary;
 use tracehold_chain::epcis::{Event, Level, canonical, has_valid_check_digit, uri};
 use tracehold_chain::genesis::Member;
@@ -17,9 +18,6 @@ pub const MAX_FILTER_VALUES: usize = 20;
 
 /// The kind that stands for any anomaly at all.
 pub const ANY_ANOMALY: &str = "anomaly";
-
-/// Bytes of an anomaly's code, or of another word among the kinds.
-const MAX_KIND_BYTES: usize = 64;
 
 const EVENT_TYPES: [&str; 5] = [
     "ObjectEvent",
@@ -206,16 +204,11 @@ fn party(text: &str, members: &BTreeSet<&str>) -> Result<String, (&'static str, 
 
 fn kind(text: &str) -> Result<String, (&'static str, String)> {
     let plain = Vocabulary::BizStep.plain(text);
-    let code = |text: &str| {
-        text.len() <= MAX_KIND_BYTES
-            && text.contains('-')
-            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-    };
     let known = plain == ANY_ANOMALY
         || EVENT_TYPES.contains(&plain)
         || Vocabulary::BizStep.has(plain)
         || uri::is_uri(plain)
-        || is_anomaly_code(plain).unwrap_or_else(|| code(plain));
+        || AnomalyKind::from_code(plain).is_some();
     if known {
         return Ok(plain.to_owned());
     }
@@ -225,11 +218,6 @@ fn kind(text: &str) -> Result<String, (&'static str, String)> {
         EVENT_TYPES.join(", ")
     );
     Err(("must be an event type, a business step or an anomaly's code", mend))
-}
-
-/// Whether a word is the code of an anomaly; `None` where the codes are not known.
-fn is_anomaly_code(_word: &str) -> Option<bool> {
-    None
 }
 
 const PLACE: &str = "https://id.gs1.org/414/";

@@ -39,8 +39,13 @@ pub fn facts(view: &ReadView, stored: &StoredEvent, event: &Event) -> Result<Fac
 }
 
 /// The codes of the anomalies that are recorded with an event.
-fn anomalies(_: &ReadView, _: &StoredEvent, _: &Event) -> Result<Vec<String>, Fault> {
-    Ok(Vec::new())
+fn anomalies(view: &ReadView, stored: &StoredEvent, event: &Event) -> Result<Vec<String>, Fault> {
+    let Some(id) = event.event_id() else { return Ok(Vec::new()) };
+    let declared_at = event.error_declaration().map(|declared| declared.declaration_time);
+    let record = view.event_record(id, declared_at)?;
+    let record = record.filter(|record| record.position == stored.position);
+    let found = record.map(|record| record.anomalies).unwrap_or_default();
+    Ok(found.iter().map(|anomaly| anomaly.kind.code().to_owned()).collect())
 }
 
 /// The history of a running node.

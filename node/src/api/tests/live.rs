@@ -311,3 +311,35 @@ async fn a_bad_line_refuses_the_batch_or_is_left_out_as_the_sender_asks() {
     assert_eq!(api.send(request.body(Body::from("<a/>")).unwrap()).await.status, 415);
     api.stop().await;
 }
+
+/// "Tell me when something does not add up."
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn anomalies_are_told_by_code_and_all_together() {
+    let api = Api::start().await;
+    let commissioned = |number: u32| {
+        let mut event = event(number, 7);
+        event["action"] = json!("ADD");
+        event["bizStep"] = json!("commissioning");
+        event["disposition"] = json!("active");
+        event
+    };
+    let receiver = Receiver::start([]).await;
+    let request = json!({"url": receiver.url(), "filter": {"kind": "commissioned-twice"}});
+    assert_eq!(api.post("/api/v1/webhooks", &request, &[]).await.status, 201);
+    assert_eq!(api.capture(&[commissioned(1)], &[]).await["success"], true);
+    assert_eq!(api.capture(&[commissioned(2)], &[]).await["success"], true);
+    until(async || !receiver.got().is_empty()).await;
+    assert_eq!(delivered(&receiver), [event_id(2)]);
+    for (kind, expected) in [
+        ("commissioned-twice", vec![event_id(2)]),
+        ("anomaly", vec![event_id(2)]),
+        ("used-after-end", vec![]),
+        ("commissioning", vec![event_id(1), event_id(2)]),
+    ] {
+        let told = lines(&api.get(&format!("/api/v1/feed?wait=0&kind={kind}")).await.text);
+        assert_eq!(ids(&told), expected, "{kind}");
+    }
+    let unknown = api.get("/api/v1/feed?wait=0&kind=commissioned-thrice").await.problem();
+    assert_eq!(unknown["errors"][0]["field"], "kind");
+    api.stop().await;
+}
