@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::activity::{self, Activity};
 use super::check::{Checker, Object, shown};
 use super::context::{self, Contexts};
 use super::identifier::{Flaw, Level, canonical};
@@ -208,6 +209,8 @@ impl Event {
             context::check(&mut checker, &at.key("@documentContext"), context);
         }
         validate::check(&mut checker, &at, &object, event_type);
+        let contexts = Contexts::new(document_context.as_deref(), object.get("@context"));
+        activity::check(&mut checker, &at, &object, contexts);
         match origin {
             Origin::Client => {
                 object.remove("recordTime");
@@ -425,6 +428,12 @@ impl Event {
     #[must_use]
     pub fn destinations(&self) -> &[TransferEnd] {
         &self.destinations
+    }
+
+    /// What it says of its carbon footprint.
+    #[must_use]
+    pub fn activities(&self) -> Vec<Activity> {
+        activity::of(&self.object, self.contexts())
     }
 
     /// What is odd about the event and no reason to refuse it: wrong check digits, malformed GS1
