@@ -171,7 +171,7 @@ fn a_batch_is_used_in_parts() {
     // Without the mass of the batch nobody can say which part was used.
     graph.made.clear();
     let missing = (None, Reason::InputMass, "grain".to_owned());
-    assert_eq!(open(&graph, "flour 1"), [missing.clone()]);
+    assert_eq!(open(&graph, "flour 1"), std::slice::from_ref(&missing));
     // Inputs that are named by class have no history.
     graph.transformations[0].inputs[0].nature = Nature::Class;
     assert_eq!(open(&graph, "flour 1"), [(None, Reason::InputClass, "grain".to_owned())]);
