@@ -35,6 +35,9 @@ pub struct Load {
     pub nature: Nature,
     /// The mass of what is named, in micrograms, when the event or product data say it.
     pub mass: Option<u64>,
+    /// Whether the recorder of the event has no say over this thing: what it says is shown and
+    /// not counted.
+    pub is_claim: bool,
 }
 
 /// A transport, a hub operation or a process, or a carriage of which nobody says more.

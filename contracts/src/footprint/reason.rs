@@ -7,6 +7,8 @@ use tracehold_chain::epcis::activity::Unknown;
 pub enum Reason {
     /// Goods were carried and no activity data are given.
     NoActivity,
+    /// Activity data of somebody who has no say over the thing.
+    Claim,
     /// No factor is given, or one without its value.
     Factor,
     /// A factor leaves out the making of the energy.
@@ -75,8 +77,9 @@ struct Words {
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Reason; 11] = [
+    pub const ALL: [Reason; 12] = [
         Reason::NoActivity,
+        Reason::Claim,
         Reason::Factor,
         Reason::Scope,
         Reason::LoadMass,
@@ -106,6 +109,14 @@ impl Reason {
                 Mender::Recorder,
                 "Record an event with the activity of this transport.",
                 "请登记一个带有该次运输活动数据的事件。",
+            ),
+            Reason::Claim => words(
+                "claim",
+                "Who recorded this has no say over the thing: it is shown and not counted.",
+                "登记者对该物品无权主张：仅显示，不计入。",
+                Mender::Recorder,
+                "Let the holder, the owner of the prefix or a named party of the shipment record it.",
+                "请由持有人、前缀所有者或货运中指明的一方登记。",
             ),
             Reason::Factor => words(
                 "factor-missing",

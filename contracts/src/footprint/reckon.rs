@@ -371,6 +371,13 @@ impl<'g> Reckoner<'g> {
                 None => masses.keys().map(|id| (*id, Err((Reason::NoActivity, *id)))).collect(),
             };
         }
+        let loads = graph.legs.get(index).into_iter().flat_map(|leg| &leg.loads);
+        for claimed in loads.filter(|load| load.is_claim) {
+            // The others keep their shares: nobody can shift his load on them by a claim.
+            shares.entry(claimed.id.as_str()).and_modify(|share| {
+                *share = Err((Reason::Claim, claimed.id.as_str()));
+            });
+        }
         if self.is_exhausted() {
             shares.iter_mut().for_each(|(id, share)| *share = Err((Reason::Limit, *id)));
         }

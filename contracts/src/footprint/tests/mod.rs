@@ -67,11 +67,11 @@ fn carried(mass: Option<Quantity>, kilometres: u64, grams: u64) -> Activity {
 }
 
 fn one(id: impl ToString) -> Load {
-    Load { id: id.to_string(), nature: Nature::One, mass: None }
+    Load { id: id.to_string(), nature: Nature::One, mass: None, is_claim: false }
 }
 
 fn lot(id: impl ToString, mass: Option<u64>) -> Load {
-    Load { id: id.to_string(), nature: Nature::Lot, mass }
+    Load { id: id.to_string(), nature: Nature::Lot, mass, is_claim: false }
 }
 
 fn leg(time: u64, activity: Activity, loads: Vec<Load>) -> Leg {

@@ -100,6 +100,20 @@ fn other_peoples_goods_bear_their_share() {
     assert_eq!(open(&graph, "a"), [(Some(0), Reason::ParcelMass, "a".to_owned())]);
 }
 
+/// Promise P43.
+#[test]
+fn a_claim_is_shown_and_not_counted() {
+    let mut graph = Graph {
+        masses: masses([("a", KG), ("b", KG)]),
+        legs: vec![leg(1, measured(1_000), vec![one("a"), one("b")])],
+        ..Graph::default()
+    };
+    graph.legs[0].loads[0].is_claim = true;
+    assert_eq!(open(&graph, "a"), [(Some(0), Reason::Claim, "a".to_owned())]);
+    assert_eq!(footprint(&graph, "a").milligrams, 0);
+    assert_eq!(milligrams(&graph, "b"), 500);
+}
+
 #[test]
 fn packing_counts_only_while_it_lasts() {
     let graph = Graph {
