@@ -8,10 +8,12 @@
 //!
 //! What is not known is kept as an [`Open`] leg with its [`Reason`]; it is never counted as nought.
 //!
-//! Pure functions over a [`Graph`]: who fills it decides what is known, and as of when.
+//! Pure functions over a [`Graph`]: who fills it decides what is known, and as of when. [`gather`]
+//! fills it from events.
 //! `docs/footprint.md` tells the method in plain words.
 
 pub mod allocate;
+pub mod gather;
 mod graph;
 mod reason;
 mod reckon;

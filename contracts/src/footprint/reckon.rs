@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use tracehold_chain::epcis::activity::{Activity, Covers, DataType, MAX_MASS, Quantity};
+use tracehold_chain::epcis::activity::{Activity, Covers, DataType, Kind, MAX_MASS, Quantity};
 
 use super::allocate::allocate;
 use super::graph::{Graph, Load, Mark, Nature};
@@ -205,7 +205,7 @@ impl Left {
     }
 }
 
-struct Reckoner<'g> {
+pub(super) struct Reckoner<'g> {
     graph: &'g Graph,
     legs_of: BTreeMap<&'g str, Vec<usize>>,
     packing_of_child: BTreeMap<&'g str, Vec<usize>>,
@@ -220,13 +220,25 @@ struct Reckoner<'g> {
     outputs_of: BTreeMap<usize, Rc<BTreeMap<&'g str, Burden<'g>>>>,
 }
 
+/// All loads of one name.
+#[derive(Clone, Copy)]
+struct Together {
+    nature: Nature,
+    mass: Option<u64>,
+    is_claim: bool,
+}
+
 /// Loads of the same name together.
-fn together(loads: &[Load]) -> BTreeMap<&str, (Nature, Option<u64>)> {
-    let mut all: BTreeMap<&str, (Nature, Option<u64>)> = BTreeMap::new();
+fn together(loads: &[Load]) -> BTreeMap<&str, Together> {
+    let mut all: BTreeMap<&str, Together> = BTreeMap::new();
     for load in loads {
+        let mass = load.mass.filter(|mass| *mass <= MAX_MASS);
         all.entry(&load.id)
-            .and_modify(|(_, mass)| *mass = plus(*mass, load.mass))
-            .or_insert((load.nature, load.mass.filter(|mass| *mass <= MAX_MASS)));
+            .and_modify(|sofar| {
+                sofar.mass = plus(sofar.mass, mass);
+                sofar.is_claim |= load.is_claim;
+            })
+            .or_insert(Together { nature: load.nature, mass, is_claim: load.is_claim });
     }
     all
 }
@@ -240,7 +252,7 @@ fn is_within(mark: Mark, from: Option<Mark>, until: Option<Mark>) -> bool {
 }
 
 impl<'g> Reckoner<'g> {
-    fn new(graph: &'g Graph) -> Reckoner<'g> {
+    pub(super) fn new(graph: &'g Graph) -> Reckoner<'g> {
         let mut reckoner = Reckoner {
             graph,
             legs_of: BTreeMap::new(),
@@ -356,7 +368,7 @@ impl<'g> Reckoner<'g> {
             let loads = together(&leg.loads);
             let names: BTreeSet<&str> = loads.keys().copied().collect();
             let mut masses: BTreeMap<&'g str, Option<u64>> = BTreeMap::new();
-            for (id, (nature, mass)) in loads {
+            for (id, Together { nature, mass, .. }) in loads {
                 let one = nature == Nature::One;
                 if one && self.is_inside_any(id, &names, leg.mark, MAX_PACKING_LEVELS) {
                     continue;
@@ -491,6 +503,19 @@ impl<'g> Reckoner<'g> {
         }
     }
 
+    /// Whether a transport reached `id` from one moment on, and before another; also when the
+    /// steps do not suffice to say that none did.
+    pub(super) fn has_transport(&mut self, id: &str, from: Mark, before: Option<Mark>) -> bool {
+        let graph = self.graph;
+        let mut found = BTreeSet::new();
+        self.legs_reaching(id, Some(from), before, MAX_PACKING_LEVELS, &mut found);
+        let found = found.into_iter().filter_map(|index| graph.legs.get(index)).any(|leg| {
+            let transport = leg.activity.as_ref().is_some_and(|a| a.kind == Kind::Transport);
+            transport && before.is_none_or(|before| leg.mark < before)
+        });
+        found || self.is_exhausted()
+    }
+
     /// What happened to `id` until it went into the transformation `stop`, in order.
     fn happenings(&mut self, id: &str, stop: Option<usize>) -> Vec<(Mark, Happening)> {
         let graph = self.graph;
@@ -544,7 +569,14 @@ impl<'g> Reckoner<'g> {
                 Happening::Made(mass) => left = left.plus(mass),
                 Happening::Output(index) => {
                     let outputs = graph.transformations.get(index).map(|t| together(&t.outputs));
-                    left = left.plus(outputs.and_then(|all| all.get(id).and_then(|(_, m)| *m)));
+                    let own = outputs.and_then(|all| all.get(id).copied());
+                    if own.is_some_and(|own| own.is_claim) {
+                        let mut claimed = Burden::default();
+                        claimed.open.insert((None, Reason::Claim, id));
+                        story.gathered.join(&claimed);
+                        continue;
+                    }
+                    left = left.plus(own.and_then(|own| own.mass));
                     let made = self.outputs_of(index, depth);
                     if let Some(burden) = made.get(id) {
                         held.join(burden);
@@ -569,6 +601,7 @@ impl<'g> Reckoner<'g> {
                 Happening::Input(index) => {
                     let inputs = graph.transformations.get(index).map(|t| together(&t.inputs));
                     let used = inputs.and_then(|all| all.get(id).copied());
+                    let Some(used) = used.filter(|used| !used.is_claim) else { continue };
                     let taken = take(id, &mut held, &mut left, used);
                     story.passed_on += taken.milligrams();
                     if stop == Some(index) {
@@ -593,8 +626,10 @@ impl<'g> Reckoner<'g> {
         if depth >= MAX_TRANSFORMATION_LEVELS {
             pool.open.extend(outputs.keys().next().map(|id| (None, Reason::Limit, *id)));
         } else {
-            for (id, (nature, _)) in together(&transformation.inputs) {
-                if nature == Nature::Class {
+            for (id, Together { nature, is_claim, .. }) in together(&transformation.inputs) {
+                if is_claim {
+                    pool.open.insert((None, Reason::Claim, id));
+                } else if nature == Nature::Class {
                     pool.open.insert((None, Reason::InputClass, id));
                 } else {
                     pool.join(&self.story(id, Some(index), depth + 1).taken);
@@ -602,7 +637,7 @@ impl<'g> Reckoner<'g> {
             }
         }
         let mut masses: BTreeMap<&'g str, Option<u64>> = BTreeMap::new();
-        for (id, (_, mass)) in &outputs {
+        for (id, Together { mass, .. }) in &outputs {
             let mass = mass.or_else(|| self.mass_of(id, transformation.mark, MAX_PACKING_LEVELS));
             masses.insert(id, mass);
         }
@@ -644,17 +679,11 @@ impl<'g> Reckoner<'g> {
 }
 
 /// What goes with the part of a thing that a transformation uses; the rest stays with `held`.
-fn take<'g>(
-    id: &'g str,
-    held: &mut Burden<'g>,
-    left: &mut Left,
-    used: Option<(Nature, Option<u64>)>,
-) -> Burden<'g> {
-    let Some((nature, used)) = used else { return Burden::default() };
-    if nature == Nature::One {
+fn take<'g>(id: &'g str, held: &mut Burden<'g>, left: &mut Left, used: Together) -> Burden<'g> {
+    if used.nature == Nature::One {
         return std::mem::take(held);
     }
-    let (Left::Mass(there), Some(used)) = (*left, used) else {
+    let (Left::Mass(there), Some(used)) = (*left, used.mass) else {
         *left = Left::Unknown;
         let mut taken = Burden { parts: BTreeMap::new(), open: held.open.clone() };
         if !held.is_empty() {

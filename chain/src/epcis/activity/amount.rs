@@ -94,8 +94,9 @@ pub fn weighed(event: &Event) -> Vec<Weighed> {
             };
             let Some(found) = uri.map(canonical) else { continue };
             let level = found.level();
-            // One thing in a list of single things is one piece.
-            let amount = if by_class { amount } else { Amount::Pieces(Exact::whole(1)) };
+            // One thing in a list of single things is one piece, unless it is a batch or kind.
+            let single = !by_class && !matches!(level, Level::Lot | Level::Class);
+            let amount = if single { Amount::Pieces(Exact::whole(1)) } else { amount };
             all.push(Weighed { uri: found.into_uri(), role, level, by_class, amount });
         }
     }
