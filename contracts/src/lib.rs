@@ -6,8 +6,9 @@
 //! [`admission`] is everything that can be said of a transaction before its turn; [`execute`] runs
 //! admitted transactions over an [`overlay`], each all or nothing, and gives a [`receipt`] for
 //! each. [`authority`] knows members and who signs for them; [`provenance`] records events in the
-//! logs of the items they name. A decided block becomes a [`layer`] of writes. [`footprint`] adds
-//! up the carbon that events tell of.
+//! logs of the items they name; [`masterdata`] keeps what owners say of products, places and
+//! parties. A decided block becomes a [`layer`] of writes. [`footprint`] adds up the carbon that
+//! events tell of.
 
 pub mod admission;
 pub mod authority;
@@ -15,6 +16,7 @@ pub mod execute;
 pub mod footprint;
 pub mod layer;
 pub mod ledger;
+pub mod masterdata;
 pub mod overlay;
 pub mod provenance;
 pub mod receipt;
