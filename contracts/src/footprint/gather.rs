@@ -7,13 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use tracehold_chain::epcis::activity::{self, Weighed};
-use tracehold_chain::epcis::{Action, Event, EventType, Level, Role};
+use tracehold_chain::epcis::{Action, Event, EventType, Level, Named, Role};
 use tracehold_chain::state::Position;
 use tracehold_chain::units::TimestampMs;
 
-use super::graph::{Graph, Leg, Load, Made, Mark, Nature, Packing, Transformation};
+use super::graph::{Graph, Leg, Load, Made, Nature, Packing, Transformation};
+use super::mass::{is_one, mass_of};
 use super::reckon::{MAX_TRANSFORMATION_LEVELS, Reckoner};
+use crate::provenance::Mark;
 
 /// Histories that are read for one footprint.
 pub const MAX_HISTORIES: usize = 2_000;
@@ -111,11 +112,7 @@ struct Gatherer<'s, E> {
     cut: BTreeSet<String>,
 }
 
-fn transformation_id(event: &Event) -> Option<&str> {
-    event.object().get("transformationID")?.as_str()
-}
-
-fn nature(thing: &Weighed) -> Nature {
+fn nature(thing: &Named) -> Nature {
     match thing.level {
         Level::Lot => Nature::Lot,
         Level::Class => Nature::Class,
@@ -204,13 +201,13 @@ impl<E> Gatherer<'_, E> {
         Ok(mass)
     }
 
-    fn mass(&mut self, thing: &Weighed) -> Result<Option<u64>, E> {
+    fn mass(&mut self, thing: &Named) -> Result<Option<u64>, E> {
         let each = self.net_mass(&thing.uri)?;
-        Ok(thing.amount.micrograms(each))
+        Ok(mass_of(thing, each))
     }
 
     /// Has those read that can only be weighed by what is in them.
-    fn weigh(&mut self, things: &[&Weighed]) -> Result<(), E> {
+    fn weigh(&mut self, things: &[&Named]) -> Result<(), E> {
         for thing in things {
             if nature(thing) == Nature::One && self.mass(thing)?.is_none() {
                 self.want(&thing.uri, Purpose::Weigh, 0);
@@ -227,7 +224,7 @@ impl<E> Gatherer<'_, E> {
                 continue;
             }
             let event = &told.event;
-            let things = activity::weighed(event);
+            let things = event.identifiers();
             let of = |role: Role| things.iter().filter(move |thing| thing.role == role);
             let is = |role: Role| of(role).any(|thing| thing.uri == id);
             match event.event_type() {
@@ -258,11 +255,11 @@ impl<E> Gatherer<'_, E> {
 
     /// Has the inputs of a transformation read, of whichever of its events tells them.
     fn want_inputs(&mut self, told: &Told, depth: usize) -> Result<(), E> {
-        let mut inputs = activity::weighed(&told.event);
-        if let Some(id) = transformation_id(&told.event) {
+        let mut inputs = told.event.identifiers().to_vec();
+        if let Some(id) = told.event.transformation_id() {
             for other in self.told.values() {
-                if other.recorder == told.recorder && transformation_id(&other.event) == Some(id) {
-                    inputs.extend(activity::weighed(&other.event));
+                if other.recorder == told.recorder && other.event.transformation_id() == Some(id) {
+                    inputs.extend_from_slice(other.event.identifiers());
                 }
             }
         }
@@ -276,7 +273,7 @@ impl<E> Gatherer<'_, E> {
 
     /// Reads the other events of a transformation that several tell.
     fn whole_transformation(&mut self, told: &Told) -> Result<(), E> {
-        let Some(id) = transformation_id(&told.event) else { return Ok(()) };
+        let Some(id) = told.event.transformation_id() else { return Ok(()) };
         if !self.transformations.insert((told.recorder.clone(), id.to_owned())) {
             return Ok(());
         }
@@ -302,9 +299,9 @@ impl<E> Gatherer<'_, E> {
         let mut open = OpenPackings::new();
         let mut joined: BTreeMap<(String, String), usize> = BTreeMap::new();
         for (mark, told) in &story {
-            let things = activity::weighed(&told.event);
+            let things = told.event.identifiers();
             let mut loads = Vec::with_capacity(things.len());
-            for thing in &things {
+            for thing in things {
                 let load = self.load(told, thing)?;
                 if let Some(mass) =
                     self.net_mass(&thing.uri)?.filter(|_| load.nature == Nature::One)
@@ -359,11 +356,10 @@ impl<E> Gatherer<'_, E> {
         Ok(graph)
     }
 
-    fn load(&mut self, told: &Told, thing: &Weighed) -> Result<Load, E> {
+    fn load(&mut self, told: &Told, thing: &Named) -> Result<Load, E> {
         let nature = nature(thing);
         // One thing is weighed by its product data or by what is in it, wherever it is named.
-        let one = nature == Nature::One && !thing.by_class;
-        let mass = if one { None } else { self.mass(thing)? };
+        let mass = if is_one(thing) { None } else { self.mass(thing)? };
         let is_claim = self.claims.contains(&(told.position, thing.uri.clone()));
         Ok(Load { id: thing.uri.clone(), nature, mass, is_claim })
     }
@@ -553,7 +549,7 @@ fn transform(
     outputs: Vec<Load>,
 ) -> usize {
     let fresh = graph.transformations.len();
-    let index = match transformation_id(&told.event) {
+    let index = match told.event.transformation_id() {
         Some(id) => *joined.entry((told.recorder.clone(), id.to_owned())).or_insert(fresh),
         None => fresh,
     };

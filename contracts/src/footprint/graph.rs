@@ -3,17 +3,8 @@
 use std::collections::BTreeMap;
 
 use tracehold_chain::epcis::activity::Activity;
-use tracehold_chain::state::Position;
-use tracehold_chain::units::TimestampMs;
 
-/// When something happened, in the order of the story: by event time, then as committed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Mark {
-    /// When it happened.
-    pub time: TimestampMs,
-    /// Where it stands in the history.
-    pub position: Position,
-}
+use crate::provenance::Mark;
 
 /// What a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -15,11 +15,13 @@
 pub mod allocate;
 pub mod gather;
 mod graph;
+mod mass;
 mod reason;
 mod reckon;
 
 pub use allocate::allocate;
-pub use graph::{Graph, Leg, Load, Made, Mark, Nature, Packing, Transformation};
+pub use graph::{Graph, Leg, Load, Made, Nature, Packing, Transformation};
+pub use mass::micrograms;
 pub use reason::{Mender, Reason};
 pub use reckon::{
     Footprint, MAX_PACKING_LEVELS, MAX_STEPS, MAX_TRANSFORMATION_LEVELS, Open, Part, footprint,

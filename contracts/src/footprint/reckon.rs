@@ -9,8 +9,9 @@ use std::rc::Rc;
 use tracehold_chain::epcis::activity::{Activity, Covers, DataType, Kind, MAX_MASS, Quantity};
 
 use super::allocate::allocate;
-use super::graph::{Graph, Load, Mark, Nature};
+use super::graph::{Graph, Load, Nature};
 use super::reason::Reason;
+use crate::provenance::Mark;
 
 /// Containers inside containers that are looked through.
 pub const MAX_PACKING_LEVELS: usize = 16;

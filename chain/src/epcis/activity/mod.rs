@@ -13,7 +13,6 @@
 //! Arithmetic is exact ([`Exact`], [`Unit`]) and is rounded once, to a whole milligram
 //! ([`Activity::emissions`]).
 
-mod amount;
 mod exact;
 mod read;
 mod reckon;
@@ -21,7 +20,6 @@ mod unit;
 
 use std::fmt;
 
-pub use amount::{Amount, Weighed, weighed};
 pub use exact::{Exact, MAX_DECIMALS, MAX_NUMBER};
 pub(super) use read::check;
 pub use read::{MAX_ACTIVITIES_PER_EVENT, MAX_CARRIERS, MAX_TEXT_BYTES};

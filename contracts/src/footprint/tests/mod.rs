@@ -14,6 +14,7 @@ use tracehold_chain::state::Position;
 use tracehold_chain::units::{Height, TimestampMs};
 
 use super::*;
+use crate::provenance::Mark;
 
 fn mark(time: u64) -> Mark {
     let position = Position { height: Height(time), transaction: 0, event: 0 };
