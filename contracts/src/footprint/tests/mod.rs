@@ -1,6 +1,7 @@
 //! The footprint: an example worked out by hand, properties, and what stays open.
 
 mod example;
+mod gathered;
 mod open;
 mod properties;
 

@@ -1,0 +1,327 @@
+//! From EPCIS events to footprints.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tracehold_chain::epcis::Event;
+use tracehold_chain::epcis::activity::NAMESPACE;
+
+use super::super::gather::{History, Sources, Told, gather};
+use super::*;
+
+const KG: u64 = 1_000_000_000;
+const WHEAT: &str = "https://id.gs1.org/01/09521321001015/10/W1";
+const FLOUR: &str = "https://id.gs1.org/01/09521321002012/10/F1";
+const BRAN: &str = "https://id.gs1.org/01/09521321003019/10/B1";
+const PALLET: &str = "https://id.gs1.org/00/095213210000000012";
+const CASE_1: &str = "https://id.gs1.org/00/095213210000000029";
+const CASE_2: &str = "https://id.gs1.org/00/095213210000000036";
+
+fn piece(number: u32) -> String {
+    format!("https://id.gs1.org/01/09521321004016/21/{number}")
+}
+
+/// Everything on record.
+#[derive(Default)]
+struct Record {
+    told: Vec<Told>,
+    /// Who has no say over what.
+    claims: Vec<(usize, String)>,
+}
+
+impl Record {
+    fn add(&mut self, hour: u32, fields: Value) -> &mut Record {
+        let number = self.told.len();
+        let mut event = json!({
+            "@context": ["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld",
+                {"carbon": NAMESPACE}],
+            "type": "ObjectEvent",
+            "eventTime": format!("2026-03-{:02}T{:02}:00:00Z", 1 + hour / 24, hour % 24),
+            "eventTimeZoneOffset": "+00:00",
+            "eventID": format!("urn:event:{number}"),
+        });
+        let event_fields = event.as_object_mut().unwrap();
+        for (key, value) in fields.as_object().unwrap() {
+            event_fields.insert(key.clone(), value.clone());
+        }
+        let event = Event::from_value(event, None).unwrap();
+        let position = Position { height: Height(number as u64), transaction: 0, event: 0 };
+        self.told.push(Told {
+            position,
+            recorded_at: TimestampMs(u64::MAX),
+            recorder: "acme".to_owned(),
+            is_claim: false,
+            event: Arc::new(event),
+        });
+        self
+    }
+
+    fn gathered(&self, id: &str) -> Graph {
+        let mut history = |id: &str, most: usize| {
+            let mut told = Vec::new();
+            for (number, entry) in self.told.iter().enumerate() {
+                if entry.event.identifiers().iter().any(|named| named.uri == id) {
+                    let is_claim = self.claims.contains(&(number, id.to_owned()));
+                    told.push(Told { is_claim, ..entry.clone() });
+                }
+            }
+            let has_more = told.len() > most;
+            told.truncate(most);
+            Ok::<_, Infallible>(History { told, has_more })
+        };
+        let mut transformation = |_: &str, id: &str| {
+            let parts = self.told.iter().filter(|told| told.event.transformation_id() == Some(id));
+            Ok(parts.cloned().collect())
+        };
+        let mut net_mass =
+            |class: &str| Ok((class == "https://id.gs1.org/01/09521321004016").then_some(2 * KG));
+        let sources = Sources {
+            history: &mut history,
+            transformation: &mut transformation,
+            net_mass: &mut net_mass,
+        };
+        gather(id, sources).unwrap_or_else(|never| match never {})
+    }
+
+    fn milligrams(&self, id: &str) -> u128 {
+        milligrams(&self.gathered(id), id)
+    }
+
+    fn open(&self, id: &str) -> Vec<(Reason, String)> {
+        let found = footprint(&self.gathered(id), id);
+        found.open.into_iter().map(|open| (open.reason, open.at)).collect()
+    }
+}
+
+fn kilograms(class: &str, mass: u32) -> Value {
+    json!([{"epcClass": class, "quantity": mass, "uom": "KGM"}])
+}
+
+fn factor_per(value: f64, per: &str) -> Value {
+    json!({"value": value, "uom": "g", "per": per, "scope": "WTW", "source": "x", "year": 2023})
+}
+
+fn lorry(kilometres: u32, grams: f64) -> Value {
+    json!({"kind": "transport", "mode": "road", "dataType": "default",
+        "distance": {"value": kilometres, "uom": "km", "kind": "shortest"},
+        "factor": factor_per(grams, "t.km")})
+}
+
+/// A mill: wheat is carried, milled and the flour delivered on a pallet.
+fn mill() -> Record {
+    let mut record = Record::default();
+    record
+        .add(
+            0,
+            json!({"action": "ADD", "bizStep": "commissioning",
+            "quantityList": kilograms(WHEAT, 1000)}),
+        )
+        // 1 t x 100 km x 80 g = 8 kg.
+        .add(
+            1,
+            json!({"action": "OBSERVE", "bizStep": "shipping",
+            "quantityList": kilograms(WHEAT, 1000), "carbon:activity": lorry(100, 80.0)}),
+        )
+        .add(
+            5,
+            json!({"action": "OBSERVE", "bizStep": "receiving",
+            "quantityList": kilograms(WHEAT, 1000)}),
+        )
+        // 600 of 1000 kg: 4.8 kg go on; 10 kWh x 300 g = 3 kg for 450 + 150 kg.
+        .add(
+            8,
+            json!({"type": "TransformationEvent",
+            "inputQuantityList": kilograms(WHEAT, 600),
+            "outputQuantityList": [
+                {"epcClass": FLOUR, "quantity": 450, "uom": "KGM"},
+                {"epcClass": BRAN, "quantity": 150, "uom": "KGM"}],
+            "carbon:activity": {"kind": "process", "dataType": "primary",
+                "energy": [{"carrier": "electricity", "value": 10, "uom": "KWH",
+                    "factor": factor_per(300.0, "KWH")}]}}),
+        )
+        .add(
+            9,
+            json!({"type": "AggregationEvent", "action": "ADD", "parentID": PALLET,
+            "childQuantityList": kilograms(FLOUR, 450)}),
+        )
+        // 5 t in the lorry, 0.45 t on the pallet: 50 km x 100 g x 0.45 t = 2.25 kg of 25 kg.
+        .add(
+            10,
+            json!({"action": "OBSERVE", "bizStep": "departing", "epcList": [PALLET],
+            "carbon:activity": {"kind": "transport", "mode": "road", "dataType": "modelled",
+                "covers": "vehicle", "mass": {"value": 5, "uom": "t"},
+                "distance": {"value": 50, "uom": "km", "kind": "shortest"},
+                "factor": factor_per(100.0, "t.km")}}),
+        )
+        .add(12, json!({"action": "OBSERVE", "bizStep": "arriving", "epcList": [PALLET]}))
+        .add(13, json!({"type": "AggregationEvent", "action": "DELETE", "parentID": PALLET}))
+        // What happens to the pallet afterwards is nothing to the flour.
+        .add(
+            14,
+            json!({"action": "OBSERVE", "epcList": [PALLET],
+            "carbon:activity": {"kind": "hub", "dataType": "primary",
+                "emissions": {"value": 7, "uom": "kg", "scope": "WTW"}}}),
+        );
+    record
+}
+
+/// Promises P41 and P42.
+#[test]
+fn from_the_field_to_the_shop() {
+    let record = mill();
+    let graph = record.gathered(FLOUR);
+    let flour = footprint(&graph, FLOUR);
+    assert_eq!(flour.open, []);
+    // 3/4 of 4.8 kg and of 3 kg, and all of the pallet's 2.25 kg.
+    let parts: Vec<_> = flour.parts.iter().map(|part| part.milligrams).collect();
+    assert_eq!(parts, [3_600_000, 2_250_000, 2_250_000]);
+    assert_eq!((flour.milligrams, flour.primary_permille), (8_100_000, Some(278)));
+    assert_eq!(flour.parts[0].carried_by, [WHEAT]);
+    assert_eq!(flour.parts[2].carried_by, [PALLET]);
+    assert_eq!(record.milligrams(BRAN), 1_200_000 + 750_000);
+    let wheat = footprint(&record.gathered(WHEAT), WHEAT);
+    assert_eq!((wheat.milligrams, wheat.passed_on), (8_000_000, 4_800_000));
+}
+
+/// Promise P41. Masses come from product data, and a pallet weighs what is in its cases.
+#[test]
+fn a_pallet_of_cases_of_pieces() {
+    let mut record = Record::default();
+    let pieces = |numbers: std::ops::Range<u32>| numbers.map(piece).collect::<Vec<_>>();
+    let add = |parent: &str, children: Vec<String>| {
+        json!({"type": "AggregationEvent", "action": "ADD", "parentID": parent,
+            "childEPCs": children})
+    };
+    record
+        .add(0, json!({"action": "ADD", "epcList": pieces(0..4)}))
+        .add(1, add(CASE_1, pieces(0..3)))
+        .add(1, add(CASE_2, pieces(3..4)))
+        .add(2, add(PALLET, vec![CASE_1.to_owned(), CASE_2.to_owned()]))
+        // 8 kg x 100 km x 100 g/t.km = 80 g; and 101 mg that do not divide evenly.
+        .add(
+            3,
+            json!({"action": "OBSERVE", "epcList": [PALLET],
+            "carbon:activity": [lorry(100, 100.0), {"kind": "hub", "dataType": "primary",
+                "emissions": {"value": 101, "uom": "mg", "scope": "WTW"}}]}),
+        );
+    let each: Vec<u128> = (0..4).map(|number| record.milligrams(&piece(number))).collect();
+    assert_eq!(each, [20_026, 20_025, 20_025, 20_025]);
+    assert_eq!(record.milligrams(CASE_1), 60_076);
+    assert_eq!(record.milligrams(PALLET), 80_101);
+}
+
+/// Promise P43.
+#[test]
+fn a_carriage_of_which_nobody_tells_anything_is_open() {
+    let mut record = Record::default();
+    let step = |step: &str| json!({"action": "OBSERVE", "bizStep": step, "epcList": [piece(1)]});
+    record.add(1, step("shipping"));
+    assert_eq!(record.open(&piece(1)), [], "it has not arrived yet");
+    record.add(2, step("receiving"));
+    let silent = (Reason::NoActivity, piece(1));
+    assert_eq!(record.open(&piece(1)), [silent.clone()]);
+    record.add(3, step("shipping")).add(4, step("departing")).add(5, step("arriving"));
+    assert_eq!(record.open(&piece(1)), [silent.clone(), silent.clone()]);
+    // Told afterwards, before the next one begins.
+    let mut told = step("transporting");
+    told["carbon:activity"] = lorry(10, 100.0);
+    told["bizStep"] = json!("other");
+    record.add(6, told);
+    let found = footprint(&record.gathered(&piece(1)), &piece(1));
+    assert_eq!((found.milligrams, found.open.len()), (2_000, 1));
+}
+
+/// Promise P43. What was declared in error says nothing.
+#[test]
+fn a_corrected_leg_counts_once() {
+    let mut record = mill();
+    let wrong = json!({"action": "OBSERVE", "quantityList": kilograms(WHEAT, 1000),
+        "eventID": "urn:wrong", "carbon:activity": lorry(9_000, 80.0)});
+    let mut declared = wrong.clone();
+    declared["errorDeclaration"] = json!({"declarationTime": "2026-03-03T00:00:00Z"});
+    record.add(2, wrong).add(2, declared);
+    assert_eq!(record.milligrams(FLOUR), 8_100_000);
+}
+
+/// Promise P43.
+#[test]
+fn claims_open_legs_and_change_nothing_else() {
+    let mut record = mill();
+    record.add(
+        2,
+        json!({"action": "OBSERVE", "quantityList": kilograms(WHEAT, 1000),
+        "carbon:activity": lorry(9_000, 80.0)}),
+    );
+    record.claims.push((9, WHEAT.to_owned()));
+    let found = footprint(&record.gathered(WHEAT), WHEAT);
+    assert_eq!(found.milligrams, 8_000_000);
+    assert_eq!(record.open(WHEAT), [(Reason::Claim, WHEAT.to_owned())]);
+    // Who has no say over the wheat cannot take its footprint either.
+    record.claims = vec![(3, WHEAT.to_owned())];
+    let wheat = footprint(&record.gathered(WHEAT), WHEAT);
+    assert_eq!(wheat.passed_on, 0);
+    assert_eq!(record.open(FLOUR), [(Reason::Claim, WHEAT.to_owned())]);
+}
+
+/// Promise P42.
+#[test]
+fn a_transformation_told_in_several_events() {
+    let mut record = Record::default();
+    record
+        .add(0, json!({"action": "ADD", "quantityList": kilograms(WHEAT, 100)}))
+        .add(
+            1,
+            json!({"action": "OBSERVE", "quantityList": kilograms(WHEAT, 100),
+            "carbon:activity": lorry(100, 100.0)}),
+        )
+        .add(
+            2,
+            json!({"type": "TransformationEvent", "transformationID": "urn:mill:1",
+            "inputQuantityList": kilograms(WHEAT, 50)}),
+        )
+        .add(
+            3,
+            json!({"type": "TransformationEvent", "transformationID": "urn:mill:1",
+            "outputQuantityList": kilograms(FLOUR, 40),
+            "carbon:activity": {"kind": "process", "dataType": "primary",
+                "emissions": {"value": 3, "uom": "g", "scope": "WTW"}}}),
+        );
+    // Half of 1 kg, and 3 g.
+    assert_eq!(record.milligrams(FLOUR), 503_000);
+    record.told.remove(2);
+    assert_eq!(record.open(FLOUR), [(Reason::InputClass, "urn:mill:1".to_owned())]);
+}
+
+/// A batch that is taken out of a container in part stays in it with the rest.
+#[test]
+fn part_of_a_batch_stays_in_its_container() {
+    let mut record = Record::default();
+    let pack = |action: &str, class: &str, mass: u32| {
+        json!({"type": "AggregationEvent", "action": action, "parentID": PALLET,
+            "childQuantityList": kilograms(class, mass)})
+    };
+    let hub = json!({"action": "OBSERVE", "epcList": [PALLET], "carbon:activity":
+        {"kind": "hub", "dataType": "primary",
+            "emissions": {"value": 100, "uom": "g", "scope": "WTW"}}});
+    record
+        .add(1, pack("ADD", FLOUR, 300))
+        .add(1, pack("ADD", BRAN, 100))
+        .add(2, hub.clone())
+        .add(3, pack("DELETE", FLOUR, 200))
+        .add(4, hub.clone())
+        .add(5, pack("DELETE", FLOUR, 100))
+        .add(6, hub);
+    assert_eq!(record.milligrams(FLOUR), 75_000 + 50_000);
+    assert_eq!(record.milligrams(BRAN), 25_000 + 50_000 + 100_000);
+}
+
+/// Promise P43.
+#[test]
+fn a_history_beyond_the_limit_says_so() {
+    let mut record = Record::default();
+    for hour in 0..=gather::MAX_EVENTS_OF_A_THING as u32 {
+        record.add(hour % 600, json!({"action": "OBSERVE", "epcList": [piece(1)]}));
+    }
+    assert_eq!(record.open(&piece(1)), [(Reason::Limit, piece(1))]);
+}
