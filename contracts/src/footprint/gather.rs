@@ -49,16 +49,25 @@ pub struct History {
     pub has_more: bool,
 }
 
+/// Gives the history of a thing, by its canonical identifier: at most so many events.
+pub type HistoryOf<'s, E> = &'s mut dyn FnMut(&str, usize) -> Result<History, E>;
+
+/// Gives the events of a transformation that several events tell, by recorder and
+/// transformationID.
+pub type PartsOf<'s, E> = &'s mut dyn FnMut(&str, &str) -> Result<Vec<Told>, E>;
+
+/// Gives the net mass of a piece of a product in micrograms, by the canonical identifier of the
+/// class.
+pub type NetMassOf<'s, E> = &'s mut dyn FnMut(&str) -> Result<Option<u64>, E>;
+
 /// Where histories and master data come from.
 pub struct Sources<'s, E> {
-    /// The history of a thing, by its canonical identifier: at most so many events.
-    pub history: &'s mut dyn FnMut(&str, usize) -> Result<History, E>,
-    /// The other events of a transformation that several events tell, by the recorder and the
-    /// transformationID.
-    pub transformation: &'s mut dyn FnMut(&str, &str) -> Result<Vec<Told>, E>,
-    /// The net mass of a piece of a product in micrograms, by the canonical identifier of the
-    /// class.
-    pub net_mass: &'s mut dyn FnMut(&str) -> Result<Option<u64>, E>,
+    /// Of things.
+    pub history: HistoryOf<'s, E>,
+    /// Of transformations.
+    pub transformation: PartsOf<'s, E>,
+    /// Of products.
+    pub net_mass: NetMassOf<'s, E>,
 }
 
 /// Why a history is read; later ones read on more than earlier ones.

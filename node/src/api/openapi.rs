@@ -12,7 +12,9 @@ use utoipa_axum::routes;
 
 use super::limits::MAX_URI_BYTES;
 use super::problem::{Kind, Problem, render};
-use super::{ApiState, blocks, capture, events, feed, headers, health, metrics, pages, rate};
+use super::{
+    ApiState, blocks, capture, events, feed, footprint, headers, health, metrics, pages, rate,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -57,6 +59,7 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(blocks::post_transaction))
         .routes(routes!(blocks::get_transaction))
         .routes(routes!(feed::get_feed))
+        .routes(routes!(footprint::get_footprint))
         .routes(routes!(metrics::get_metrics))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))

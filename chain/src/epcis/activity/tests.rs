@@ -332,3 +332,20 @@ proptest! {
         }
     }
 }
+
+/// Promise P40. What the guide shows is taken.
+#[test]
+fn the_examples_of_the_guide_are_taken() {
+    let guide = include_str!("../../../../docs/footprint.md");
+    let examples: Vec<&str> = guide.split("```json\n").skip(1).collect();
+    assert_eq!(examples.len(), 2);
+    for (example, milligrams) in examples.into_iter().zip([193_750_000, 281_580_000]) {
+        let text = example.split("```").next().unwrap();
+        let event = Event::parse_bare(text.as_bytes()).unwrap();
+        assert_eq!(event.activities()[0].emissions(None), Ok(milligrams));
+        assert_eq!(event.notices(), []);
+    }
+    for code in ["LBR", "NMI", "GLI", "3B"] {
+        assert!(guide.contains(&format!("`{code}`")) && Unit::named(code).is_some());
+    }
+}

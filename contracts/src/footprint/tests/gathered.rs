@@ -220,9 +220,9 @@ fn a_carriage_of_which_nobody_tells_anything_is_open() {
     assert_eq!(record.open(&piece(1)), [], "it has not arrived yet");
     record.add(2, step("receiving"));
     let silent = (Reason::NoActivity, piece(1));
-    assert_eq!(record.open(&piece(1)), [silent.clone()]);
+    assert_eq!(record.open(&piece(1)), std::slice::from_ref(&silent));
     record.add(3, step("shipping")).add(4, step("departing")).add(5, step("arriving"));
-    assert_eq!(record.open(&piece(1)), [silent.clone(), silent.clone()]);
+    assert_eq!(record.open(&piece(1)), [silent.clone(), silent]);
     // Told afterwards, before the next one begins.
     let mut told = step("transporting");
     told["carbon:activity"] = lorry(10, 100.0);
