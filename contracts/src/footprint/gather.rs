@@ -25,6 +25,9 @@ pub const MAX_EVENTS_OF_A_THING: usize = 1_000;
 /// Events that are read for one footprint.
 pub const MAX_EVENTS: usize = 20_000;
 
+/// Things that all these events together may name; whoever reads histories stops there.
+pub const MAX_NAMES: usize = 200_000;
+
 /// An event as one of the things it names has it on record.
 #[derive(Clone, Debug)]
 pub struct Told {
@@ -93,7 +96,8 @@ pub fn gather<E>(id: &str, sources: Sources<'_, E>) -> Result<Graph, E> {
         claims: BTreeSet::new(),
         voided: BTreeSet::new(),
         histories: BTreeMap::new(),
-        transformations: BTreeSet::new(),
+        parts: BTreeMap::new(),
+        whole: BTreeSet::new(),
         reasons: BTreeMap::new(),
         queue: VecDeque::new(),
         cut: BTreeSet::new(),
@@ -114,11 +118,19 @@ struct Gatherer<'s, E> {
     /// The eventIDs of events that were declared in error.
     voided: BTreeSet<String>,
     histories: BTreeMap<String, Vec<Position>>,
-    /// Transformations of several events that were asked for.
-    transformations: BTreeSet<(String, String)>,
+    /// The events of transformations that several events tell, by recorder and transformationID.
+    parts: BTreeMap<(String, String), BTreeSet<Position>>,
+    /// Those that were asked for.
+    whole: BTreeSet<(String, String)>,
     reasons: BTreeMap<String, Purpose>,
     queue: VecDeque<(String, Purpose, usize)>,
     cut: BTreeSet<String>,
+}
+
+/// The recorder and transformationID of an event of a transformation that several tell.
+fn part_of(told: &Told) -> Option<(String, String)> {
+    let id = told.event.transformation_id()?;
+    Some((told.recorder.clone(), id.to_owned()))
 }
 
 fn nature(thing: &Named) -> Nature {
@@ -166,6 +178,9 @@ impl<E> Gatherer<'_, E> {
         }
         if told.is_claim {
             self.claims.insert((told.position, id.to_owned()));
+        }
+        if let Some(key) = part_of(&told) {
+            self.parts.entry(key).or_default().insert(told.position);
         }
         self.told.entry(told.position).or_insert(told);
     }
@@ -265,12 +280,9 @@ impl<E> Gatherer<'_, E> {
     /// Has the inputs of a transformation read, of whichever of its events tells them.
     fn want_inputs(&mut self, told: &Told, depth: usize) -> Result<(), E> {
         let mut inputs = told.event.identifiers().to_vec();
-        if let Some(id) = told.event.transformation_id() {
-            for other in self.told.values() {
-                if other.recorder == told.recorder && other.event.transformation_id() == Some(id) {
-                    inputs.extend_from_slice(other.event.identifiers());
-                }
-            }
+        let parts = part_of(told).and_then(|key| self.parts.get(&key));
+        for other in parts.into_iter().flatten().filter_map(|position| self.told.get(position)) {
+            inputs.extend_from_slice(other.event.identifiers());
         }
         for input in inputs {
             if input.role == Role::Input && nature(&input) != Nature::Class {
@@ -282,11 +294,11 @@ impl<E> Gatherer<'_, E> {
 
     /// Reads the other events of a transformation that several tell.
     fn whole_transformation(&mut self, told: &Told) -> Result<(), E> {
-        let Some(id) = told.event.transformation_id() else { return Ok(()) };
-        if !self.transformations.insert((told.recorder.clone(), id.to_owned())) {
+        let Some((recorder, id)) = part_of(told) else { return Ok(()) };
+        if !self.whole.insert((recorder.clone(), id.clone())) {
             return Ok(());
         }
-        for other in (self.sources.transformation)(&told.recorder, id)? {
+        for other in (self.sources.transformation)(&recorder, &id)? {
             self.keep("", other);
         }
         Ok(())
@@ -425,15 +437,19 @@ impl<E> Gatherer<'_, E> {
     fn silent_carriages(&self, graph: &mut Graph, story: &[(Mark, Told)]) {
         let mut silent: BTreeMap<Mark, (&Told, BTreeSet<String>)> = BTreeMap::new();
         let mut reckoner = Reckoner::new(graph);
+        let by_position: BTreeMap<Position, &(Mark, Told)> =
+            story.iter().map(|entry| (entry.0.position, entry)).collect();
         let followed = self.reasons.iter().filter(|(_, purpose)| **purpose > Purpose::Weigh);
         for (id, _) in followed {
             let Some(own) = self.histories.get(id) else { continue };
-            let own: BTreeSet<&Position> = own.iter().collect();
-            let of_it = story.iter().filter(|(_, told)| {
-                own.contains(&told.position)
-                    && self.counts(told, id)
-                    && told.event.event_type() != EventType::Transformation
-            });
+            let own = own.iter().filter_map(|position| by_position.get(position));
+            let mut of_it: Vec<&(Mark, Told)> = own
+                .filter(|(_, told)| {
+                    self.counts(told, id) && told.event.event_type() != EventType::Transformation
+                })
+                .copied()
+                .collect();
+            of_it.sort_by_key(|(mark, _)| *mark);
             let mut begun: Option<(Mark, &Told)> = None;
             let mut carriages: Vec<(Mark, &Told)> = Vec::new();
             let mut starts: Vec<Mark> = Vec::new();

@@ -12,7 +12,7 @@ use tracehold_chain::limits::MAX_URI_BYTES;
 use tracehold_chain::masterdata::{MasterData, MasterRecord};
 use tracehold_chain::state::{Position, StateKey};
 use tracehold_chain::units::{Height, MemberId, TimestampMs};
-use tracehold_contracts::footprint::gather::{History, Sources, Told, gather};
+use tracehold_contracts::footprint::gather::{History, MAX_NAMES, Sources, Told, gather};
 use tracehold_contracts::footprint::{
     Footprint, Graph, Leg, Mender, Open, Part, footprint, micrograms,
 };
@@ -246,7 +246,7 @@ pub async fn get_footprint(
         if !is_known {
             return Ok(None);
         }
-        let graph = Reader { view, as_of, events: BTreeMap::new() }.graph(&wanted)?;
+        let graph = Reader { view, as_of, events: BTreeMap::new(), names: 0 }.graph(&wanted)?;
         Ok(Some((footprint(&graph, &wanted), graph, view.height())))
     });
     let Some((footprint, graph, height)) = found.await? else {
@@ -284,6 +284,8 @@ struct Reader<'v> {
     as_of: Option<AsOf>,
     /// Events that were read, which often name many things.
     events: BTreeMap<Position, Arc<Event>>,
+    /// How many things they name.
+    names: usize,
 }
 
 impl Reader<'_> {
@@ -316,6 +318,10 @@ impl Reader<'_> {
         // What counts is judged as it was known then.
         let judgements = fold(&steps).judgements;
         for (step, judged) in steps.iter().zip(judgements) {
+            if self.names > MAX_NAMES {
+                history.has_more = true;
+                break;
+            }
             match judged.left_out {
                 Some(LeftOut::Voided(_) | LeftOut::Declaration) => continue,
                 Some(LeftOut::Unweighed) => {
@@ -350,6 +356,7 @@ impl Reader<'_> {
                 let damaged =
                     |error| Fault::new(format!("the event at {position:?} is damaged: {error}"));
                 let event = Arc::new(stored.body().event().map_err(damaged)?);
+                self.names += event.identifiers().len();
                 self.events.insert(position, Arc::clone(&event));
                 event
             }

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use tracehold_chain::epcis::Event;
 use tracehold_chain::epcis::activity::NAMESPACE;
@@ -324,4 +325,79 @@ fn a_history_beyond_the_limit_says_so() {
         record.add(hour % 600, json!({"action": "OBSERVE", "epcList": [piece(1)]}));
     }
     assert_eq!(record.open(&piece(1)), [(Reason::Limit, piece(1))]);
+}
+
+/// Something that happens to pieces and boxes.
+#[derive(Clone, Debug)]
+enum Handling {
+    Pack(u32, u32),
+    Unpack(u32),
+    Empty(u32),
+    Carry(u32, u32),
+}
+
+fn any_handling() -> impl Strategy<Value = Handling> {
+    prop_oneof![
+        4 => (0_u32..6, 0_u32..3).prop_map(|(piece, case)| Handling::Pack(piece, case)),
+        1 => (0_u32..6).prop_map(Handling::Unpack),
+        1 => (0_u32..3).prop_map(Handling::Empty),
+        3 => (0_u32..3, 0_u32..1_000).prop_map(|(case, mg)| Handling::Carry(case, mg)),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    /// Promise P41. Whatever is packed and unpacked, what is in a box when it is carried shares the
+    /// whole leg.
+    #[test]
+    fn what_is_inside_shares_the_leg(
+        handlings in proptest::collection::vec(any_handling(), 1..25),
+        late in any::<bool>(),
+    ) {
+        let case = |number: u32| format!("urn:case:{number}");
+        let mut record = Record::default();
+        let mut inside: BTreeMap<u32, u32> = BTreeMap::new();
+        let mut expected = 0;
+        for (hour, handling) in handlings.into_iter().enumerate() {
+            let hour = u32::try_from(hour).unwrap();
+            let pack = |action: &str, parent: String, children: Value| {
+                json!({"type": "AggregationEvent", "action": action, "parentID": parent,
+                    "childEPCs": children})
+            };
+            match handling {
+                Handling::Pack(number, into) if !inside.contains_key(&number) => {
+                    inside.insert(number, into);
+                    record.add(hour, pack("ADD", case(into), json!([piece(number)])));
+                }
+                Handling::Pack(..) => {}
+                Handling::Unpack(number) => {
+                    if let Some(from) = inside.remove(&number) {
+                        record.add(hour, pack("DELETE", case(from), json!([piece(number)])));
+                    }
+                }
+                Handling::Empty(from) => {
+                    inside.retain(|_, of| *of != from);
+                    record.add(hour, pack("DELETE", case(from), json!([])));
+                }
+                Handling::Carry(of, milligrams) => {
+                    if inside.values().any(|inside| *inside == of) {
+                        expected += u128::from(milligrams);
+                    }
+                    record.add(hour, json!({"action": "OBSERVE", "epcList": [case(of)],
+                        "carbon:activity": {"kind": "hub", "dataType": "primary", "emissions":
+                            {"value": milligrams, "uom": "mg", "scope": "WTW"}}}));
+                }
+            }
+        }
+        if late {
+            // Recorded in the opposite order, told by the same times.
+            let last = record.told.len() as u64;
+            for (number, told) in record.told.iter_mut().enumerate() {
+                told.position.height = Height(last - number as u64);
+            }
+        }
+        let sum: u128 = (0..6).map(|number| record.milligrams(&piece(number))).sum();
+        prop_assert_eq!(sum, expected);
+    }
 }
