@@ -20,7 +20,7 @@ pub const MAX_PACKING_LEVELS: usize = 16;
 pub const MAX_TRANSFORMATION_LEVELS: usize = 32;
 
 /// Steps of one reckoning: things, packings and shares that are looked at.
-pub const MAX_STEPS: usize = 2_000_000;
+pub const MAX_STEPS: usize = 500_000;
 
 /// A thing's share of one leg.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,6 +160,13 @@ impl<'g> Burden<'g> {
     }
 }
 
+/// What the outputs of a transformation share.
+#[derive(Debug, Default)]
+struct Pool<'g> {
+    burden: Burden<'g>,
+    masses: BTreeMap<&'g str, Option<u64>>,
+}
+
 /// What happened to one thing that matters here, in the order of the story.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Happening {
@@ -218,7 +225,7 @@ pub(super) struct Reckoner<'g> {
     steps: usize,
     shares_of_leg: BTreeMap<usize, Shares<'g>>,
     shares_inside: BTreeMap<(usize, &'g str), Shares<'g>>,
-    outputs_of: BTreeMap<usize, Rc<BTreeMap<&'g str, Burden<'g>>>>,
+    pools: BTreeMap<usize, Rc<Pool<'g>>>,
 }
 
 /// All loads of one name.
@@ -266,7 +273,7 @@ impl<'g> Reckoner<'g> {
             steps: 0,
             shares_of_leg: BTreeMap::new(),
             shares_inside: BTreeMap::new(),
-            outputs_of: BTreeMap::new(),
+            pools: BTreeMap::new(),
         };
         for (index, leg) in graph.legs.iter().enumerate() {
             for id in together(&leg.loads).into_keys() {
@@ -578,11 +585,9 @@ impl<'g> Reckoner<'g> {
                         continue;
                     }
                     left = left.plus(own.and_then(|own| own.mass));
-                    let made = self.outputs_of(index, depth);
-                    if let Some(burden) = made.get(id) {
-                        held.join(burden);
-                        story.gathered.join(burden);
-                    }
+                    let share = self.output_of(index, id, depth);
+                    held.join(&share);
+                    story.gathered.join(&share);
                 }
                 Happening::Leg(leg) => {
                     let mut reached = Burden::default();
@@ -603,6 +608,7 @@ impl<'g> Reckoner<'g> {
                     let inputs = graph.transformations.get(index).map(|t| together(&t.inputs));
                     let used = inputs.and_then(|all| all.get(id).copied());
                     let Some(used) = used.filter(|used| !used.is_claim) else { continue };
+                    self.steps += held.parts.len();
                     let taken = take(id, &mut held, &mut left, used);
                     story.passed_on += taken.milligrams();
                     if stop == Some(index) {
@@ -615,30 +621,31 @@ impl<'g> Reckoner<'g> {
         story
     }
 
-    /// What each output of a transformation carries.
-    fn outputs_of(&mut self, index: usize, depth: usize) -> Rc<BTreeMap<&'g str, Burden<'g>>> {
-        if let Some(outputs) = self.outputs_of.get(&index) {
-            return Rc::clone(outputs);
+    /// What the outputs of a transformation share: what its inputs carried, and its processes.
+    fn pool(&mut self, index: usize, depth: usize) -> Rc<Pool<'g>> {
+        if let Some(pool) = self.pools.get(&index) {
+            return Rc::clone(pool);
         }
         let graph = self.graph;
         let Some(transformation) = graph.transformations.get(index) else { return Rc::default() };
         let outputs = together(&transformation.outputs);
-        let mut pool = Burden::default();
+        let first = outputs.keys().next().copied().unwrap_or_default();
+        let mut burden = Burden::default();
         if depth >= MAX_TRANSFORMATION_LEVELS {
-            pool.open.extend(outputs.keys().next().map(|id| (None, Reason::Limit, *id)));
+            burden.open.insert((None, Reason::Limit, first));
         } else {
             for (id, Together { nature, is_claim, .. }) in together(&transformation.inputs) {
                 if is_claim {
-                    pool.open.insert((None, Reason::Claim, id));
+                    burden.open.insert((None, Reason::Claim, id));
                 } else if nature == Nature::Class {
-                    pool.open.insert((None, Reason::InputClass, id));
+                    burden.open.insert((None, Reason::InputClass, id));
                 } else {
-                    pool.join(&self.story(id, Some(index), depth + 1).taken);
+                    burden.join(&self.story(id, Some(index), depth + 1).taken);
                 }
             }
         }
         let mut masses: BTreeMap<&'g str, Option<u64>> = BTreeMap::new();
-        for (id, Together { mass, .. }) in &outputs {
+        for (id, Together { mass, .. }) in outputs {
             let mass = mass.or_else(|| self.mass_of(id, transformation.mark, MAX_PACKING_LEVELS));
             masses.insert(id, mass);
         }
@@ -648,34 +655,46 @@ impl<'g> Reckoner<'g> {
                 continue;
             };
             match activity.emissions(sum) {
-                Ok(milligrams) => pool.add(*leg, milligrams, []),
+                Ok(milligrams) => burden.add(*leg, milligrams, []),
                 Err(unknown) => {
-                    let at = outputs.keys().next().copied().unwrap_or_default();
-                    pool.open.insert((Some(*leg), unknown.into(), at));
+                    burden.open.insert((Some(*leg), unknown.into(), first));
                 }
             }
         }
-        if self.is_exhausted() {
-            pool.parts.clear();
-            pool.open.extend(masses.keys().next().map(|id| (None, Reason::Limit, *id)));
-        }
-        let unknown = masses.iter().find(|(_, mass)| mass.is_none()).map(|(id, _)| *id);
-        let shares = match unknown {
-            Some(unknown) if masses.len() > 1 => {
-                // Nobody can tell who gets what: all of it is open.
-                let mut open = pool.open;
-                if !pool.parts.is_empty() {
-                    open.insert((None, Reason::OutputMass, unknown));
-                }
-                let burden = Burden { parts: BTreeMap::new(), open };
-                masses.keys().map(|id| (*id, burden.clone())).collect()
+        let pool = Rc::new(Pool { burden, masses });
+        self.pools.insert(index, Rc::clone(&pool));
+        pool
+    }
+
+    /// What one output of a transformation carries.
+    fn output_of(&mut self, index: usize, id: &'g str, depth: usize) -> Burden<'g> {
+        let pool = self.pool(index, depth);
+        let mut share = Burden { parts: BTreeMap::new(), open: pool.burden.open.clone() };
+        self.steps += pool.burden.parts.len() * pool.masses.len();
+        let unknown = pool.masses.iter().find(|(_, mass)| mass.is_none()).map(|(id, _)| *id);
+        match unknown {
+            _ if self.is_exhausted() => {
+                share.open.insert((None, Reason::Limit, id));
             }
             // One thing has all of it, whatever its mass.
-            _ => pool.share_out(&masses.iter().map(|(id, m)| (*id, m.unwrap_or(0))).collect()),
-        };
-        let shares = Rc::new(shares);
-        self.outputs_of.insert(index, Rc::clone(&shares));
-        shares
+            _ if pool.masses.len() == 1 => share.parts = pool.burden.parts.clone(),
+            // Nobody can tell who gets what: all of it is open.
+            Some(unknown) if !pool.burden.parts.is_empty() => {
+                share.open.insert((None, Reason::OutputMass, unknown));
+            }
+            Some(_) => {}
+            None => {
+                let masses = pool.masses.iter().map(|(id, mass)| (*id, mass.unwrap_or(0)));
+                let masses = masses.collect();
+                for (leg, part) in &pool.burden.parts {
+                    let own = allocate(part.milligrams, &masses).remove(id).unwrap_or(0);
+                    if own > 0 {
+                        share.add(*leg, own, part.via.iter().copied());
+                    }
+                }
+            }
+        }
+        share
     }
 }
 
