@@ -9,6 +9,7 @@ mod facts;
 pub mod fold;
 mod journal;
 mod packing;
+mod present;
 pub mod quantity;
 mod sensor;
 mod state;
@@ -19,6 +20,7 @@ pub use capture::{At, Captured, EventAnomaly, EventRecord, capture};
 pub use facts::{Facts, MAX_PACKING_DEPTH, NamedItem, Telling};
 pub use fold::{AsOf, Folded, Judgement, LeftOut, fold, fold_of, state_as_of};
 pub use journal::{MAX_REFOLD_STEPS, MAX_REFOLD_STEPS_PER_BLOCK};
+pub use present::{Present, present};
 pub use state::{
     Balance, Emptied, Ending, ItemState, Life, MAX_BALANCES, MAX_EMPTIED, MAX_HOLDERS,
     MAX_OPEN_ANOMALIES, MAX_TRANSITS, OpenAnomaly, Said, Transit,

@@ -66,7 +66,7 @@ impl Recording<'_, '_> {
         };
         let mut next = Some((first, None::<Mark>));
         while let Some((name, joined)) = next.take() {
-            if around.chain.len() >= MAX_PACKING_DEPTH || around.chain.contains(&name) {
+            if around.chain.len() > MAX_PACKING_DEPTH || around.chain.contains(&name) {
                 break;
             }
             let Some(record) = journal::item(self.staged, &name)? else { break };
