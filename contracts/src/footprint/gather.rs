@@ -1,8 +1,9 @@
 //! From events to the [`Graph`] of one thing: which histories to read, and what they say.
 //!
 //! It begins with the thing that is asked for and reads on: what it was packed in, what it was made
-//! of, and, where the mass of something that shares a load is not said, what is in that. Events that
-//! were declared in error say nothing; what a recorder without standing says of a thing is a claim.
+//! of, and, where the mass of something that shares a load is not said, what is in that. Events
+//! that were declared in error say nothing; what a recorder without standing says of a thing is a
+//! claim.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
