@@ -26,6 +26,10 @@ pub const MAX_EVENTS_OF_A_THING: usize = 1_000;
 /// Events that are read for one footprint.
 pub const MAX_EVENTS: usize = 20_000;
 
+/// Things packed by one event whose histories are read to know whether they were packed elsewhere
+/// since, without being unpacked; of more, only unpacking tells.
+pub const MAX_NEIGHBOURS: usize = 500;
+
 /// Things that all these events together may name; whoever reads histories stops there.
 pub const MAX_NAMES: usize = 200_000;
 
@@ -77,7 +81,7 @@ pub struct Sources<'s, E> {
 /// Why a history is read; later ones read on more than earlier ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Purpose {
-    /// To weigh it by what is in it.
+    /// To weigh it by what is in it, or to know where it went.
     Weigh,
     /// It carried what is asked for.
     Container,
@@ -101,10 +105,13 @@ pub fn gather<E>(id: &str, sources: Sources<'_, E>) -> Result<Graph, E> {
         whole: BTreeSet::new(),
         reasons: BTreeMap::new(),
         queue: VecDeque::new(),
+        later: VecDeque::new(),
         cut: BTreeSet::new(),
     };
     gatherer.want(id, Purpose::Story, 0);
-    while let Some((id, purpose, depth)) = gatherer.queue.pop_front() {
+    // The way of the thing comes first, so that what is beside it cannot use the limits up.
+    while let Some(next) = gatherer.queue.pop_front().or_else(|| gatherer.later.pop_front()) {
+        let (id, purpose, depth) = next;
         gatherer.follow(&id, purpose, depth)?;
     }
     gatherer.graph()
@@ -125,6 +132,8 @@ struct Gatherer<'s, E> {
     whole: BTreeSet<(String, String)>,
     reasons: BTreeMap<String, Purpose>,
     queue: VecDeque<(String, Purpose, usize)>,
+    /// What is read after all that.
+    later: VecDeque<(String, Purpose, usize)>,
     cut: BTreeSet<String>,
 }
 
@@ -168,7 +177,8 @@ impl<E> Gatherer<'_, E> {
             return;
         }
         self.reasons.insert(id.to_owned(), purpose);
-        self.queue.push_back((id.to_owned(), purpose, depth));
+        let queue = if purpose == Purpose::Weigh { &mut self.later } else { &mut self.queue };
+        queue.push_back((id.to_owned(), purpose, depth));
     }
 
     fn keep(&mut self, id: &str, told: Told) {
@@ -256,7 +266,14 @@ impl<E> Gatherer<'_, E> {
                 EventType::Aggregation => {
                     let Some(parent) = parent_of(event) else { continue };
                     if parent == id {
-                        self.weigh(&of(Role::Child).collect::<Vec<_>>())?;
+                        let children: Vec<&Named> = of(Role::Child).collect();
+                        self.weigh(&children)?;
+                        let packs = event.action() == Some(Action::Add);
+                        if packs && purpose > Purpose::Weigh && children.len() <= MAX_NEIGHBOURS {
+                            for child in children.into_iter().filter(|child| is_one(child)) {
+                                self.want(&child.uri, Purpose::Weigh, 0);
+                            }
+                        }
                     } else if is(Role::Child) && purpose > Purpose::Weigh {
                         self.want(parent, Purpose::Container, 0);
                     }

@@ -486,10 +486,6 @@ fn energy(checker: &mut Checker, at: &Path<'_>, value: &Value) -> Option<Energy>
             return None;
         }
     }
-    if by.as_ref().is_some_and(|factor| factor.distance.is_some()) {
-        let message = "a factor per energy is built on no distance: leave it out";
-        checker.report(&at_factor.key("distance"), "activity", message);
-    }
     Some(Energy { carrier: carrier?, amount, factor: by })
 }
 
@@ -539,6 +535,10 @@ fn factor(checker: &mut Checker, at: &Path<'_>, value: &Value) -> Option<Factor>
     } else {
         None
     };
+    if built_on.is_some() && matches!(value, Some((_, Per::Unit(_)))) {
+        let message = "only a factor per t.km is built on a distance: leave it out";
+        checker.report(&at.key("distance"), "activity", message);
+    }
     Some(Factor { value, scope: scope?, source: source?, year: of?, id, distance: built_on })
 }
 

@@ -235,6 +235,9 @@ fn one_way_of_reckoning_only() {
     assert_eq!(emissions(both), Ok(186_000_000));
     let nothing = json!({"kind": "hub", "dataType": "primary"});
     assert_eq!(broken(nothing), [(String::new(), "activity")]);
+    let far_hub = json!({"kind": "hub", "dataType": "primary", "factor": {"value": 1, "uom": "kg",
+        "per": "t", "scope": "WTW", "source": "x", "year": 2023, "distance": "actual"}});
+    assert_eq!(broken(far_hub), [("/factor/distance".to_owned(), "activity")]);
     let sailing_hub = json!({"kind": "hub", "mode": "sea", "dataType": "primary",
         "mass": {"value": 1, "uom": "kg"}});
     assert_eq!(broken(sailing_hub), [("/mode".to_owned(), "activity")]);

@@ -366,11 +366,11 @@ proptest! {
                     "childEPCs": children})
             };
             match handling {
-                Handling::Pack(number, into) if !inside.contains_key(&number) => {
+                // Also out of another box, of which nobody says that it was unpacked.
+                Handling::Pack(number, into) => {
                     inside.insert(number, into);
                     record.add(hour, pack("ADD", case(into), json!([piece(number)])));
                 }
-                Handling::Pack(..) => {}
                 Handling::Unpack(number) => {
                     if let Some(from) = inside.remove(&number) {
                         record.add(hour, pack("DELETE", case(from), json!([piece(number)])));
