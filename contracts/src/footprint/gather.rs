@@ -363,6 +363,11 @@ impl<E> Gatherer<'_, E> {
                         pack(&mut graph, &mut open, *mark, told, parent, &children, all);
                     }
                 }
+                EventType::Object if told.event.action() == Some(Action::Delete) => {
+                    for load in of(Role::Epc) {
+                        end(&mut graph, &mut open, *mark, load);
+                    }
+                }
                 EventType::Object if told.event.action() == Some(Action::Add) => {
                     for load in of(Role::Epc).filter(|load| load.nature == Nature::Lot) {
                         if !load.is_claim {
@@ -372,6 +377,9 @@ impl<E> Gatherer<'_, E> {
                     }
                 }
                 EventType::Transformation => {
+                    for load in of(Role::Input) {
+                        end(&mut graph, &mut open, *mark, load);
+                    }
                     let inputs = of(Role::Input).cloned().collect();
                     let outputs = of(Role::Output).cloned().collect();
                     let index = transform(&mut graph, &mut joined, *mark, told, inputs, outputs);
@@ -507,6 +515,19 @@ impl<E> Gatherer<'_, E> {
 /// What is in what just now: for each parent and child, its open packings.
 type OpenPackings = BTreeMap<String, BTreeMap<String, Vec<usize>>>;
 
+/// A thing that ends, or is used up, leaves whatever it was in.
+fn end(graph: &mut Graph, open: &mut OpenPackings, mark: Mark, load: &Load) {
+    if load.nature == Nature::One && !load.is_claim {
+        for contents in open.values_mut() {
+            for index in contents.remove(&load.id).unwrap_or_default() {
+                if let Some(packing) = graph.packing.get_mut(index) {
+                    packing.until = Some(mark);
+                }
+            }
+        }
+    }
+}
+
 /// Puts things into their container or takes them out.
 fn pack(
     graph: &mut Graph,
@@ -517,7 +538,7 @@ fn pack(
     children: &[&Load],
     all: bool,
 ) {
-    let end = |packing: &mut Vec<Packing>, indexes: Vec<usize>| {
+    let close = |packing: &mut Vec<Packing>, indexes: Vec<usize>| {
         for index in indexes {
             if let Some(packing) = packing.get_mut(index) {
                 packing.until = Some(mark);
@@ -532,7 +553,10 @@ fn pack(
                     // A thing is in one container: packing it elsewhere takes it out.
                     for (other, contents) in open.iter_mut() {
                         if other != parent {
-                            end(&mut graph.packing, contents.remove(&load.id).unwrap_or_default());
+                            close(
+                                &mut graph.packing,
+                                contents.remove(&load.id).unwrap_or_default(),
+                            );
                         }
                     }
                 }
@@ -552,7 +576,7 @@ fn pack(
         }
         Some(Action::Delete) if all => {
             for indexes in open.remove(parent).unwrap_or_default().into_values() {
-                end(&mut graph.packing, indexes);
+                close(&mut graph.packing, indexes);
             }
         }
         Some(Action::Delete) => {
@@ -561,7 +585,7 @@ fn pack(
                 let indexes = contents.remove(&load.id).unwrap_or_default();
                 let masses = indexes.iter().map(|index| graph.packing.get(*index)?.mass);
                 let inside: Option<u64> = masses.sum();
-                end(&mut graph.packing, indexes);
+                close(&mut graph.packing, indexes);
                 // Of a batch, what is not taken out stays inside.
                 let rest = inside.zip(load.mass).and_then(|(inside, out)| inside.checked_sub(out));
                 if load.nature != Nature::One

@@ -333,6 +333,7 @@ enum Handling {
     Pack(u32, u32),
     Unpack(u32),
     Empty(u32),
+    Destroy(u32),
     Carry(u32, u32),
 }
 
@@ -341,6 +342,7 @@ fn any_handling() -> impl Strategy<Value = Handling> {
         4 => (0_u32..6, 0_u32..3).prop_map(|(piece, case)| Handling::Pack(piece, case)),
         1 => (0_u32..6).prop_map(Handling::Unpack),
         1 => (0_u32..3).prop_map(Handling::Empty),
+        1 => (0_u32..6).prop_map(Handling::Destroy),
         3 => (0_u32..3, 0_u32..1_000).prop_map(|(case, mg)| Handling::Carry(case, mg)),
     ]
 }
@@ -379,6 +381,10 @@ proptest! {
                 Handling::Empty(from) => {
                     inside.retain(|_, of| *of != from);
                     record.add(hour, pack("DELETE", case(from), json!([])));
+                }
+                Handling::Destroy(number) => {
+                    inside.remove(&number);
+                    record.add(hour, json!({"action": "DELETE", "epcList": [piece(number)]}));
                 }
                 Handling::Carry(of, milligrams) => {
                     if inside.values().any(|inside| *inside == of) {
