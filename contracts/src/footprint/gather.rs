@@ -14,7 +14,7 @@ use tracehold_chain::units::TimestampMs;
 
 use super::graph::{Graph, Leg, Load, Made, Nature, Packing, Transformation};
 use super::mass::{is_one, mass_of};
-use super::reckon::{MAX_TRANSFORMATION_LEVELS, Reckoner};
+use super::reckon::{MAX_PACKING_LEVELS, MAX_TRANSFORMATION_LEVELS, Reckoner};
 use crate::provenance::Mark;
 
 /// Histories that are read for one footprint.
@@ -459,55 +459,103 @@ impl<E> Gatherer<'_, E> {
     }
 
     /// Adds an open leg for each carriage that has ended and of which no activity is told: a
-    /// footprint must not look complete because nobody said anything.
+    /// footprint must not look complete because nobody said anything. What is asked for and what it
+    /// was made of is looked at, with what happened to the containers around it.
     fn silent_carriages(&self, graph: &mut Graph, story: &[(Mark, Told)]) {
-        let mut silent: BTreeMap<Mark, (&Told, BTreeSet<String>)> = BTreeMap::new();
+        let mut seen = Happened {
+            gatherer: self,
+            by_position: story.iter().map(|entry| (entry.0.position, entry)).collect(),
+            packing: BTreeMap::new(),
+        };
+        for packing in &graph.packing {
+            seen.packing.entry(packing.child.as_str()).or_default().push(packing);
+        }
         let mut reckoner = Reckoner::new(graph);
-        let by_position: BTreeMap<Position, &(Mark, Told)> =
-            story.iter().map(|entry| (entry.0.position, entry)).collect();
-        let followed = self.reasons.iter().filter(|(_, purpose)| **purpose > Purpose::Weigh);
-        for (id, _) in followed {
-            let Some(own) = self.histories.get(id) else { continue };
-            let own = own.iter().filter_map(|position| by_position.get(position));
-            let mut of_it: Vec<&(Mark, Told)> = own
-                .filter(|(_, told)| {
-                    self.counts(told, id) && told.event.event_type() != EventType::Transformation
-                })
-                .copied()
-                .collect();
-            of_it.sort_by_key(|(mark, _)| *mark);
+        let mut silent: Vec<Leg> = Vec::new();
+        let asked = self.reasons.iter().filter(|(_, purpose)| **purpose == Purpose::Story);
+        for (id, _) in asked {
+            let mut happened = BTreeMap::new();
+            seen.to(id, None, None, MAX_PACKING_LEVELS, &mut happened);
             let mut begun: Option<(Mark, &Told)> = None;
             let mut carriages: Vec<(Mark, &Told)> = Vec::new();
             let mut starts: Vec<Mark> = Vec::new();
-            for (mark, told) in of_it {
+            for (mark, told) in happened {
+                let unpacks = told.event.event_type() == EventType::Aggregation
+                    && told.event.action() == Some(Action::Delete);
                 match told.event.biz_step() {
-                    Some("shipping" | "departing" | "transporting") if begun.is_none() => {
-                        begun = Some((*mark, told));
-                        starts.push(*mark);
+                    Some("shipping" | "departing" | "consigning" | "transporting")
+                        if begun.is_none() =>
+                    {
+                        begun = Some((mark, told));
+                        starts.push(mark);
                     }
                     Some("void_shipping") => begun = None,
-                    Some("arriving" | "receiving") => carriages.extend(begun.take()),
+                    Some(
+                        "arriving" | "receiving" | "accepting" | "unloading" | "unpacking"
+                        | "storing" | "stocking",
+                    ) => carriages.extend(begun.take()),
+                    _ if unpacks => carriages.extend(begun.take()),
                     _ => {}
                 }
             }
             for (from, told) in carriages {
                 let next = starts.iter().find(|start| **start > from).copied();
-                if !reckoner.has_transport(id, from, next) {
-                    let of_event = silent.entry(from).or_insert((told, BTreeSet::new()));
-                    of_event.1.insert(id.clone());
+                if reckoner.has_transport(id, from, next) {
+                    continue;
                 }
+                let id = id.clone();
+                silent.push(Leg {
+                    event_id: told.event.event_id().unwrap_or_default().to_owned(),
+                    number: 0,
+                    mark: from,
+                    recorder: told.recorder.clone(),
+                    activity: None,
+                    loads: vec![Load { id, nature: Nature::One, mass: None, is_claim: false }],
+                });
             }
         }
-        for (mark, (told, ids)) in silent {
-            let one = |id: String| Load { id, nature: Nature::One, mass: None, is_claim: false };
-            graph.legs.push(Leg {
-                event_id: told.event.event_id().unwrap_or_default().to_owned(),
-                number: 0,
-                mark,
-                recorder: told.recorder.clone(),
-                activity: None,
-                loads: ids.into_iter().map(one).collect(),
-            });
+        graph.legs.extend(silent);
+    }
+}
+
+/// What happened to things, containers included.
+struct Happened<'h, 's, E> {
+    gatherer: &'h Gatherer<'s, E>,
+    by_position: BTreeMap<Position, &'h (Mark, Told)>,
+    packing: BTreeMap<&'h str, Vec<&'h Packing>>,
+}
+
+impl<'h, E> Happened<'h, '_, E> {
+    /// What happened to `id` in a span of time, and to what it was in.
+    fn to(
+        &self,
+        id: &str,
+        from: Option<Mark>,
+        until: Option<Mark>,
+        levels: usize,
+        found: &mut BTreeMap<Mark, &'h Told>,
+    ) {
+        let own = self.gatherer.histories.get(id).into_iter().flatten();
+        for (mark, told) in own.filter_map(|position| self.by_position.get(position)) {
+            let within = from.is_none_or(|from| from <= *mark)
+                && until.is_none_or(|until| *mark <= until)
+                && told.event.event_type() != EventType::Transformation;
+            if within && self.gatherer.counts(told, id) {
+                found.insert(*mark, told);
+            }
+        }
+        if levels == 0 {
+            return;
+        }
+        for packing in self.packing.get(id).into_iter().flatten() {
+            let from = from.map_or(packing.from, |from| from.max(packing.from));
+            let until = match (until, packing.until) {
+                (Some(one), Some(other)) => Some(one.min(other)),
+                (one, other) => one.or(other),
+            };
+            if until.is_none_or(|until| from <= until) {
+                self.to(&packing.parent, Some(from), until, levels - 1, found);
+            }
         }
     }
 }

@@ -233,6 +233,30 @@ fn a_carriage_of_which_nobody_tells_anything_is_open() {
     assert_eq!((found.milligrams, found.open.len()), (2_000, 1));
 }
 
+/// Promise P43. What happens to the container happens to what is inside.
+#[test]
+fn a_silent_carriage_of_the_container_is_open_too() {
+    let mut record = Record::default();
+    let step =
+        |step: &str, what: &str| json!({"action": "OBSERVE", "bizStep": step, "epcList": [what]});
+    record
+        .add(
+            1,
+            json!({"type": "AggregationEvent", "action": "ADD", "parentID": PALLET,
+            "childEPCs": [piece(1), piece(2)]}),
+        )
+        .add(2, step("shipping", PALLET))
+        // Received one by one, without the pallet.
+        .add(3, step("receiving", &piece(1)));
+    assert_eq!(record.open(&piece(1)), [(Reason::NoActivity, piece(1))]);
+    assert_eq!(record.open(&piece(2)), [], "it is still on its way");
+    // Told of the piece, or of the pallet: either will do.
+    let mut of_piece = step("other", &piece(1));
+    of_piece["carbon:activity"] = lorry(10, 100.0);
+    record.add(4, of_piece);
+    assert_eq!(record.milligrams(&piece(1)), 2_000);
+}
+
 /// Promise P43. What was declared in error says nothing.
 #[test]
 fn a_corrected_leg_counts_once() {
