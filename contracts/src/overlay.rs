@@ -63,7 +63,8 @@ impl<'a> Overlay<'a> {
 
     /// Keeps what the transaction wrote.
     pub fn keep(&mut self) {
-        self.block.append(&mut self.transaction);
+        // `append` would go through the whole block for each transaction.
+        self.block.extend(std::mem::take(&mut self.transaction));
     }
 
     /// Forgets what the transaction wrote.

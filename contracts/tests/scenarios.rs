@@ -619,14 +619,15 @@ fn run(path: &Path, failures: &mut Vec<String>) -> usize {
             count += 1;
             skip = false;
             name.clone_into(&mut title);
-            scenario = Some(Scenario::new(Parameters::default()));
+            scenario =
+                Some(Scenario::new(Parameters { state_buckets_log2: 6, ..Parameters::default() }));
             continue;
         }
         if skip {
             continue;
         }
         if let Some(what) = line.strip_prefix("network ") {
-            let mut parameters = Parameters::default();
+            let mut parameters = Parameters { state_buckets_log2: 6, ..Parameters::default() };
             for rule in what.split(" and ") {
                 if let Some(code) = rule.strip_prefix("refuses ") {
                     parameters.refused_anomalies.push(AnomalyKind::from_code(code).unwrap());

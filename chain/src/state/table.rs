@@ -35,11 +35,20 @@ pub trait Table: Send + Sync {
     /// [`TableError`] when this machine cannot read.
     fn range_back(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Pair>, TableError>;
 
-    /// Writes all of `batch` or, after a crash, nothing of it.
+    /// Writes all of `batches` or, after a crash, nothing of them. What a later one says of a key
+    /// wins.
     ///
     /// # Errors
     /// [`TableError`] when this machine cannot write.
-    fn apply(&self, batch: &Batch) -> Result<(), TableError>;
+    fn apply_all(&self, batches: &[&Batch]) -> Result<(), TableError>;
+
+    /// As [`Table::apply_all`], for one batch.
+    ///
+    /// # Errors
+    /// [`TableError`] when this machine cannot write.
+    fn apply(&self, batch: &Batch) -> Result<(), TableError> {
+        self.apply_all(&[batch])
+    }
 }
 
 /// A table in memory.
@@ -84,9 +93,9 @@ impl Table for MemoryTable {
         Ok(pairs.map(|(k, v)| (k.clone(), v.clone())).collect())
     }
 
-    fn apply(&self, batch: &Batch) -> Result<(), TableError> {
+    fn apply_all(&self, batches: &[&Batch]) -> Result<(), TableError> {
         let mut map = self.0.write().expect("no writer panics while it holds the lock");
-        for (key, value) in batch {
+        for (key, value) in batches.iter().copied().flatten() {
             match value {
                 Some(value) => map.insert(key.clone(), value.clone()),
                 None => map.remove(key),

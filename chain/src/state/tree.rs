@@ -6,8 +6,6 @@
 //! from the table at start; what a block changes is computed aside, as a [`TreeChange`], and
 //! merged when the block is decided.
 
-use std::collections::BTreeMap;
-
 use crate::digest::{Digest, Domain, Hasher};
 use crate::state::proof::StateProof;
 
@@ -71,8 +69,8 @@ pub struct StateTree {
 /// computed from.
 #[derive(Clone, Debug)]
 pub struct TreeChange {
-    buckets: BTreeMap<usize, Vec<Entry>>,
-    nodes: BTreeMap<usize, Digest>,
+    buckets: Vec<(usize, Vec<Entry>)>,
+    nodes: Vec<(usize, Digest)>,
     root: Digest,
 }
 
@@ -144,40 +142,59 @@ impl StateTree {
         &self,
         writes: impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)>,
     ) -> TreeChange {
-        let mut buckets: BTreeMap<usize, Vec<Entry>> = BTreeMap::new();
-        for (key, value) in writes {
-            let key = Entry::key_digest(key);
-            let index = bucket_of(&key, self.log2);
-            let bucket = buckets.entry(index).or_insert_with(|| self.buckets[index].clone());
-            let place = bucket.binary_search_by(|entry| entry.key.cmp(&key));
-            match (place, value.map(Entry::value_digest)) {
-                (Ok(found), Some(value)) => bucket[found].value = value,
-                (Err(gap), Some(value)) => bucket.insert(gap, Entry { key, value }),
-                (Ok(found), None) => {
-                    bucket.remove(found);
+        let mut entries: Vec<(usize, Digest, Option<Digest>)> = writes
+            .map(|(key, value)| {
+                let key = Entry::key_digest(key);
+                (bucket_of(&key, self.log2), key, value.map(Entry::value_digest))
+            })
+            .collect();
+        // Bucket by bucket; sorted vectors, because maps of so many small things cost more than the
+        // digests.
+        entries.sort_unstable();
+        let mut buckets: Vec<(usize, Vec<Entry>)> = Vec::new();
+        for of_one in entries.chunk_by(|a, b| a.0 == b.0) {
+            let index = of_one[0].0;
+            let mut bucket = self.buckets[index].clone();
+            for (_, key, value) in of_one {
+                let place = bucket.binary_search_by(|entry| entry.key.cmp(key));
+                match (place, value) {
+                    (Ok(found), Some(value)) => bucket[found].value = *value,
+                    (Err(gap), Some(value)) => {
+                        bucket.insert(gap, Entry { key: *key, value: *value });
+                    }
+                    (Ok(found), None) => {
+                        bucket.remove(found);
+                    }
+                    (Err(_), None) => {}
                 }
-                (Err(_), None) => {}
             }
+            buckets.push((index, bucket));
         }
         let count = self.buckets.len();
-        let mut level: BTreeMap<usize, Digest> =
+        let mut level: Vec<(usize, Digest)> =
             buckets.iter().map(|(index, bucket)| (count + index, bucket_digest(bucket))).collect();
-        let mut nodes = BTreeMap::new();
-        while level.keys().next().is_some_and(|first| *first > 1) {
-            let mut above = BTreeMap::new();
-            for index in level.keys() {
-                let parent = index / 2;
-                above.entry(parent).or_insert_with(|| {
-                    let child = |index: usize| level.get(&index).unwrap_or(&self.nodes[index]);
-                    inner_digest(child(parent * 2), child(parent * 2 + 1))
-                });
-            }
+        let mut nodes = Vec::with_capacity(level.len() * usize::from(self.log2));
+        while level.first().is_some_and(|(index, _)| *index > 1) {
+            let above = level
+                .chunk_by(|(a, _), (b, _)| a / 2 == b / 2)
+                .map(|siblings| self.parent_of(siblings))
+                .collect();
             nodes.append(&mut level);
             level = above;
         }
         nodes.append(&mut level);
-        let root = nodes.get(&1).copied().unwrap_or_else(|| self.root());
+        let root = nodes.last().map_or_else(|| self.root(), |(_, root)| *root);
         TreeChange { buckets, nodes, root }
+    }
+
+    /// The parent of one or two changed siblings, and its new digest.
+    fn parent_of(&self, changed: &[(usize, Digest)]) -> (usize, Digest) {
+        let parent = changed[0].0 / 2;
+        let child = |index: usize| {
+            let found = changed.iter().find(|(changed, _)| *changed == index);
+            found.map_or(&self.nodes[index], |(_, digest)| digest)
+        };
+        (parent, inner_digest(child(parent * 2), child(parent * 2 + 1)))
     }
 
     /// Makes a change that was computed from this tree as it is.
@@ -207,6 +224,8 @@ impl StateTree {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
 
     use super::*;

@@ -15,6 +15,7 @@ mod sensor;
 mod state;
 mod step;
 mod transformation;
+mod words;
 
 pub use capture::{At, Captured, EventAnomaly, EventRecord, capture};
 pub use facts::{Facts, MAX_PACKING_DEPTH, NamedItem, Telling};
@@ -30,3 +31,4 @@ pub use step::{
     Party, SensorVerdict, Standing, Step, Unit,
 };
 pub use transformation::{MAX_TRANSFORMATION_PARTS, TransformationPart, TransformationRecord};
+pub use words::{AnomalyWords, words};

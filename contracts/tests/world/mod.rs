@@ -67,14 +67,19 @@ fn genesis(parameters: Parameters) -> Genesis {
     Genesis {
         chain_id: ChainId::new("scenarios").unwrap(),
         created_at: DAY.plus_ms(EVENING_MS),
-        parameters: Parameters { state_buckets_log2: 6, ..parameters },
+        parameters,
         members: members().map(member).collect(),
     }
 }
 
-/// Bytes of keys and values that a layer writes.
-pub fn layer_bytes(layer: &Layer) -> usize {
-    layer.writes.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, Vec::len)).sum()
+/// Keys and bytes that a layer writes, by the first two letters of the keys.
+pub fn count_writes(layer: &Layer, counted: &mut BTreeMap<String, (usize, usize)>) {
+    for (key, value) in &layer.writes {
+        let kind = String::from_utf8_lossy(&key[..2]).into_owned();
+        let (keys, bytes) = counted.entry(kind).or_default();
+        *keys += 1;
+        *bytes += key.len() + value.as_ref().map_or(0, Vec::len);
+    }
 }
 
 pub struct World {
@@ -169,19 +174,16 @@ impl World {
         self.ledger.flushed(layer.head.height);
     }
 
-    pub fn get<T: serde::de::DeserializeOwned + serde::Serialize>(
-        &self,
-        key: &StateKey,
-    ) -> Option<T> {
+    pub fn get<T: serde::de::DeserializeOwned>(&self, key: &StateKey) -> Option<T> {
         let found = self.table.get(&key.encode()).unwrap();
-        found.map(|bytes| codec::decode(&bytes).unwrap())
+        found.map(|bytes| codec::unpack(&bytes).unwrap())
     }
 
     /// Everything that was ever put in a parent and not taken out by name.
     pub fn edges(&self, parent: &Digest) -> Vec<Edge> {
         let (from, to) = edge_range(parent);
         let pairs = self.table.range(&from, &to, usize::MAX).unwrap();
-        pairs.iter().map(|(_, value)| codec::decode(value).unwrap()).collect()
+        pairs.iter().map(|(_, value)| codec::unpack(value).unwrap()).collect()
     }
 
     /// The whole journal of an item.

@@ -1,7 +1,7 @@
 //! The thread that brings decided blocks into the table.
 //!
-//! sled writes many sorted keys at once far more cheaply than a few at a time, so the layers of
-//! several blocks are merged into one batch. Each layer carries the note of the head it belongs to,
+//! sled writes many keys at once far more cheaply than a few at a time, so the layers of several
+//! blocks are merged into one batch. Each layer carries the note of the head it belongs to,
 //! and the last one wins: a crash leaves the table exactly at some block. Readers do not wait for
 //! this; until a layer is in the table it lies over it.
 
@@ -25,7 +25,7 @@ const BATCH_KEYS: usize = 8_000;
 const IDLE: Duration = Duration::from_millis(100);
 /// Blocks that may wait for the table. Above this the node waits for its table, for every read
 /// looks through all of them.
-pub const MAX_UNFLUSHED_BLOCKS: usize = 64;
+pub const MAX_UNFLUSHED_BLOCKS: usize = 32;
 /// Bytes that may wait for the table, with [`MAX_UNFLUSHED_BLOCKS`].
 pub const MAX_UNFLUSHED_BYTES: usize = 128 * 1024 * 1024;
 /// Batches after which what the table itself holds back is written out, at the latest: it is
@@ -172,7 +172,8 @@ fn run(shared: &Shared, table: &dyn Table, flush: &Flush, report: &Report) {
         let last = layers.last().expect("a batch has a layer").0.head.height;
         let bytes: usize = layers.iter().map(|(_, bytes)| bytes).sum();
         let count = layers.len();
-        let written = table.apply(&merge(layers)).and_then(|()| {
+        let batches: Vec<&Batch> = layers.iter().map(|(layer, _)| &layer.writes).collect();
+        let written = table.apply_all(&batches).and_then(|()| {
             unflushed_batches += 1;
             let idle = shared.lock().waiting.is_empty();
             if idle || unflushed_batches >= FLUSH_EVERY {
@@ -222,15 +223,6 @@ fn next_batch(shared: &Shared) -> Option<Vec<(Arc<Layer>, usize)>> {
     }
     let layers = queue.take();
     (!layers.is_empty()).then_some(layers)
-}
-
-/// One batch of several layers; what a later one says of a key wins.
-fn merge(layers: Vec<(Arc<Layer>, usize)>) -> Batch {
-    let mut merged = Batch::new();
-    for (layer, _) in layers {
-        merged.extend(layer.writes.iter().map(|(key, value)| (key.clone(), value.clone())));
-    }
-    merged
 }
 
 #[cfg(test)]
@@ -316,7 +308,7 @@ mod tests {
         fn range_back(&self, _: &[u8], _: &[u8], _: usize) -> Result<Vec<Pair>, TableError> {
             Ok(Vec::new())
         }
-        fn apply(&self, _: &Batch) -> Result<(), TableError> {
+        fn apply_all(&self, _: &[&Batch]) -> Result<(), TableError> {
             Err(TableError("planned failure".into()))
         }
     }

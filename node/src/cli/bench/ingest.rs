@@ -1,5 +1,4 @@
-//! `tracehold bench`: what this build does on this machine.
-#![allow(clippy::float_arithmetic, reason = "figures for people, nothing that nodes agree on")]
+//! `tracehold bench ingest`: what recording events costs.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,45 +6,25 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use clap::Subcommand;
 use serde::Serialize;
 use tracehold_chain::units::TimestampMs;
+use tracehold_testnet::Testnet;
 use tracehold_testnet::load::{self, Generator, Load};
 use tracehold_testnet::measure::{self, Latencies};
-use tracehold_testnet::{Options, Testnet};
 
-use super::init::now;
-use super::{Failure, output, own_binary, signals};
+use super::{Folder, options};
+use crate::cli::init::now;
+use crate::cli::{Failure, output, signals};
 
 /// Events a second of the light load, during which finality is measured by itself.
 const LIGHT_RATE: u64 = 200;
 /// Events of the light load.
 const LIGHT_EVENTS: u64 = 3_000;
-/// Ports far from those of a network that may be running.
-const FIRST_PORTS: (u16, u16) = (18_080, 17_070);
 /// How long the nodes have, after the load, to show the same height and state root.
 const AGREE_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Debug, clap::Args)]
-pub struct Args {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Record many events on a network of its own and measure what they cost
-    #[command(
-        after_help = "Example:\n  tracehold bench ingest --nodes 4 --events 100000 --json\n\nAll \
-                      nodes, and the program that sends the events, share this machine. \
-                      Events go through\nPOST /epcis/v2/capture; finality is the time from \
-                      sending a document to the answer that it\nis committed."
-    )]
-    Ingest(Ingest),
-}
-
-#[derive(Debug, clap::Args)]
-struct Ingest {
+pub struct Ingest {
     /// Validators
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=32))]
     nodes: u8,
@@ -119,32 +98,14 @@ impl Finality {
     }
 }
 
-pub fn run(args: &Args) -> Result<(), Failure> {
-    match &args.command {
-        Command::Ingest(ingest) => run_ingest(ingest),
-    }
-}
-
-fn run_ingest(args: &Ingest) -> Result<(), Failure> {
+pub fn run(args: &Ingest) -> Result<(), Failure> {
     let stop = signals::stop_flag()?;
-    let temporary = std::env::temp_dir().join(format!("tracehold-bench-{}", std::process::id()));
-    let dir = args.dir.clone().unwrap_or_else(|| temporary.clone());
-    let mut options = Options::new(own_binary()?, &dir, usize::from(args.nodes));
-    options.plan.parameters.clone_from(&args.parameters);
-    options.first_ports = FIRST_PORTS;
-    options.cancelled = stop.clone();
-    // Every node sees its requests from one address: the limit per address is not what is measured.
-    options.env = vec![("TRACEHOLD_HTTP__REQUESTS_PER_SECOND".into(), "1000000".into())];
-    let result = Testnet::up(options).map_err(Failure::from).and_then(|mut network| {
-        let report = measure_ingest(args, &network, &stop);
-        network.stop();
-        report
-    });
-    if args.dir.is_none() {
-        // What was measured is known; a folder that stays behind is only untidy.
-        let _ = std::fs::remove_dir_all(&temporary);
-    }
-    let report = result?;
+    let folder = Folder::new(args.dir.as_deref());
+    let options = options(&folder, usize::from(args.nodes), &args.parameters, &stop)?;
+    let mut network = Testnet::up(options)?;
+    let report = measure_ingest(args, &network, &stop);
+    network.stop();
+    let report = report?;
     if args.json {
         output::json(&report)?
     } else {
@@ -220,12 +181,12 @@ fn measure_ingest(
 }
 
 /// Events of one phase: no two runs or phases make the same eventIDs.
-fn generator(start: TimestampMs, phase: u64) -> Generator {
+pub(super) fn generator(start: TimestampMs, phase: u64) -> Generator {
     Generator::new(start.0.wrapping_mul(2).wrapping_add(phase), start)
 }
 
 /// Waits until all nodes show one height and state root.
-fn wait_agree(network: &Testnet) -> bool {
+pub(super) fn wait_agree(network: &Testnet) -> bool {
     let deadline = Instant::now() + AGREE_TIMEOUT;
     while Instant::now() < deadline {
         let status = |node: &tracehold_testnet::network::RunningNode| {

@@ -1,0 +1,87 @@
+//! `tracehold bench`: what this build does on this machine.
+#![allow(clippy::float_arithmetic, reason = "figures for people, nothing that nodes agree on")]
+
+mod ingest;
+mod restart;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use clap::Subcommand;
+use tracehold_testnet::Options;
+
+use super::{Failure, own_binary};
+
+/// Ports far from those of a network that may be running.
+const FIRST_PORTS: (u16, u16) = (18_080, 17_070);
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Record many events on a network of its own and measure what they cost
+    #[command(
+        after_help = "Example:\n  tracehold bench ingest --nodes 4 --events 100000 --json\n\nAll \
+                      nodes, and the program that sends the events, share this machine. \
+                      Events go through\nPOST /epcis/v2/capture; finality is the time from \
+                      sending a document to the answer that it\nis committed."
+    )]
+    Ingest(ingest::Ingest),
+    /// Stop, kill and rebuild the nodes of a network with a history and measure how long each takes
+    #[command(
+        after_help = "Example:\n  tracehold bench ingest --events 1000000 --dir ./history\n  \
+                      tracehold bench restart --dir ./history --json\n\nTimes count from \
+                      starting the process to the first 200 from /readyz."
+    )]
+    Restart(restart::Restart),
+}
+
+pub fn run(args: &Args) -> Result<(), Failure> {
+    match &args.command {
+        Command::Ingest(ingest) => ingest::run(ingest),
+        Command::Restart(restart) => restart::run(restart),
+    }
+}
+
+/// Where a measured network lives: a folder that is kept, or one that goes with this value.
+struct Folder {
+    path: PathBuf,
+    temporary: bool,
+}
+
+impl Folder {
+    fn new(kept: Option<&Path>) -> Folder {
+        let name = format!("tracehold-bench-{}", std::process::id());
+        let path = kept.map_or_else(|| std::env::temp_dir().join(name), Path::to_owned);
+        Folder { path, temporary: kept.is_none() }
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if self.temporary {
+            // What was measured is known; a folder that stays behind is only untidy.
+            let _ = std::fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+fn options(
+    folder: &Folder,
+    nodes: usize,
+    parameters: &[String],
+    stop: &Arc<AtomicBool>,
+) -> Result<Options, Failure> {
+    let mut options = Options::new(own_binary()?, &folder.path, nodes);
+    options.plan.parameters = parameters.to_vec();
+    options.first_ports = FIRST_PORTS;
+    options.cancelled = stop.clone();
+    // Every node sees its requests from one address: the limit per address is not what is measured.
+    options.env = vec![("TRACEHOLD_HTTP__REQUESTS_PER_SECOND".into(), "1000000".into())];
+    Ok(options)
+}
