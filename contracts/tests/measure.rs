@@ -6,11 +6,12 @@
 
 mod world;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tracehold_chain::genesis::Parameters;
-use world::{DAY, World, layer_bytes};
+use world::{DAY, World, count_writes};
 
 const STEPS: [&str; 6] = ["inspecting", "storing", "picking", "shipping", "receiving", "stocking"];
 
@@ -61,7 +62,7 @@ fn events_a_second_on_one_core() {
     let mut world = World::new(Parameters { state_buckets_log2: 18, ..Parameters::default() });
     let mut numbers = Numbers(7);
     let (mut admitting, mut running) = (Duration::ZERO, Duration::ZERO);
-    let mut written = 0;
+    let mut written = BTreeMap::new();
     for block in 0..EVENTS / BLOCK {
         let events: Vec<Value> =
             (0..BLOCK).map(|n| event(&mut numbers, block * BLOCK + n)).collect();
@@ -72,10 +73,16 @@ fn events_a_second_on_one_core() {
         let start = Instant::now();
         let layer = world.propose_and_commit(admitted);
         running += start.elapsed();
-        written += layer_bytes(&layer);
+        count_writes(&layer, &mut written);
         world.flush(&layer);
     }
     let each = |time: Duration| time.as_secs_f64() * 1e6 / EVENTS as f64;
     println!("admission {:.1} us an event, execution {:.1} us", each(admitting), each(running));
-    println!("{} bytes written an event", written / EVENTS as usize);
+    for (kind, (keys, bytes)) in written {
+        println!(
+            "{kind}: {:.2} keys an event, {:.0} bytes each",
+            keys as f64 / EVENTS as f64,
+            bytes as f64 / keys as f64
+        );
+    }
 }

@@ -72,9 +72,14 @@ fn genesis(parameters: Parameters) -> Genesis {
     }
 }
 
-/// Bytes of keys and values that a layer writes.
-pub fn layer_bytes(layer: &Layer) -> usize {
-    layer.writes.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, Vec::len)).sum()
+/// Keys and bytes that a layer writes, by the first two letters of the keys.
+pub fn count_writes(layer: &Layer, counted: &mut BTreeMap<String, (usize, usize)>) {
+    for (key, value) in &layer.writes {
+        let kind = String::from_utf8_lossy(&key[..2]).into_owned();
+        let (keys, bytes) = counted.entry(kind).or_default();
+        *keys += 1;
+        *bytes += key.len() + value.as_ref().map_or(0, Vec::len);
+    }
 }
 
 pub struct World {

@@ -72,6 +72,9 @@ pub const MAX_READING_INTERVAL: u64 = 86_400;
 /// Events of an item that its page shows; the page says when there are more.
 pub const MAX_EVENTS_ON_ITEM_PAGE: usize = 200;
 
+/// Legs, and open legs, that one footprint lists; all are in its sums.
+pub const MAX_FOOTPRINT_ROWS: usize = 1_000;
+
 /// Events that the home page shows.
 pub const LATEST_EVENTS: usize = 10;
 

@@ -15,6 +15,7 @@ mod capture;
 mod events;
 mod extract;
 mod feed;
+mod footprint;
 mod headers;
 mod health;
 mod jobs;

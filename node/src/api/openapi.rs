@@ -13,8 +13,8 @@ use utoipa_axum::routes;
 use super::limits::MAX_URI_BYTES;
 use super::problem::{Kind, Problem, render};
 use super::{
-    ApiState, blocks, capture, events, feed, headers, health, masterdata, metrics, pages, pictures,
-    rate, readings, webhooks,
+    ApiState, blocks, capture, events, feed, footprint, headers, health, masterdata, metrics,
+    pages, pictures, rate, readings, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -74,6 +74,7 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(webhooks::resume_webhook))
         .routes(routes!(webhooks::test_webhook))
         .routes(routes!(readings::post_readings))
+        .routes(routes!(footprint::get_footprint))
         .routes(routes!(metrics::get_metrics))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
