@@ -93,6 +93,12 @@ impl Digest {
         Hasher::new(domain).chain(data).finish()
     }
 
+    /// The plain SHA-256 of a file, without a domain: what `sha256sum` prints.
+    #[must_use]
+    pub fn of_file(bytes: &[u8]) -> Digest {
+        Digest(Sha256::digest(bytes).into())
+    }
+
     /// The raw bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
@@ -235,6 +241,12 @@ mod tests {
         assert_ne!(Digest::of(Domain::Vote, b"x"), Digest::of(Domain::Proposal, b"x"));
         let joined = Hasher::new(Domain::Vote).chain(b"a").chain(b"b").finish();
         assert_eq!(joined, Digest::of(Domain::Vote, b"ab"));
+    }
+
+    #[test]
+    fn the_digest_of_a_file_is_what_other_programs_print() {
+        let printed = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(Digest::of_file(b"abc").to_string(), printed);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! [`transaction`] commits to events under one signature; a [`block`] orders transactions and
 //! commits to the result of executing them; a [`certificate`] makes it final for a set of
 //! [`validators`]; [`genesis`] is where all of it starts. The [`mempool`] holds what waits.
+//! [`masterdata`] is what owners say of products, places and parties.
 //! [`state`] is what blocks change, under one root. [`consensus`] gives Malachite's core our types.
 //! Every fixed limit is in [`limits`].
 
@@ -20,6 +21,7 @@ pub mod epcis;
 pub mod genesis;
 pub mod keys;
 pub mod limits;
+pub mod masterdata;
 pub mod mempool;
 pub mod merkle;
 pub mod state;

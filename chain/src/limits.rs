@@ -36,3 +36,30 @@ pub const MAX_VALIDATORS: usize = 128;
 
 /// Voting power of all validators together; far below where arithmetic on it could overflow.
 pub const MAX_TOTAL_POWER: u64 = 1 << 40;
+
+/// Records of master data under one signature.
+pub const MAX_MASTER_DATA_PER_TRANSACTION: usize = 1_000;
+
+/// Bytes of one record of master data, encoded.
+pub const MAX_MASTER_DATA_BYTES: usize = 32 * 1024;
+
+/// Languages in which a product, place or party is named.
+pub const MAX_LANGUAGES: usize = 32;
+
+/// Bytes of a name, a city, a line of an address and the like.
+pub const MAX_LINE_BYTES: usize = 512;
+
+/// Bytes of a description or of the value of an attribute.
+pub const MAX_TEXT_BYTES: usize = 4_096;
+
+/// Lines of an address.
+pub const MAX_ADDRESS_LINES: usize = 6;
+
+/// Sensor limits of one product.
+pub const MAX_SENSOR_LIMITS: usize = 16;
+
+/// Values of attributes of one record that have no field of their own.
+pub const MAX_ATTRIBUTES: usize = 64;
+
+/// Places one inside another, from the innermost to the outermost.
+pub const MAX_PLACE_DEPTH: usize = 16;

@@ -10,11 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec;
 use crate::digest::{Digest, Domain, deserialize_fixed, serialize_fixed};
-use crate::epcis::SectionedEvent;
+use crate::epcis::{SectionedEvent, Violation};
 use crate::keys::{PublicKey, Signature, Signer};
 use crate::limits::{
-    MAX_COMMANDS_PER_TRANSACTION, MAX_EVENTS_PER_TRANSACTION, MAX_TRANSACTION_BYTES,
+    MAX_COMMANDS_PER_TRANSACTION, MAX_EVENTS_PER_TRANSACTION, MAX_MASTER_DATA_PER_TRANSACTION,
+    MAX_TRANSACTION_BYTES,
 };
+use crate::masterdata::MasterData;
 use crate::units::{AgentId, ChainId, TimestampMs};
 
 /// The digest of a transaction body: what names it, and what its sender signs.
@@ -65,6 +67,8 @@ pub struct TransactionBody {
 pub enum Command {
     /// Record EPCIS events, in this order.
     Capture(Vec<CapturedEvent>),
+    /// Put these records of products, places and parties in the place of what was on record.
+    SetMasterData(Vec<MasterData>),
 }
 
 /// A commitment to one event.
@@ -138,7 +142,16 @@ impl Transaction {
     /// The events this commits to, in order, over all commands.
     pub fn captured_events(&self) -> impl Iterator<Item = &CapturedEvent> {
         self.body.commands.iter().flat_map(|command| match command {
-            Command::Capture(events) => events.iter(),
+            Command::Capture(events) => events.as_slice(),
+            Command::SetMasterData(_) => &[],
+        })
+    }
+
+    /// The master data this sets, in order, over all commands.
+    pub fn master_data(&self) -> impl Iterator<Item = &MasterData> {
+        self.body.commands.iter().flat_map(|command| match command {
+            Command::SetMasterData(records) => records.as_slice(),
+            Command::Capture(_) => &[],
         })
     }
 }
@@ -161,9 +174,28 @@ pub enum BundleError {
     /// Nothing to do, or too much at once.
     #[error("a transaction has 1 to {MAX_COMMANDS_PER_TRANSACTION} commands, this one has {0}")]
     Commands(usize),
-    /// Nothing captured, or too much at once.
-    #[error("a transaction captures 1 to {MAX_EVENTS_PER_TRANSACTION} events, this one has {0}")]
+    /// Nothing captured and no master data set, or too many events at once.
+    #[error(
+        "a transaction captures 1 to {MAX_EVENTS_PER_TRANSACTION} events or sets master data, this \
+         one has {0} events"
+    )]
     Events(usize),
+    /// Too many records of master data at once.
+    #[error(
+        "a transaction sets at most {MAX_MASTER_DATA_PER_TRANSACTION} records, this one has {0}"
+    )]
+    MasterData(usize),
+    /// A record of master data that breaks a rule.
+    #[error("record {index} of the master data, {fault}")]
+    Record {
+        /// Its place among all master data of the transaction, from 0.
+        index: usize,
+        /// The first rule it breaks.
+        fault: Violation,
+    },
+    /// The same product, place or party twice under one signature.
+    #[error("record {0} of the master data: the same one is set twice, give it once")]
+    RecordTwice(usize),
     /// Not one body for each event.
     #[error("{commitments} events are signed and {bodies} bodies given")]
     BodyCount {
@@ -198,8 +230,10 @@ impl Bundle {
         if !(1..=MAX_COMMANDS_PER_TRANSACTION).contains(&commands) {
             return Err(BundleError::Commands(commands));
         }
+        self.check_master_data()?;
         let commitments = self.transaction.captured_events().count();
-        if !(1..=MAX_EVENTS_PER_TRANSACTION).contains(&commitments) {
+        let least = usize::from(self.transaction.master_data().next().is_none());
+        if !(least..=MAX_EVENTS_PER_TRANSACTION).contains(&commitments) {
             return Err(BundleError::Events(commitments));
         }
         let bodies = self.events.len();
@@ -218,5 +252,23 @@ impl Bundle {
             }
         }
         Ok(size)
+    }
+
+    fn check_master_data(&self) -> Result<(), BundleError> {
+        let count = self.transaction.master_data().count();
+        if count > MAX_MASTER_DATA_PER_TRANSACTION {
+            return Err(BundleError::MasterData(count));
+        }
+        let mut seen = BTreeSet::new();
+        for (index, record) in self.transaction.master_data().enumerate() {
+            if let Err(faults) = record.check() {
+                let fault = faults.into_iter().next().expect("a refusal has a reason");
+                return Err(BundleError::Record { index, fault });
+            }
+            if !seen.insert((record.kind(), record.id())) {
+                return Err(BundleError::RecordTwice(index));
+            }
+        }
+        Ok(())
     }
 }

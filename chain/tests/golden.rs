@@ -15,6 +15,9 @@ use tracehold_chain::digest::{Digest, Domain};
 use tracehold_chain::epcis::{Event, SectionedEvent};
 use tracehold_chain::genesis::{Agent, Genesis, Member, Node, NodeRole, Parameters};
 use tracehold_chain::keys::{SecretKey, Signer};
+use tracehold_chain::masterdata::{
+    Attributes, MasterData, MasterKind, MasterRecord, Product, SensorLimit, Texts, decimal,
+};
 use tracehold_chain::merkle::Frontier;
 use tracehold_chain::state::key::{Index, item_key, replay_key, transaction_key};
 use tracehold_chain::state::{ItemHead, ItemLeaf, ItemRole, Position, StateKey, StateTree};
@@ -131,6 +134,31 @@ fn item_head() -> ItemHead {
     ItemHead { log }
 }
 
+fn master_record() -> MasterRecord {
+    let product = Product {
+        id: "https://id.gs1.org/01/09521101530001".to_owned(),
+        names: Texts::from([("en".to_owned(), "Milk".to_owned())]),
+        brand: Some("Acme".to_owned()),
+        picture: Some(Digest::of_file(b"picture")),
+        limits: vec![SensorLimit {
+            measurement: "Temperature".to_owned(),
+            min: None,
+            max: decimal("8.5"),
+            uom: "CEL".to_owned(),
+        }],
+        attributes: Attributes::from([("ext:fat".to_owned(), vec!["3.5".to_owned()])]),
+        ..Product::default()
+    };
+    let set_by = AgentId::new(MemberId::new("acme").unwrap(), "erp").unwrap();
+    MasterRecord {
+        data: MasterData::Product(product),
+        version: 2,
+        height: Height(7),
+        set_at: TimestampMs(1_772_357_400_250),
+        set_by,
+    }
+}
+
 fn state_root() -> Digest {
     let mut tree = StateTree::new(4);
     let key = StateKey::Item("https://id.gs1.org/01/09521101530001/21/a1".to_owned()).encode();
@@ -159,6 +187,7 @@ fn vectors() -> String {
         ("block id", block.id().0.0.to_vec()),
         ("block digest", Digest::of(Domain::Trace, &codec::encode(&block)).0.to_vec()),
         ("commit certificate", codec::encode(&certificate(block.id()))),
+        ("master data", codec::encode(&master_record())),
         ("item leaf", codec::encode(&item)),
         ("item leaf digest", item.digest().0.to_vec()),
         ("item head", codec::encode(&item_head())),
@@ -168,6 +197,9 @@ fn vectors() -> String {
         ("key of a member", StateKey::Member(MemberId::new("acme").unwrap()).encode()),
         ("key of an event", StateKey::Event { event_id, declared_at: None }.encode()),
         ("key of an item", item_key(&name)),
+        ("key of a product", master_record().data.key().encode()),
+        ("key of a place", MasterKind::Place.key("urn:x").encode()),
+        ("key of a party", MasterKind::Party.key("urn:x").encode()),
         ("index entry", Index::Identifier.entry(&name, position)),
         ("key of a transaction", transaction_key(&bundle.transaction.id())),
         ("key of a replay note", replay_key(Height(258))),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec;
 use crate::digest::{Digest, Domain};
+use crate::masterdata::MasterKind;
 use crate::transaction::TransactionId;
 use crate::units::{Height, MemberId, TimestampMs};
 
@@ -26,6 +27,12 @@ pub enum StateKey {
     },
     /// The head of an item's log, by canonical identifier.
     Item(String),
+    /// What is on record of a product: [`crate::masterdata::MasterRecord`], by canonical identifier.
+    Product(String),
+    /// What is on record of a place, by canonical identifier.
+    Place(String),
+    /// What is on record of a party, by canonical identifier.
+    Party(String),
 }
 
 /// The first key of the state.
@@ -49,6 +56,9 @@ impl StateKey {
                 [b"se".as_slice(), name.as_bytes()].concat()
             }
             StateKey::Item(uri) => item_key(&name_digest(uri)),
+            StateKey::Product(uri) => master_key(MasterKind::Product, &name_digest(uri)),
+            StateKey::Place(uri) => master_key(MasterKind::Place, &name_digest(uri)),
+            StateKey::Party(uri) => master_key(MasterKind::Party, &name_digest(uri)),
         }
     }
 }
@@ -57,6 +67,28 @@ impl StateKey {
 #[must_use]
 pub fn item_key(name: &Digest) -> Vec<u8> {
     [b"si".as_slice(), name.as_bytes()].concat()
+}
+
+/// The state key of the record of a product, place or party whose name has this digest.
+#[must_use]
+pub fn master_key(kind: MasterKind, name: &Digest) -> Vec<u8> {
+    [master_prefix(kind).as_slice(), name.as_bytes()].concat()
+}
+
+/// The first key of all records of a kind, and the first key after them.
+#[must_use]
+pub fn master_range(kind: MasterKind) -> (Vec<u8>, Vec<u8>) {
+    let first = master_prefix(kind);
+    let [s, r, letter] = first;
+    (first.to_vec(), vec![s, r, letter + 1])
+}
+
+fn master_prefix(kind: MasterKind) -> [u8; 3] {
+    match kind {
+        MasterKind::Product => *b"srp",
+        MasterKind::Place => *b"srl",
+        MasterKind::Party => *b"sry",
+    }
 }
 
 /// The digest by which an identifier or eventID is filed.
