@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::anomaly::AnomalyKind;
 use crate::block::BlockId;
 use crate::codec;
 use crate::digest::{Digest, Domain};
@@ -48,6 +49,17 @@ pub struct Parameters {
     pub propose_timeout_ms: u64,
     /// How long votes are awaited after two thirds have voted without agreement.
     pub vote_timeout_ms: u64,
+    /// Kinds of anomalies for which an event is refused, instead of being recorded with them.
+    #[serde(default = "refused_by_default")]
+    pub refused_anomalies: Vec<AnomalyKind>,
+    /// The share, in thousandths, of what goes into a transformation that is declared to be lost
+    /// in it: what comes out above the rest is an anomaly.
+    #[serde(default)]
+    pub declared_loss_permille: u16,
+}
+
+fn refused_by_default() -> Vec<AnomalyKind> {
+    vec![AnomalyKind::OthersPrefix]
 }
 
 impl Default for Parameters {
@@ -62,6 +74,8 @@ impl Default for Parameters {
             state_buckets_log2: 20,
             propose_timeout_ms: 1_000,
             vote_timeout_ms: 500,
+            refused_anomalies: refused_by_default(),
+            declared_loss_permille: 0,
         }
     }
 }
@@ -79,10 +93,21 @@ pub struct Member {
     pub gs1_company_prefixes: Vec<String>,
     /// Global Location Numbers (13 digits) that name the member or its places.
     pub glns: Vec<String>,
+    /// What it does for others.
+    #[serde(default)]
+    pub roles: Vec<MemberRole>,
     /// Who signs for it.
     pub agents: Vec<Agent>,
     /// The nodes it runs.
     pub nodes: Vec<Node>,
+}
+
+/// What a member does for others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MemberRole {
+    /// Inspects things of any member: what it says of them counts.
+    Inspector,
 }
 
 /// A person, device or program that signs for a member.
@@ -247,11 +272,13 @@ impl Parameters {
             ("max_clock_drift_ms", self.max_clock_drift_ms, 100, HOUR_MS),
             ("expiry_window_ms", self.expiry_window_ms, 1_000, 24 * HOUR_MS),
             ("max_block_bytes", self.max_block_bytes, 1024 * 1024, 12 * 1024 * 1024),
-            ("max_block_touches", self.max_block_touches, 6_000, 10_000_000),
+            ("max_block_touches", self.max_block_touches, 25_000, 10_000_000),
             ("state_buckets_log2", self.state_buckets_log2.into(), 0, 28),
             ("propose_timeout_ms", self.propose_timeout_ms, 10, HOUR_MS),
             ("vote_timeout_ms", self.vote_timeout_ms, 10, HOUR_MS),
         ];
+        let permille = self.declared_loss_permille.into();
+        let rules = rules.into_iter().chain([("declared_loss_permille", permille, 0, 1_000)]);
         for (name, value, least, most) in rules {
             if !(least..=most).contains(&value) {
                 return Err(GenesisError::Parameter { name, value, least, most });

@@ -12,6 +12,7 @@
 //! [`state`] is what blocks change, under one root. [`consensus`] gives Malachite's core our types.
 //! Every fixed limit is in [`limits`].
 
+pub mod anomaly;
 pub mod block;
 pub mod certificate;
 pub mod codec;

@@ -67,7 +67,8 @@ pub struct TransactionBody {
 pub enum Command {
     /// Record EPCIS events, in this order.
     Capture(Vec<CapturedEvent>),
-    /// Put these records of products, places and parties in the place of what was on record.
+    /// Put these records of products, places and parties in the place of what was on record. All
+    /// of a transaction's master data is set before its events are captured.
     SetMasterData(Vec<MasterData>),
 }
 
@@ -148,7 +149,7 @@ impl Transaction {
     }
 
     /// The master data this sets, in order, over all commands.
-    pub fn master_data(&self) -> impl Iterator<Item = &MasterData> {
+    pub fn master_data(&self) -> impl Iterator<Item = &MasterData> + Clone {
         self.body.commands.iter().flat_map(|command| match command {
             Command::SetMasterData(records) => records.as_slice(),
             Command::Capture(_) => &[],

@@ -20,7 +20,7 @@ use tracehold_chain::masterdata::{
 };
 use tracehold_chain::merkle::Frontier;
 use tracehold_chain::state::key::{Index, item_key, replay_key, transaction_key};
-use tracehold_chain::state::{ItemHead, ItemLeaf, ItemRole, Position, StateKey, StateTree};
+use tracehold_chain::state::{ItemLeaf, ItemRole, Position, StateKey, StateTree};
 use tracehold_chain::transaction::{
     AuthorSignature, Bundle, CapturedEvent, Command, Nonce, TransactionBody, authored_event_digest,
 };
@@ -45,6 +45,7 @@ fn genesis() -> Genesis {
             name: "Acme 可信".to_owned(),
             gs1_company_prefixes: vec!["9521101".to_owned()],
             glns: vec!["9521101530001".to_owned()],
+            roles: Vec::new(),
             nodes: vec![
                 Node {
                     name: NodeName::new("acme-1").unwrap(),
@@ -124,14 +125,14 @@ fn certificate(block_id: BlockId) -> CommitCertificate {
     CommitCertificate { height: Height(1), round: 0, block_id, signatures }
 }
 
-fn item_head() -> ItemHead {
+fn item_log() -> Frontier {
     let mut log = Frontier::default();
     for height in 1..=3 {
         let event = Digest::of(Domain::EventSection, &[height]);
         let height = Height(height.into());
         log.append(&ItemLeaf { role: ItemRole::Subject, event, height }.digest());
     }
-    ItemHead { log }
+    log
 }
 
 fn master_record() -> MasterRecord {
@@ -162,7 +163,7 @@ fn master_record() -> MasterRecord {
 fn state_root() -> Digest {
     let mut tree = StateTree::new(4);
     let key = StateKey::Item("https://id.gs1.org/01/09521101530001/21/a1".to_owned()).encode();
-    let value = codec::encode(&item_head());
+    let value = codec::encode(&item_log());
     tree.merge(tree.change([(key.as_slice(), Some(value.as_slice()))].into_iter()));
     tree.root()
 }
@@ -190,13 +191,30 @@ fn vectors() -> String {
         ("master data", codec::encode(&master_record())),
         ("item leaf", codec::encode(&item)),
         ("item leaf digest", item.digest().0.to_vec()),
-        ("item head", codec::encode(&item_head())),
-        ("item log root", item_head().log.root().0.to_vec()),
+        ("item log", codec::encode(&item_log())),
+        ("item log root", item_log().root().0.to_vec()),
         ("state root", state_root().0.to_vec()),
         ("key of parameters", StateKey::Parameters.encode()),
         ("key of a member", StateKey::Member(MemberId::new("acme").unwrap()).encode()),
-        ("key of an event", StateKey::Event { event_id, declared_at: None }.encode()),
+        (
+            "key of an event",
+            StateKey::Event { event_id: event_id.clone(), declared_at: None }.encode(),
+        ),
+        (
+            "key of an error declaration",
+            StateKey::Event { event_id, declared_at: Some(TimestampMs(7)) }.encode(),
+        ),
         ("key of an item", item_key(&name)),
+        ("key of a journal", StateKey::Journal { item: name, chunk: 258 }.encode()),
+        ("key of an edge", StateKey::Edge { parent: name, child: Digest([7; 32]) }.encode()),
+        (
+            "key of a transformation",
+            StateKey::Transformation {
+                recorder: MemberId::new("acme").unwrap(),
+                id: "urn:example:process:1".to_owned(),
+            }
+            .encode(),
+        ),
         ("key of a product", master_record().data.key().encode()),
         ("key of a place", MasterKind::Place.key("urn:x").encode()),
         ("key of a party", MasterKind::Party.key("urn:x").encode()),

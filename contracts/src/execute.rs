@@ -9,6 +9,7 @@ use tracehold_chain::units::{Height, TimestampMs};
 
 use crate::admission::Admitted;
 use crate::authority::Authority;
+use crate::masterdata;
 use crate::overlay::Overlay;
 use crate::provenance;
 use crate::receipt::{Receipt, Verdict};
@@ -17,6 +18,8 @@ use crate::receipt::{Receipt, Verdict};
 pub struct Staged<'a> {
     /// The state.
     pub overlay: Overlay<'a>,
+    /// Steps of journals that the block may still read again.
+    pub refold_left: u64,
     index: Vec<Vec<u8>>,
 }
 
@@ -85,7 +88,11 @@ impl<'a> Execution<'a> {
         was_recorded: &'a dyn Fn(&TransactionId) -> bool,
     ) -> Execution<'a> {
         Execution {
-            staged: Staged { overlay, index: Vec::new() },
+            staged: Staged {
+                overlay,
+                refold_left: provenance::MAX_REFOLD_STEPS_PER_BLOCK,
+                index: Vec::new(),
+            },
             authority,
             parameters,
             height,
@@ -154,10 +161,23 @@ impl<'a> Execution<'a> {
     fn verdict(&mut self, transaction: &Admitted) -> Result<Verdict, TableError> {
         let index = u32::try_from(self.receipts.len()).expect("a block's bytes bound its length");
         let mut repeated = Vec::new();
+        let signed = &transaction.bundle.transaction;
+        let (sender, records) = (&signed.body.sender, signed.master_data());
+        let at = (self.height, self.block_time);
+        let overlay = &mut self.staged.overlay;
+        if let Err(rejection) = masterdata::set(overlay, self.authority, sender, records, at)? {
+            return Ok(Verdict::Rejected(rejection));
+        }
         for (place, event) in transaction.events.iter().enumerate() {
             let place = u32::try_from(place).expect("at most 1,000 events");
             let position = Position { height: self.height, transaction: index, event: place };
-            let captured = provenance::capture(&mut self.staged, self.authority, event, position)?;
+            let at = provenance::At {
+                authority: self.authority,
+                parameters: self.parameters,
+                block_time: self.block_time,
+                position,
+            };
+            let captured = provenance::capture(&mut self.staged, event, at)?;
             match captured {
                 Ok(provenance::Captured::New) => {}
                 Ok(provenance::Captured::Repeated) => repeated.push(place),

@@ -6,13 +6,15 @@
 //! [`admission`] is everything that can be said of a transaction before its turn; [`execute`] runs
 //! admitted transactions over an [`overlay`], each all or nothing, and gives a [`receipt`] for
 //! each. [`authority`] knows members and who signs for them; [`provenance`] records events in the
-//! logs of the items they name. A decided block becomes a [`layer`] of writes.
+//! logs of the items they name; [`masterdata`] keeps what owners say of products, places and
+//! parties. A decided block becomes a [`layer`] of writes.
 
 pub mod admission;
 pub mod authority;
 pub mod execute;
 pub mod layer;
 pub mod ledger;
+pub mod masterdata;
 pub mod overlay;
 pub mod provenance;
 pub mod receipt;

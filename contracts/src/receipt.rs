@@ -168,6 +168,26 @@ rejection_codes! {
     /// More state than one block may change.
     TooManyTouches = "too-many-changes",
         "the transaction changes more records than one block may: send it in smaller parts";
+    /// Master data of what is another's.
+    NotYours = "not-yours",
+        "only the member that holds the GS1 company prefix, or lists the GLN in its record, may \
+         describe this: leave it out, or ask that member";
+    /// A party said to be another member.
+    PartyOfAnother = "party-of-another",
+        "a party names only the member that describes it: leave member out or give your own";
+    /// A place inside itself, or too deep inside others.
+    PlaceNesting = "place-nesting",
+        "no place lies inside itself, nor more than 16 places deep: name another place around it";
+    /// Packed in itself.
+    PackingCycle = "packing-cycle",
+        "a thing cannot be inside of what is inside of it: mend the parent or the children";
+    /// Too many containers in containers.
+    PackingTooDeep = "packing-too-deep",
+        "things are packed in more levels than the ledger follows: pack in fewer levels";
+    /// An anomaly of a kind that this network does not record.
+    AnomalyRefused = "anomaly-refused",
+        "this network refuses events that do not add up in this way: docs/custody.md says how to \
+         mend it";
 }
 
 #[cfg(test)]

@@ -8,14 +8,15 @@ use tracehold_chain::codec;
 use tracehold_chain::epcis::{Event, SectionedEvent};
 use tracehold_chain::genesis::{Agent, Genesis, Member, Node, NodeRole, Parameters};
 use tracehold_chain::keys::{PublicKey, SecretKey, Signer};
+use tracehold_chain::masterdata::{MasterData, MasterRecord, Product};
 use tracehold_chain::state::key::name_digest;
-use tracehold_chain::state::{ItemHead, MemoryTable, StateKey, Table};
+use tracehold_chain::state::{MemoryTable, StateKey, Table};
 use tracehold_chain::transaction::{
     AuthorSignature, Bundle, CapturedEvent, Command, Nonce, TransactionBody, authored_event_digest,
 };
 use tracehold_chain::units::{AgentId, ChainId, Height, MemberId, NodeName, TimestampMs};
 use tracehold_contracts::ledger::{ApplyError, LedgerError};
-use tracehold_contracts::provenance::EventRecord;
+use tracehold_contracts::provenance::{EventRecord, ItemRecord};
 use tracehold_contracts::{InvalidBlock, Ledger, RejectionCode, Verdict};
 
 const START: TimestampMs = TimestampMs(1_780_000_000_000);
@@ -40,6 +41,7 @@ fn member(id: &str, prefix: &str, node: u8) -> Member {
         name: id.to_uppercase(),
         gs1_company_prefixes: vec![prefix.to_owned()],
         glns: vec![],
+        roles: Vec::new(),
         agents: vec![Agent { id: agent_id(id), public_key: agent_key(id).public_key() }],
         nodes: vec![Node {
             name: NodeName::new(format!("{id}-1")).unwrap(),
@@ -164,7 +166,7 @@ fn events_are_recorded_in_the_logs_of_their_items() {
     let one = world.bundle("farm", &[event("1", "a1", ""), event("2", "a1", "")]);
     let two = world.bundle("carrier", &[event("3", "a1", "")]);
     assert!(world.decide(vec![one, two]).iter().all(recorded));
-    let head: ItemHead = world.get(&StateKey::Item(ITEM.to_owned())).unwrap();
+    let head: ItemRecord = world.get(&StateKey::Item(ITEM.to_owned())).unwrap();
     assert_eq!(head.log.count(), 3);
     let id = "urn:uuid:00000000-0000-4000-8000-000000000003".to_owned();
     let record: EventRecord =
@@ -195,7 +197,7 @@ fn an_event_id_names_one_event() {
         world.get::<EventRecord>(&StateKey::Event { event_id: id, declared_at: None }),
         None
     );
-    assert_eq!(world.get::<ItemHead>(&StateKey::Item(ITEM.to_owned())).unwrap().log.count(), 2);
+    assert_eq!(world.get::<ItemRecord>(&StateKey::Item(ITEM.to_owned())).unwrap().log.count(), 2);
 }
 
 /// Promise P3: corrections repeat the original and come from its recorder.
@@ -216,7 +218,7 @@ fn corrections_are_the_recorders() {
     let declared_at = Some(TimestampMs(1_772_445_600_000));
     let record: EventRecord = world.get(&StateKey::Event { event_id: id, declared_at }).unwrap();
     assert!(record.corrects);
-    assert_eq!(world.get::<ItemHead>(&StateKey::Item(ITEM.to_owned())).unwrap().log.count(), 2);
+    assert_eq!(world.get::<ItemRecord>(&StateKey::Item(ITEM.to_owned())).unwrap().log.count(), 2);
 }
 
 /// Promise P5: a member commissions only under its own GS1 company prefixes.
@@ -255,7 +257,9 @@ fn an_author_vouches_for_what_another_submits() {
         world.get(&StateKey::Event { event_id: id, declared_at: None }).unwrap();
     assert_eq!(record.recorder.as_str(), "farm");
 
-    let Command::Capture(events) = &mut forged.transaction.body.commands[0];
+    let Command::Capture(events) = &mut forged.transaction.body.commands[0] else {
+        panic!("the bundle captures");
+    };
     events[0].author.as_mut().unwrap().agent = agent_id("carrier");
     forged.transaction = forged.transaction.body.sign(&agent_key("carrier"));
     let refused = world.ledger.admit(Arc::new(forged), START).unwrap_err();
@@ -377,7 +381,7 @@ fn tables_reopen_at_their_root() {
 fn a_full_block_leaves_the_rest_waiting() {
     let table = Arc::new(MemoryTable::default());
     let mut small = genesis();
-    small.parameters.max_block_touches = 6_000;
+    small.parameters.max_block_touches = 25_000;
     small.parameters.max_block_bytes = 1024 * 1024;
     let mut world = World { ledger: Ledger::open(&small, table.clone()).unwrap(), table, nonce: 0 };
     let filler = format!(r#", "example:filler": "{}""#, "x".repeat(300_000));
@@ -396,4 +400,40 @@ fn a_full_block_leaves_the_rest_waiting() {
     let block = world.propose(bundles);
     assert_eq!(block.bundles.len(), 3);
     assert!(world.ledger.apply_block(&block, &|_| None).is_ok());
+}
+
+/// Promise P30: a transaction of master data needs no events, and takes effect whole or not at all
+/// with the events beside it.
+#[test]
+fn master_data_is_set_beside_events_or_alone() {
+    let mut world = World::new();
+    let product = |gtin: &str| {
+        let id = format!("https://id.gs1.org/01/{gtin}");
+        MasterData::Product(Product { id, ..Product::default() })
+    };
+    let set = |world: &mut World, records: Vec<MasterData>, events: &[Event]| {
+        let events: Vec<SectionedEvent> = events.iter().map(section).collect();
+        let mut body = world.body("farm", &events);
+        body.commands.retain(|_| !events.is_empty());
+        body.commands.push(Command::SetMasterData(records));
+        let bundle = Bundle { transaction: body.sign(&agent_key("farm")), events };
+        world.decide(vec![bundle]).remove(0)
+    };
+    let (own, foreign) = (product("09521101530001"), product("09522201530007"));
+    assert_eq!(set(&mut world, vec![own.clone()], &[]), Verdict::Recorded { repeated: vec![] });
+    let record: MasterRecord = world.get(&own.key()).unwrap();
+    assert_eq!((record.version, record.set_by.member().as_str()), (1, "farm"));
+    let Verdict::Rejected(rejection) = set(&mut world, vec![foreign], &[event("1", "a", "")])
+    else {
+        panic!("another's product")
+    };
+    assert_eq!(rejection.code, RejectionCode::NotYours);
+    let id = "urn:uuid:00000000-0000-4000-8000-000000000001".to_owned();
+    let key = StateKey::Event { event_id: id, declared_at: None };
+    assert_eq!(world.get::<EventRecord>(&key), None, "the event beside it is not recorded either");
+    let twice = set(&mut world, vec![own], &[event("1", "a", "")]);
+    assert_eq!(twice, Verdict::Recorded { repeated: vec![] });
+    world.flush();
+    assert_eq!(world.get::<MasterRecord>(&record.data.key()), Some(record));
+    assert!(world.get::<EventRecord>(&key).is_some());
 }

@@ -33,6 +33,7 @@ impl TestNetwork {
             name: "Acme".into(),
             gs1_company_prefixes: vec!["*".into()],
             glns: Vec::new(),
+            roles: Vec::new(),
             agents: vec![Agent {
                 id: "acme/erp".parse().unwrap(),
                 public_key: agent_key.public_key(),

@@ -51,6 +51,7 @@ pub fn genesis(scenario: &Scenario) -> Genesis {
             name: format!("Member {index}"),
             gs1_company_prefixes: vec!["*".into()],
             glns: Vec::new(),
+            roles: Vec::new(),
             agents: vec![Agent { id: agent_id(index), public_key: agent_key(index).public_key() }],
             nodes: vec![Node {
                 name: NodeName::new(format!("node-{index}")).expect("a good name"),

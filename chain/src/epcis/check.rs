@@ -11,26 +11,26 @@ use super::vocabulary::Vocabulary;
 use crate::limits::MAX_URI_BYTES;
 
 /// A JSON object.
-pub(super) type Object = Map<String, Value>;
+pub(crate) type Object = Map<String, Value>;
 
 /// Collects violations.
 #[derive(Default)]
-pub(super) struct Checker {
+pub(crate) struct Checker {
     violations: Vec<Violation>,
 }
 
 impl Checker {
     /// Everything reported, or nothing at all.
-    pub(super) fn finish(self) -> Result<(), Vec<Violation>> {
+    pub(crate) fn finish(self) -> Result<(), Vec<Violation>> {
         if self.violations.is_empty() { Ok(()) } else { Err(self.violations) }
     }
 
     /// Everything reported.
-    pub(super) fn into_violations(self) -> Vec<Violation> {
+    pub(crate) fn into_violations(self) -> Vec<Violation> {
         self.violations
     }
 
-    pub(super) fn report(&mut self, at: &Path<'_>, rule: &'static str, message: impl Into<String>) {
+    pub(crate) fn report(&mut self, at: &Path<'_>, rule: &'static str, message: impl Into<String>) {
         if self.violations.len() < MAX_VIOLATIONS {
             let violation = Violation { pointer: at.pointer(), rule, message: message.into() };
             self.violations.push(violation);
@@ -49,7 +49,7 @@ impl Checker {
         self.report(at, "type", format!("this is {given}: give {wanted}"));
     }
 
-    pub(super) fn required(&mut self, at: &Path<'_>, object: &Object, keys: &[&str]) {
+    pub(crate) fn required(&mut self, at: &Path<'_>, object: &Object, keys: &[&str]) {
         for key in keys {
             if !object.contains_key(*key) {
                 self.report(&at.key(key), "required", format!("{key} is missing: add it"));
@@ -57,7 +57,7 @@ impl Checker {
         }
     }
 
-    pub(super) fn object<'v>(&mut self, at: &Path<'_>, value: &'v Value) -> Option<&'v Object> {
+    pub(crate) fn object<'v>(&mut self, at: &Path<'_>, value: &'v Value) -> Option<&'v Object> {
         if let Value::Object(object) = value {
             return Some(object);
         }
@@ -65,7 +65,7 @@ impl Checker {
         None
     }
 
-    pub(super) fn list<'v>(&mut self, at: &Path<'_>, value: &'v Value) -> Option<&'v [Value]> {
+    pub(crate) fn list<'v>(&mut self, at: &Path<'_>, value: &'v Value) -> Option<&'v [Value]> {
         if let Value::Array(list) = value {
             return Some(list);
         }
@@ -73,7 +73,7 @@ impl Checker {
         None
     }
 
-    pub(super) fn text<'v>(&mut self, at: &Path<'_>, value: &'v Value) -> Option<&'v str> {
+    pub(crate) fn text<'v>(&mut self, at: &Path<'_>, value: &'v Value) -> Option<&'v str> {
         if let Value::String(text) = value {
             return Some(text);
         }
@@ -81,19 +81,19 @@ impl Checker {
         None
     }
 
-    pub(super) fn number(&mut self, at: &Path<'_>, value: &Value) {
+    pub(crate) fn number(&mut self, at: &Path<'_>, value: &Value) {
         if !value.is_number() {
             self.wrong_type(at, value, "a number, without quotes");
         }
     }
 
-    pub(super) fn boolean(&mut self, at: &Path<'_>, value: &Value) {
+    pub(crate) fn boolean(&mut self, at: &Path<'_>, value: &Value) {
         if !value.is_boolean() {
             self.wrong_type(at, value, "true or false");
         }
     }
 
-    pub(super) fn each(
+    pub(crate) fn each(
         &mut self,
         at: &Path<'_>,
         value: &Value,
@@ -104,14 +104,14 @@ impl Checker {
         }
     }
 
-    pub(super) fn not_empty(&mut self, at: &Path<'_>, value: &Value) {
+    pub(crate) fn not_empty(&mut self, at: &Path<'_>, value: &Value) {
         if value.as_array().is_some_and(Vec::is_empty) {
             self.report(at, "empty", "this list is empty: leave it out or put something in");
         }
     }
 
     /// Texts in a list may not repeat.
-    pub(super) fn unique(&mut self, at: &Path<'_>, value: &Value) {
+    pub(crate) fn unique(&mut self, at: &Path<'_>, value: &Value) {
         let Value::Array(list) = value else { return };
         let mut seen = std::collections::BTreeSet::new();
         for (index, element) in list.iter().enumerate() {
@@ -125,12 +125,12 @@ impl Checker {
         }
     }
 
-    pub(super) fn uri(&mut self, at: &Path<'_>, value: &Value) {
+    pub(crate) fn uri(&mut self, at: &Path<'_>, value: &Value) {
         let Some(text) = self.text(at, value) else { return };
         self.uri_text(at, text);
     }
 
-    pub(super) fn uri_text(&mut self, at: &Path<'_>, text: &str) {
+    pub(crate) fn uri_text(&mut self, at: &Path<'_>, text: &str) {
         if text.len() > MAX_URI_BYTES {
             let length = text.len();
             let message = format!("this URI has {length} bytes: {MAX_URI_BYTES} is the limit");
@@ -144,11 +144,11 @@ impl Checker {
         }
     }
 
-    pub(super) fn uris(&mut self, at: &Path<'_>, value: &Value) {
+    pub(crate) fn uris(&mut self, at: &Path<'_>, value: &Value) {
         self.each(at, value, Checker::uri);
     }
 
-    pub(super) fn date_time(&mut self, at: &Path<'_>, value: &Value) {
+    pub(crate) fn date_time(&mut self, at: &Path<'_>, value: &Value) {
         let Some(text) = self.text(at, value) else { return };
         if !time::is_date_time(text) {
             let message = format!(
@@ -160,14 +160,14 @@ impl Checker {
     }
 
     /// A date-time that the ledger keeps as milliseconds since 1970.
-    pub(super) fn kept_time(&mut self, at: &Path<'_>, value: &Value) {
+    pub(crate) fn kept_time(&mut self, at: &Path<'_>, value: &Value) {
         self.date_time(at, value);
         if value.as_str().is_some_and(|t| time::parse(t) == Err(time::TimeFault::OutOfRange)) {
             self.report(at, "time-range", "this time is before 1970: give a later one");
         }
     }
 
-    pub(super) fn word(&mut self, at: &Path<'_>, value: &Value, vocabulary: Vocabulary) {
+    pub(crate) fn word(&mut self, at: &Path<'_>, value: &Value, vocabulary: Vocabulary) {
         let Some(text) = self.text(at, value) else { return };
         if vocabulary.has(text) {
             return;
@@ -202,7 +202,7 @@ impl Checker {
     }
 
     /// Every key is one of `known` or a URI (a CURIE such as `ext:field`).
-    pub(super) fn keys(&mut self, at: &Path<'_>, object: &Object, known: impl Fn(&str) -> bool) {
+    pub(crate) fn keys(&mut self, at: &Path<'_>, object: &Object, known: impl Fn(&str) -> bool) {
         for key in object.keys() {
             if !known(key) && !is_uri(key) {
                 let message = format!(
@@ -217,7 +217,7 @@ impl Checker {
     }
 
     /// Every key is one of `known`.
-    pub(super) fn only_keys(&mut self, at: &Path<'_>, object: &Object, known: &[&str]) {
+    pub(crate) fn only_keys(&mut self, at: &Path<'_>, object: &Object, known: &[&str]) {
         for key in object.keys() {
             if !known.contains(&key.as_str()) {
                 let message =
@@ -229,7 +229,7 @@ impl Checker {
 }
 
 /// Text as it is quoted in a message: not too long.
-pub(super) fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     const LONGEST: usize = 60;
     if text.chars().count() <= LONGEST {
         return format!("{text:?}");

@@ -81,7 +81,7 @@ fn bytes(value: &Value, depth: usize) -> Option<usize> {
 }
 
 /// The contexts that apply to an event, its document's first.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct Contexts<'a> {
     document: Option<&'a Value>,
     own: Option<&'a Value>,

@@ -7,10 +7,12 @@
 //! A wrong check digit does not make an identifier useless: published EPCIS documents are full of
 //! them. It is normalised like any other and marked with a [`Flaw`].
 
+use serde::{Deserialize, Serialize};
+
 use super::{digital_link, epc_urn};
 
 /// What kind of thing an identifier names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Level {
     /// One thing: GTIN with serial, GRAI with serial, GIAI, GSRN, part with serial, coupon …
     Instance,
@@ -101,13 +103,18 @@ impl Canonical {
     /// of a GTIN or ITIP, the extension digit of an SSCC, the leading zero of a GRAI.
     #[must_use]
     pub fn company_digits(&self) -> Option<&str> {
+        self.company_range().and_then(|(from, to)| self.uri.get(from..to))
+    }
+
+    /// Where in the URI [`Canonical::company_digits`] begin and end.
+    #[must_use]
+    pub fn company_range(&self) -> Option<(usize, usize)> {
         let after_domain = self.uri.strip_prefix(digital_link::CANONICAL_DOMAIN)?;
         let value = after_domain.strip_prefix('/')?.strip_prefix(self.key?)?.strip_prefix('/')?;
-        let value = value.split('/').next()?;
-        match self.key? {
-            "00" | "01" | "8003" | "8006" => value.get(1..),
-            _ => Some(value),
-        }
+        let begin = self.uri.len() - value.len();
+        let end = begin + value.split('/').next()?.len();
+        let skipped = usize::from(matches!(self.key?, "00" | "01" | "8003" | "8006"));
+        (begin + skipped <= end).then_some((begin + skipped, end))
     }
 }
 

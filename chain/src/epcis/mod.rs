@@ -31,13 +31,17 @@ mod validate;
 mod violation;
 pub mod vocabulary;
 
+pub(crate) use canonical::text as canonical_text;
+pub(crate) use check::{Checker, shown};
 pub use document::{Document, DocumentKind, query_document};
 pub use event::{
-    Action, BizTransaction, ErrorDeclaration, Event, EventType, Named, Role, TransferEnd,
+    Action, BizTransaction, ErrorDeclaration, Event, EventType, Named, Quantity, Role,
+    SensorReading, TransferEnd,
 };
 pub use identifier::{
     Canonical, Flaw, Level, canonical, check_digit, company_prefix_owns, has_valid_check_digit,
 };
+pub(crate) use pointer::Path;
 pub use sections::{Salt, Section, SectionError, SectionName, SectionedEvent};
 pub use violation::{MAX_VIOLATIONS, Violation};
 

@@ -16,7 +16,7 @@ pub(super) fn push(pointer: &mut String, segment: &str) {
 
 /// Where a check is: a list of segments that lives on the stack.
 #[derive(Clone, Copy)]
-pub(super) enum Path<'a> {
+pub(crate) enum Path<'a> {
     /// The value that is checked.
     Root,
     /// A member of an object.
@@ -27,17 +27,17 @@ pub(super) enum Path<'a> {
 
 impl<'a> Path<'a> {
     /// The member `key` of what is here.
-    pub(super) fn key(&'a self, key: &'a str) -> Path<'a> {
+    pub(crate) fn key(&'a self, key: &'a str) -> Path<'a> {
         Path::Key(self, key)
     }
 
     /// The element `index` of what is here.
-    pub(super) fn index(&'a self, index: usize) -> Path<'a> {
+    pub(crate) fn index(&'a self, index: usize) -> Path<'a> {
         Path::Index(self, index)
     }
 
     /// The JSON pointer.
-    pub(super) fn pointer(&self) -> String {
+    pub(crate) fn pointer(&self) -> String {
         match self {
             Path::Root => String::new(),
             Path::Key(parent, key) => {

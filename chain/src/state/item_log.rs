@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec;
 use crate::digest::{Digest, Domain};
-use crate::merkle::Frontier;
 use crate::units::Height;
 
 /// How an event names an item. One event is one entry in an item's log, under the first of these
@@ -41,11 +40,4 @@ impl ItemLeaf {
     pub fn digest(&self) -> Digest {
         Digest::of(Domain::ItemLogLeaf, &codec::encode(self))
     }
-}
-
-/// What the state keeps of an item's log: its length and the roots of its perfect subtrees.
-#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct ItemHead {
-    /// The log so far (RFC 6962 tree over [`ItemLeaf::digest`]).
-    pub log: Frontier,
 }

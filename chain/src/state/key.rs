@@ -25,8 +25,30 @@ pub enum StateKey {
         /// Set for error declarations, which repeat the eventID of the original.
         declared_at: Option<TimestampMs>,
     },
-    /// The head of an item's log, by canonical identifier.
+    /// An item's record, by canonical identifier.
     Item(String),
+    /// Some steps of an item's journal that will not change any more.
+    Journal {
+        /// The digest of the item's name.
+        item: Digest,
+        /// Which part of the journal, from 0.
+        chunk: u32,
+    },
+    /// That something is, or was, packed in something.
+    Edge {
+        /// The digest of the name of what it is packed in.
+        parent: Digest,
+        /// The digest of its name.
+        child: Digest,
+    },
+    /// What went into and came out of the transformation events of one transformationID, by that
+    /// and the member that recorded them.
+    Transformation {
+        /// Whose.
+        recorder: MemberId,
+        /// The transformationID.
+        id: String,
+    },
     /// What is on record of a product: [`crate::masterdata::MasterRecord`], by canonical identifier.
     Product(String),
     /// What is on record of a place, by canonical identifier.
@@ -52,10 +74,17 @@ impl StateKey {
             StateKey::Parameters => b"sp".to_vec(),
             StateKey::Member(id) => [b"sm", id.as_str().as_bytes()].concat(),
             StateKey::Event { event_id, declared_at } => {
-                let name = Digest::of(Domain::StateName, &codec::encode(&(event_id, declared_at)));
-                [b"se".as_slice(), name.as_bytes()].concat()
+                event_key(&name_digest(event_id), *declared_at)
             }
             StateKey::Item(uri) => item_key(&name_digest(uri)),
+            StateKey::Journal { item, chunk } => journal_key(item, *chunk),
+            StateKey::Edge { parent, child } => {
+                [b"sc".as_slice(), parent.as_bytes(), child.as_bytes()].concat()
+            }
+            StateKey::Transformation { recorder, id } => {
+                let name = Digest::of(Domain::StateName, &codec::encode(&(recorder, id)));
+                [b"sx".as_slice(), name.as_bytes()].concat()
+            }
             StateKey::Product(uri) => master_key(MasterKind::Product, &name_digest(uri)),
             StateKey::Place(uri) => master_key(MasterKind::Place, &name_digest(uri)),
             StateKey::Party(uri) => master_key(MasterKind::Party, &name_digest(uri)),
@@ -91,6 +120,35 @@ fn master_prefix(kind: MasterKind) -> [u8; 3] {
     }
 }
 
+/// The state key of a part of an item's journal.
+#[must_use]
+pub fn journal_key(item: &Digest, chunk: u32) -> Vec<u8> {
+    [b"sj".as_slice(), item.as_bytes(), &chunk.to_be_bytes()].concat()
+}
+
+/// The range of the keys of everything packed in the item whose name has this digest: first key,
+/// and the key after the last.
+#[must_use]
+pub fn edge_range(parent: &Digest) -> (Vec<u8>, Vec<u8>) {
+    let from = [b"sc".as_slice(), parent.as_bytes()].concat();
+    let end = [&from, [0xff; 33].as_slice()].concat();
+    (from, end)
+}
+
+fn event_key(name: &Digest, declared_at: Option<TimestampMs>) -> Vec<u8> {
+    let time = declared_at.map(|at| at.0.to_be_bytes());
+    [b"se".as_slice(), name.as_bytes(), time.as_ref().map_or(&[], |time| time)].concat()
+}
+
+/// The range of the keys of an event and its error declarations: first key, which is the event's,
+/// and the key after the last.
+#[must_use]
+pub fn event_range(event_id: &str) -> (Vec<u8>, Vec<u8>) {
+    let from = event_key(&name_digest(event_id), None);
+    let end = [&from, [0xff; 9].as_slice()].concat();
+    (from, end)
+}
+
 /// The digest by which an identifier or eventID is filed.
 #[must_use]
 pub fn name_digest(name: &str) -> Digest {
@@ -98,7 +156,9 @@ pub fn name_digest(name: &str) -> Digest {
 }
 
 /// Where an event stands in the history. Ordered as committed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub struct Position {
     /// The block.
     pub height: Height,
@@ -138,17 +198,14 @@ const INDEX_NAME_BYTES: usize = 16;
 /// Which history index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Index {
-    /// Every event that names an identifier, of whatever level.
+    /// Every event that names an identifier which has no journal: a class without lot.
     Identifier,
-    /// Every event with an eventID: the original and its error declarations.
-    EventId,
 }
 
 impl Index {
     fn tag(self) -> &'static [u8; 2] {
         match self {
             Index::Identifier => b"hi",
-            Index::EventId => b"he",
         }
     }
 
@@ -174,8 +231,7 @@ impl Index {
     #[must_use]
     pub fn position(key: &[u8]) -> Option<Position> {
         let tail: &[u8; 16] = key.last_chunk()?;
-        let known =
-            key.starts_with(Index::Identifier.tag()) || key.starts_with(Index::EventId.tag());
+        let known = key.starts_with(Index::Identifier.tag());
         (known && key.len() == 2 + INDEX_NAME_BYTES + 16).then(|| Position::from_sortable(tail))
     }
 }
@@ -214,6 +270,31 @@ mod tests {
         assert!(ordered.iter().all(|p| Position::from_sortable(&p.to_sortable()) == *p));
     }
 
+    /// Promise P3: one range of keys has an event and its error declarations, and no other's.
+    #[test]
+    fn an_event_range_holds_its_declarations_and_no_others() {
+        let key = |event_id: &str, at: Option<u64>| {
+            let declared_at = at.map(TimestampMs);
+            StateKey::Event { event_id: event_id.to_owned(), declared_at }.encode()
+        };
+        let (from, to) = event_range("urn:a");
+        assert_eq!(from, key("urn:a", None));
+        let ordered = [key("urn:a", None), key("urn:a", Some(7)), key("urn:a", Some(u64::MAX))];
+        assert!(ordered.is_sorted() && ordered.iter().all(|k| from <= *k && *k < to));
+        assert!(!(from <= key("urn:b", None) && key("urn:b", None) < to));
+    }
+
+    #[test]
+    fn an_edge_range_holds_the_children_of_one_parent() {
+        let (parent, other) = (name_digest("p"), name_digest("q"));
+        let (from, to) = edge_range(&parent);
+        let edge = |parent, child| StateKey::Edge { parent, child }.encode();
+        for child in [Digest([0; 32]), Digest([0xff; 32])] {
+            assert!(from <= edge(parent, child) && edge(parent, child) < to);
+            assert!(!(from <= edge(other, child) && edge(other, child) < to));
+        }
+    }
+
     #[test]
     fn an_index_range_holds_its_entries_and_no_others() {
         let position = Position { height: Height(7), transaction: 3, event: 2 };
@@ -223,8 +304,7 @@ mod tests {
         let within = |key: &Vec<u8>| from <= *key && *key < to;
         assert!(within(&Index::Identifier.entry(&name, position)));
         assert!(!within(&Index::Identifier.entry(&other, position)));
-        assert!(!within(&Index::EventId.entry(&name, position)));
-        assert_eq!(Index::position(&Index::EventId.entry(&name, position)), Some(position));
+        assert_eq!(Index::position(&Index::Identifier.entry(&name, position)), Some(position));
         assert_eq!(Index::position(b"short"), None);
     }
 }

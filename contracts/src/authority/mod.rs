@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use tracehold_chain::codec;
-use tracehold_chain::genesis::{Agent, Member};
+use tracehold_chain::genesis::{Agent, Member, MemberRole};
 use tracehold_chain::state::key::{MEMBERS_END, MEMBERS_FIRST};
 use tracehold_chain::state::{Table, TableError};
 use tracehold_chain::units::{AgentId, MemberId};
@@ -12,7 +12,12 @@ use tracehold_chain::units::{AgentId, MemberId};
 #[derive(Clone, Debug, Default)]
 pub struct Authority {
     members: BTreeMap<MemberId, Member>,
+    prefixes: BTreeMap<String, MemberId>,
+    glns: BTreeMap<String, MemberId>,
 }
+
+/// Where the canonical identifiers of places and of parties begin.
+const GLN_URIS: [&str; 2] = ["https://id.gs1.org/414/", "https://id.gs1.org/417/"];
 
 /// More members than any network has: the whole list is read at once.
 const MEMBERS_READ: usize = 100_000;
@@ -29,7 +34,44 @@ impl Authority {
                 .map_err(|error| TableError(format!("a member record is damaged: {error}")))?;
             members.insert(member.id.clone(), member);
         }
-        Ok(Authority { members })
+        Ok(Authority::of(members))
+    }
+
+    fn of(members: BTreeMap<MemberId, Member>) -> Authority {
+        let mut prefixes = BTreeMap::new();
+        let mut glns = BTreeMap::new();
+        for member in members.values() {
+            for prefix in member.gs1_company_prefixes.iter().filter(|prefix| *prefix != "*") {
+                prefixes.entry(prefix.clone()).or_insert_with(|| member.id.clone());
+            }
+            for gln in &member.glns {
+                glns.entry(gln.clone()).or_insert_with(|| member.id.clone());
+            }
+        }
+        Authority { members, prefixes, glns }
+    }
+
+    /// The member that holds the GS1 company prefix with which these digits begin, the longest
+    /// that anybody holds. Whoever holds all prefixes, on a test network, is not meant.
+    #[must_use]
+    pub fn prefix_owner(&self, digits: &str) -> Option<&MemberId> {
+        let lengths = (4..=12.min(digits.len())).rev();
+        lengths.filter_map(|length| digits.get(..length)).find_map(|p| self.prefixes.get(p))
+    }
+
+    /// The member that a canonical identifier of a place or party names: by the member's list of
+    /// GLNs, else by the GS1 company prefix of the GLN.
+    #[must_use]
+    pub fn member_at(&self, uri: &str) -> Option<&MemberId> {
+        let gln = GLN_URIS.iter().find_map(|start| uri.strip_prefix(start))?;
+        let gln = gln.split('/').next()?;
+        self.glns.get(gln).or_else(|| self.prefix_owner(gln))
+    }
+
+    /// Whether the network accredits the member as an inspector.
+    #[must_use]
+    pub fn is_inspector(&self, id: &MemberId) -> bool {
+        self.members.get(id).is_some_and(|member| member.roles.contains(&MemberRole::Inspector))
     }
 
     /// The member's record.

@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use tracehold_chain::codec;
 use tracehold_chain::digest::{Digest, Domain};
 use tracehold_chain::epcis::{
-    Action, Canonical, Event, EventType, Level, Named, Role, SectionError, SectionedEvent,
-    canonical,
+    Action, Event, EventType, Level, Named, Role, SectionError, SectionedEvent, SensorReading,
+    TransferEnd,
 };
 use tracehold_chain::state::ItemRole;
 use tracehold_chain::state::key::name_digest;
 use tracehold_chain::units::TimestampMs;
+
+use super::quantity::{self, converted};
+use super::step::Amount;
 
 /// One item that an event names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,9 +22,51 @@ pub struct NamedItem {
     pub name: Digest,
     /// How the event names it.
     pub role: ItemRole,
-    /// Whether it has a log under the state root: places and classes without lot have a local
-    /// index only.
+    /// Whether it has a log under the state root: classes without lot have a local index only.
     pub has_log: bool,
+    /// Its canonical identifier and what that says.
+    pub named: Named,
+    /// How much of it, as what.
+    pub amounts: Vec<Amount>,
+    /// Whether the event brings it into the world, under a GS1 key.
+    pub commissioned: bool,
+}
+
+impl NamedItem {
+    /// Whether there may be any quantity of it: a lot, or a class.
+    #[must_use]
+    pub fn is_divisible(&self) -> bool {
+        matches!(self.named.level, Level::Lot | Level::Class) || self.named.by_class
+    }
+}
+
+/// What an event says of itself, whatever it names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Telling {
+    /// Which type.
+    pub event_type: EventType,
+    /// What it does.
+    pub action: Option<Action>,
+    /// When it happened.
+    pub event_time: TimestampMs,
+    /// The business step.
+    pub biz_step: Option<String>,
+    /// The disposition.
+    pub disposition: Option<String>,
+    /// Where it happened.
+    pub read_point: Option<String>,
+    /// Where the things are afterwards.
+    pub biz_location: Option<String>,
+    /// Who or where it comes from.
+    pub source: Option<String>,
+    /// Who or where it goes to.
+    pub destination: Option<String>,
+    /// The process it is part of.
+    pub transformation_id: Option<String>,
+    /// What sensors reported.
+    pub readings: Vec<SensorReading>,
+    /// Whether it names children.
+    pub has_children: bool,
 }
 
 /// What an event says that the ledger acts on.
@@ -33,10 +78,11 @@ pub struct Facts {
     pub declared_at: Option<TimestampMs>,
     /// Digest of the public facts that an error declaration must repeat.
     pub likeness: Digest,
-    /// The items it names, each once, in the order of the digests of their names.
+    /// What it says of itself.
+    pub telling: Telling,
+    /// The items it names, each once: its parent first, then in the order of the digests of their
+    /// names.
     pub items: Vec<NamedItem>,
-    /// The identifiers it brings into the world.
-    pub commissioned: Vec<Canonical>,
 }
 
 impl Facts {
@@ -45,31 +91,81 @@ impl Facts {
     /// # Errors
     /// [`SectionError`] when it is none that can be recorded.
     pub fn read(body: &SectionedEvent) -> Result<Facts, SectionError> {
-        let event = body.event()?;
-        let event_id = event.event_id().expect("a stored event has an eventID").to_owned();
-        Ok(Facts {
-            event_id,
-            declared_at: event.error_declaration().map(|declared| declared.declaration_time),
-            likeness: likeness(&event),
-            items: items(&event),
-            commissioned: commissioned(&event),
-        })
+        Ok(Facts::of(&body.event()?))
     }
 
-    /// State entries that recording this writes: the event and the head of each log.
+    /// What a stored event says.
+    ///
+    /// # Panics
+    /// When it has no eventID, as every stored event has.
+    #[must_use]
+    pub fn of(event: &Event) -> Facts {
+        let event_id = event.event_id().expect("a stored event has an eventID").to_owned();
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        let telling = Telling {
+            event_type: event.event_type(),
+            action: event.action(),
+            event_time: event.event_time(),
+            biz_step: owned(event.biz_step()),
+            disposition: owned(event.disposition()),
+            read_point: owned(event.read_point()),
+            biz_location: owned(event.biz_location()),
+            source: end_of(event.sources()),
+            destination: end_of(event.destinations()),
+            transformation_id: owned(event.transformation_id()),
+            readings: event.sensor_readings(),
+            has_children: event.identifiers().iter().any(|named| named.role == Role::Child),
+        };
+        Facts {
+            event_id,
+            declared_at: event.error_declaration().map(|declared| declared.declaration_time),
+            likeness: likeness(event),
+            telling,
+            items: items(event),
+        }
+    }
+
+    /// What everything else is packed in.
+    #[must_use]
+    pub fn parent(&self) -> Option<&NamedItem> {
+        self.items.first().filter(|item| item.role == ItemRole::Parent)
+    }
+
+    /// State entries that recording this writes, at most: the event, what its transformation
+    /// makes, the record of each item and a part of its journal; for what is packed or unpacked,
+    /// where it was and where it is; and the containers around the parent.
     #[must_use]
     pub fn touches(&self) -> usize {
-        self.items.len().saturating_add(1)
+        let edges = match self.telling.event_type {
+            EventType::Aggregation | EventType::Association => self.items.len(),
+            // What is used up or ends in a container leaves it.
+            _ => self.items.len().div_ceil(2),
+        };
+        let around = if self.parent().is_some() { MAX_PACKING_DEPTH } else { 0 };
+        let records = self.items.len().saturating_add(edges).saturating_mul(2);
+        records.saturating_add(around).saturating_add(2)
     }
+}
+
+/// Containers in containers: a case in a carton on a pallet in a container is three.
+pub const MAX_PACKING_DEPTH: usize = 16;
+
+/// Who gives or gets: whoever possesses comes before whoever owns, and both before a place.
+fn end_of(ends: &[TransferEnd]) -> Option<String> {
+    let of = |kind: &str| ends.iter().find(|end| end.kind == kind);
+    let end = of("possessing_party").or_else(|| of("owning_party")).or_else(|| of("location"));
+    end.map(|end| end.id.clone())
 }
 
 /// Digest of what the public section says of an event. An error declaration repeats its original,
 /// so the two are alike. Nothing of the other sections goes in: their salts keep them from being
 /// guessed, and an unsalted digest would undo that.
 fn likeness(event: &Event) -> Digest {
-    let named = event.identifiers().iter().filter(|named| !named.by_class);
-    let names: Vec<(ItemRole, &str)> =
-        named.map(|named| (item_role(named.role), named.uri.as_str())).collect();
+    let names: Vec<(ItemRole, &str)> = event
+        .identifiers()
+        .iter()
+        .map(|named| (item_role(named.role), named.uri.as_str()))
+        .collect();
     // A position on the earth belongs to the trade section.
     let place = |id: Option<&'_ str>| id.filter(|id| !id.starts_with("geo:")).map(str::to_owned);
     let facts = (
@@ -100,31 +196,54 @@ fn item_role(role: Role) -> ItemRole {
     }
 }
 
-/// Each item once, under the first role that applies. Places and classes without lot are indexed
-/// and have no log, unless something is packed in them: whatever holds things has a history.
+/// Each item once, under the first role that applies. Classes without lot are indexed and have no
+/// log, unless something is packed in them: whatever holds things has a history.
 fn items(event: &Event) -> Vec<NamedItem> {
     let mut items: BTreeMap<Digest, NamedItem> = BTreeMap::new();
     for named in event.identifiers() {
         let name = name_digest(&named.uri);
         let role = item_role(named.role);
         let has_log = named.has_log() || role == ItemRole::Parent;
-        let item = items.entry(name).or_insert(NamedItem { name, role, has_log });
-        item.role = item.role.min(role);
-        item.has_log |= has_log;
+        let mut amounts = amounts(role, named);
+        let commissioned = is_commissioned(event, named);
+        match items.get_mut(&name) {
+            Some(item) => {
+                item.role = item.role.min(role);
+                item.has_log |= has_log;
+                item.amounts.append(&mut amounts);
+                item.commissioned |= commissioned;
+            }
+            None => {
+                let named = named.clone();
+                let item = NamedItem { name, role, has_log, named, amounts, commissioned };
+                items.insert(name, item);
+            }
+        }
     }
-    items.into_values().collect()
+    let mut items: Vec<NamedItem> = items.into_values().collect();
+    if let Some(place) = items.iter().position(|item| item.role == ItemRole::Parent) {
+        items[..=place].rotate_right(1);
+    }
+    items
+}
+
+/// The sum in each unit.
+fn amounts(role: ItemRole, named: &Named) -> Vec<Amount> {
+    let mut sums = Vec::new();
+    for (unit, value) in named.quantities.iter().filter_map(converted) {
+        quantity::add(&mut sums, &unit, value);
+    }
+    sums.into_iter().map(|(unit, value)| Amount { role, unit, value }).collect()
 }
 
 /// What comes into the world by this event: the subjects of an object event that adds, and the
 /// outputs of a transformation. A thing named by its class alone belongs to no one event, and a
 /// URI that is no GS1 key stands under nobody's prefix.
-fn commissioned(event: &Event) -> Vec<Canonical> {
-    let adds = event.action() == Some(Action::Add);
-    let begins = |named: &&Named| match event.event_type() {
-        EventType::Object => adds && named.role == Role::Epc && named.level != Level::Class,
-        EventType::Transformation => named.role == Role::Output && named.level != Level::Class,
+fn is_commissioned(event: &Event, named: &Named) -> bool {
+    let begins = match event.event_type() {
+        EventType::Object => event.action() == Some(Action::Add) && named.role == Role::Epc,
+        EventType::Transformation => named.role == Role::Output,
         _ => false,
     };
-    let named = event.identifiers().iter().filter(begins).map(|named| canonical(&named.uri));
-    named.filter(|identifier| identifier.key().is_some()).collect()
+    begins && named.level != Level::Class && named.company.is_some()
 }

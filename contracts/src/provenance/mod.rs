@@ -1,7 +1,30 @@
-//! Events in the logs of the items they name.
+//! The story of a thing: what each event says of each item, and what is known of the item then.
+//!
+//! [`Facts`] is what one event says. [`capture`] records it: a [`Step`] in the journal of each item
+//! it names, and the item's new [`ItemState`]. The rules are in [`mod@fold`], a pure function over
+//! steps in the order of the story; `docs/custody.md` tells them in sentences.
 
 mod capture;
 mod facts;
+pub mod fold;
+mod journal;
+mod packing;
+pub mod quantity;
+mod sensor;
+mod state;
+mod step;
+mod transformation;
 
-pub use capture::{Captured, EventRecord, capture};
-pub use facts::{Facts, NamedItem};
+pub use capture::{At, Captured, EventAnomaly, EventRecord, capture};
+pub use facts::{Facts, MAX_PACKING_DEPTH, NamedItem, Telling};
+pub use fold::{AsOf, Folded, Judgement, LeftOut, fold, fold_of, state_as_of};
+pub use journal::{MAX_REFOLD_STEPS, MAX_REFOLD_STEPS_PER_BLOCK};
+pub use state::{
+    Balance, Emptied, Ending, ItemState, Life, MAX_BALANCES, MAX_EMPTIED, MAX_HOLDERS,
+    MAX_OPEN_ANOMALIES, MAX_TRANSITS, OpenAnomaly, Said, Transit,
+};
+pub use step::{
+    Amount, Basis, Correction, Edge, Inherited, ItemRecord, JOURNAL_CHUNK, JournalChunk, Mark,
+    Party, SensorVerdict, Standing, Step, Unit,
+};
+pub use transformation::{MAX_TRANSFORMATION_PARTS, TransformationPart, TransformationRecord};

@@ -70,8 +70,16 @@ pub fn refused(rejection: &Rejection) -> Problem {
         | Code::BadSignature
         | Code::BadAuthor
         | Code::CorrectionByAnother
-        | Code::PrefixNotYours => Kind::Forbidden,
-        Code::Expired | Code::ExpiresTooLate | Code::CorrectionDiffers => Kind::Refused,
+        | Code::PrefixNotYours
+        | Code::NotYours
+        | Code::PartyOfAnother => Kind::Forbidden,
+        Code::Expired
+        | Code::ExpiresTooLate
+        | Code::CorrectionDiffers
+        | Code::PlaceNesting
+        | Code::PackingCycle
+        | Code::PackingTooDeep
+        | Code::AnomalyRefused => Kind::Refused,
         Code::TooManyTouches => Kind::TooLarge,
     };
     let detail = format!("{}: {}", rejection.subject, rejection.code.message());

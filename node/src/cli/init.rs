@@ -152,6 +152,7 @@ fn make_keys(args: &Args, member: &MemberId) -> Result<Made, Failure> {
         name: args.member_name.clone().unwrap_or_else(|| member.to_string()),
         gs1_company_prefixes: args.prefixes.clone(),
         glns: args.glns.clone(),
+        roles: Vec::new(),
         agents: Vec::new(),
         nodes: vec![Node { name, public_key: PublicKey([0; 32]), role }],
     };

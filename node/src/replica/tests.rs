@@ -33,6 +33,7 @@ fn genesis(validators: u8) -> Genesis {
         name: String::new(),
         gs1_company_prefixes: vec!["*".into()],
         glns: Vec::new(),
+        roles: Vec::new(),
         agents: Vec::new(),
         nodes: vec![Node {
             name: NodeName::new(format!("n{index}")).unwrap(),

@@ -6,17 +6,16 @@
 //! view while it is used; committed records do not change, so a view may then see an item's log
 //! longer than its height says, never shorter.
 //!
-//! Every index here is local and rebuildable. An answer by identifier is checked against the
-//! agreed state, which says how many events an item has: an index that lacks any is a [`Fault`],
-//! and the node rebuilds its table, rather than tell half a story.
+//! What happened to an item is in its journal, part of the agreed state, and its log says how many
+//! steps that has: when one is missing it is a [`Fault`], and the node rebuilds its table, rather
+//! than tell half a story. The history of a class has a local index only.
 
 mod cache;
 mod merged;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use serde::Serialize;
@@ -26,14 +25,18 @@ use tracehold_chain::certificate::DecidedBlock;
 use tracehold_chain::codec;
 use tracehold_chain::digest::Digest;
 use tracehold_chain::epcis::SectionedEvent;
-use tracehold_chain::state::key::{Index, name_digest, transaction_key};
+use tracehold_chain::state::key::{
+    Index, edge_range, event_range, journal_key, name_digest, transaction_key,
+};
 use tracehold_chain::state::table::Pair;
-use tracehold_chain::state::{ItemHead, Position, StateKey, Table, TableError};
+use tracehold_chain::state::{Position, StateKey, Table, TableError};
 use tracehold_chain::transaction::{CapturedEvent, TransactionId};
 use tracehold_chain::units::{AgentId, Height, MemberId, TimestampMs};
 use tracehold_contracts::authority::Authority;
 use tracehold_contracts::layer::Layers;
-use tracehold_contracts::provenance::EventRecord;
+use tracehold_contracts::provenance::{
+    Edge, EventRecord, ItemRecord, JOURNAL_CHUNK, JournalChunk, Step,
+};
 use tracehold_contracts::{Head, Layer, TransactionRecord, Verdict};
 
 use crate::fault::Fault;
@@ -47,8 +50,8 @@ pub use merged::Order;
 /// Memory for transactions that were read lately, in bytes.
 pub const BUNDLE_CACHE_BYTES: usize = 32 * 1024 * 1024;
 
-/// Index entries read at a time when they are counted.
-const COUNT_PAGE: usize = 2_000;
+/// Edges of a parent that are read at a time.
+const EDGE_PAGE: usize = 500;
 
 /// What a reader found to be damaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,16 +76,8 @@ struct Shared {
     blocks: BlockReader,
     authority: Authority,
     cache: BundleCache,
-    counted: Mutex<Counted>,
     alarm: Alarm,
 }
-
-/// How many index entries the longest histories are known to have, and the last of them: entries
-/// are only ever added after it.
-type Counted = BTreeMap<Digest, (u64, Vec<u8>)>;
-
-/// Histories whose count is remembered.
-const MAX_COUNTED: usize = 10_000;
 
 struct Snapshot {
     head: Head,
@@ -100,8 +95,7 @@ impl ViewSource {
         alarm: Alarm,
     ) -> ViewSource {
         let cache = BundleCache::new(BUNDLE_CACHE_BYTES);
-        let counted = Mutex::default();
-        let shared = Arc::new(Shared { table, blocks, authority, cache, counted, alarm });
+        let shared = Arc::new(Shared { table, blocks, authority, cache, alarm });
         let newest = ArcSwap::from_pointee(Snapshot { head, layers: Layers::default() });
         ViewSource { shared, newest }
     }
@@ -265,12 +259,12 @@ impl ReadView {
         self.state(&StateKey::Event { event_id: event_id.to_owned(), declared_at })
     }
 
-    /// The head of the log of the item with this canonical identifier; `None` when no event names
-    /// it, or it is of a kind that has no log (a place, a class).
+    /// What is on record of the item with this canonical identifier; `None` when no event names
+    /// it, or it is of a kind that has no log (a class).
     ///
     /// # Errors
     /// [`Fault`] when it cannot be read or is damaged.
-    pub fn item(&self, identifier: &str) -> Result<Option<ItemHead>, Fault> {
+    pub fn item(&self, identifier: &str) -> Result<Option<ItemRecord>, Fault> {
         self.state(&StateKey::Item(identifier.to_owned()))
     }
 
@@ -300,24 +294,25 @@ impl ReadView {
     /// The event with this eventID and its error declarations, in the order of commitment.
     ///
     /// # Errors
-    /// [`Fault`] when they cannot be read, or the index lacks the event that the state has.
+    /// [`Fault`] when they cannot be read.
     pub fn events_by_id(&self, event_id: &str) -> Result<Vec<StoredEvent>, Fault> {
-        // The record first: what is committed meanwhile can only add to the index.
-        let record = self.event_record(event_id, None)?;
-        let name = name_digest(event_id);
-        let (from, to) = Index::EventId.range_from(&name, FIRST);
-        let positions = self.positions((&from, &to), usize::MAX, Order::OldestFirst)?;
-        if record.is_some_and(|record| !positions.contains(&record.position)) {
-            return Err(self.index_damaged(event_id));
+        let (from, to) = event_range(event_id);
+        let mut positions = Vec::new();
+        for (_, value) in self.pairs((&from, &to), usize::MAX, Order::OldestFirst)? {
+            let record: EventRecord = codec::decode(&value)
+                .map_err(|error| self.table_damaged(format!("a record of the table: {error}")))?;
+            positions.push(record.position);
         }
+        positions.sort_unstable();
         self.events_at(positions)
     }
 
     /// The events that name an identifier, by its canonical form: at most `limit`, beyond the
-    /// cursor `after`.
+    /// cursor `after`. From its journal, if it has one; from the index, if events named it as a
+    /// class.
     ///
     /// # Errors
-    /// [`Fault`] when they cannot be read, or the index has fewer than the item's log.
+    /// [`Fault`] when they cannot be read, or the journal has fewer steps than the item's log.
     pub fn history(
         &self,
         identifier: &str,
@@ -325,10 +320,109 @@ impl ReadView {
         limit: usize,
         order: Order,
     ) -> Result<Page, Fault> {
-        let name = name_digest(identifier);
-        if after.is_none() {
-            self.check_complete(identifier, &name)?;
+        let wanted = limit.saturating_add(1);
+        let mut positions = self.indexed(identifier, after, wanted, order)?;
+        if let Some(record) = self.item(identifier)? {
+            let steps = self.steps(identifier, &record, after, wanted, order)?;
+            positions.extend(steps.iter().map(|step| step.position));
         }
+        positions.sort_unstable();
+        if order == Order::NewestFirst {
+            positions.reverse();
+        }
+        let more = positions.len() > limit;
+        positions.truncate(limit);
+        let next = positions.last().copied().filter(|_| more);
+        Ok(Page { events: self.events_at(positions)?, next })
+    }
+
+    /// The steps of an item's journal that this view shows: at most `limit`, beyond the cursor
+    /// `after`. `record` is the item's, as [`ReadView::item`] gives it.
+    ///
+    /// # Errors
+    /// [`Fault`] when they cannot be read, or the journal has fewer steps than the item's log.
+    pub fn steps(
+        &self,
+        identifier: &str,
+        record: &ItemRecord,
+        after: Option<Position>,
+        limit: usize,
+        order: Order,
+    ) -> Result<Vec<Step>, Fault> {
+        let wanted = |step: &Step| {
+            let at = step.position;
+            let beyond = after.is_none_or(|after| match order {
+                Order::OldestFirst => at > after,
+                Order::NewestFirst => at < after,
+            });
+            beyond && at.height <= self.height()
+        };
+        let name = name_digest(identifier);
+        let chunks = record.chunks();
+        let mut found: Vec<Step> = Vec::new();
+        match order {
+            Order::OldestFirst => {
+                let first = match after {
+                    None => 0,
+                    Some(after) => self.chunk_with(&name, chunks, after)?,
+                };
+                for chunk in first..chunks {
+                    found.extend(self.chunk(&name, chunk)?.into_iter().filter(wanted));
+                    if found.len() >= limit {
+                        break;
+                    }
+                }
+                found.extend(record.tail.iter().filter(|step| wanted(step)).cloned());
+            }
+            Order::NewestFirst => {
+                let end = match after {
+                    None => chunks,
+                    Some(after) => self.chunk_with(&name, chunks, after)?.saturating_add(1),
+                };
+                found.extend(record.tail.iter().rev().filter(|step| wanted(step)).cloned());
+                for chunk in (0..end.min(chunks)).rev() {
+                    if found.len() >= limit {
+                        break;
+                    }
+                    found.extend(self.chunk(&name, chunk)?.into_iter().rev().filter(wanted));
+                }
+            }
+        }
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    /// The sealed part of a journal in which `position` stands, or would stand: the last that
+    /// does not begin after it.
+    fn chunk_with(&self, name: &Digest, chunks: u32, position: Position) -> Result<u32, Fault> {
+        let (mut from, mut to) = (0, chunks);
+        while from < to {
+            let middle = from.midpoint(to);
+            let begins = self.chunk(name, middle)?.first().map(|step| step.position);
+            if begins.is_some_and(|begins| begins <= position) {
+                from = middle + 1;
+            } else {
+                to = middle;
+            }
+        }
+        Ok(from.saturating_sub(1))
+    }
+
+    fn chunk(&self, name: &Digest, chunk: u32) -> Result<JournalChunk, Fault> {
+        let found: Option<JournalChunk> = self.decoded(&journal_key(name, chunk))?;
+        found.filter(|steps| steps.len() == JOURNAL_CHUNK).ok_or_else(|| {
+            self.table_damaged(format!("part {chunk} of the journal of item {name} is missing"))
+        })
+    }
+
+    fn indexed(
+        &self,
+        identifier: &str,
+        after: Option<Position>,
+        limit: usize,
+        order: Order,
+    ) -> Result<Vec<Position>, Fault> {
+        let name = name_digest(identifier);
         let (first, end) = Index::Identifier.range_from(&name, FIRST);
         let (from, to) = match (order, after) {
             (_, None) => (first, end),
@@ -340,11 +434,50 @@ impl ReadView {
             }
             (Order::NewestFirst, Some(cursor)) => (first, Index::Identifier.entry(&name, cursor)),
         };
-        let mut positions = self.positions((&from, &to), limit.saturating_add(1), order)?;
-        let more = positions.len() > limit;
-        positions.truncate(limit);
-        let next = positions.last().copied().filter(|_| more);
-        Ok(Page { events: self.events_at(positions)?, next })
+        let pairs = self.pairs((&from, &to), limit, order)?;
+        let positions = pairs.iter().filter_map(|(key, _)| Index::position(key));
+        Ok(positions.filter(|position| position.height <= self.height()).collect())
+    }
+
+    /// What is in a parent now: the edges to it that its being emptied has not cut, by the digests
+    /// of their names; at most `limit`, beyond the cursor `after`.
+    ///
+    /// # Errors
+    /// [`Fault`] when they cannot be read.
+    pub fn contents(
+        &self,
+        parent: &str,
+        after: Option<&Digest>,
+        limit: usize,
+    ) -> Result<Vec<Edge>, Fault> {
+        let Some(record) = self.item(parent)? else { return Ok(Vec::new()) };
+        let name = name_digest(parent);
+        let (mut from, to) = edge_range(&name);
+        if let Some(after) = after {
+            from = StateKey::Edge { parent: name, child: *after }.encode();
+            from.push(0);
+        }
+        let mut found = Vec::new();
+        loop {
+            let page = self.pairs((&from, &to), EDGE_PAGE, Order::OldestFirst)?;
+            for (_, value) in &page {
+                let edge: Edge = codec::decode(value)
+                    .map_err(|error| self.table_damaged(format!("an edge: {error}")))?;
+                if record.state.emptied_after(edge.mark).is_none() {
+                    found.push(edge);
+                }
+                if found.len() >= limit {
+                    return Ok(found);
+                }
+            }
+            match page.last() {
+                Some((last, _)) if page.len() == EDGE_PAGE => {
+                    from.clone_from(last);
+                    from.push(0);
+                }
+                _ => return Ok(found),
+            }
+        }
     }
 
     /// The newest events before the cursor `before`, newest first, at most `limit`.
@@ -440,45 +573,6 @@ impl ReadView {
         Ok(events)
     }
 
-    /// Compares the index of an identifier with the item's log, if it has one.
-    fn check_complete(&self, identifier: &str, name: &Digest) -> Result<(), Fault> {
-        // The log's head first: what is committed meanwhile can only add to the index.
-        let Some(head) = self.item(identifier)? else { return Ok(()) };
-        let (first, to) = Index::Identifier.range_from(name, FIRST);
-        let (mut found, mut from) = self.counted().get(name).cloned().unwrap_or((0, first));
-        while found < head.log.count() {
-            let page = self.pairs((&from, &to), COUNT_PAGE, Order::OldestFirst)?;
-            let Some((last, _)) = page.last() else {
-                return Err(self.index_damaged(identifier));
-            };
-            found += page.len() as u64;
-            from.clone_from(last);
-            from.push(0);
-            if page.len() == COUNT_PAGE {
-                let mut counted = self.counted();
-                if counted.len() >= MAX_COUNTED {
-                    counted.clear();
-                }
-                counted.insert(*name, (found, from.clone()));
-            }
-        }
-        Ok(())
-    }
-
-    fn counted(&self) -> std::sync::MutexGuard<'_, Counted> {
-        self.shared.counted.lock().expect("nobody panics while holding the lock")
-    }
-
-    fn positions(
-        &self,
-        range: (&[u8], &[u8]),
-        limit: usize,
-        order: Order,
-    ) -> Result<Vec<Position>, Fault> {
-        let pairs = self.pairs(range, limit, order)?;
-        Ok(pairs.iter().filter_map(|(key, _)| Index::position(key)).collect())
-    }
-
     fn events_at(&self, positions: Vec<Position>) -> Result<Vec<StoredEvent>, Fault> {
         let seen = positions.into_iter().filter(|position| position.height <= self.height());
         let found = seen.map(|position| {
@@ -545,10 +639,6 @@ impl ReadView {
         let fault = Fault::new(format!("{what}; the table is rebuilt at the next start"));
         (self.shared.alarm)(Damage::Table, &fault);
         fault
-    }
-
-    fn index_damaged(&self, name: &str) -> Fault {
-        self.table_damaged(format!("the history index of {name} lacks events that are on record"))
     }
 }
 

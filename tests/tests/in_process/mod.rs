@@ -53,6 +53,7 @@ fn member(index: usize) -> Member {
         name: format!("Member {index}"),
         gs1_company_prefixes: vec!["*".to_owned()],
         glns: Vec::new(),
+        roles: Vec::new(),
         agents: vec![Agent { id: agent_id(index), public_key: agent_key(index).public_key() }],
         nodes: vec![Listed {
             name: NodeName::new(format!("node-{index}")).unwrap(),

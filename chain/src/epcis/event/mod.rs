@@ -1,21 +1,29 @@
 //! One EPCIS event: the JSON as given, and what the ledger understands of it.
 
+mod lists;
+mod sensor;
+
 use std::sync::Arc;
 
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::check::{Checker, Object, shown};
 use super::context::{self, Contexts};
-use super::identifier::{Flaw, Level, canonical};
+use super::identifier::{Level, canonical};
 use super::pointer::Path;
 use super::violation::Violation;
 use super::vocabulary::Vocabulary;
 use super::{json, time, validate};
-use crate::limits::{MAX_IDENTIFIERS_PER_EVENT, MAX_JSON_DEPTH, MAX_URI_BYTES};
+use crate::limits::{MAX_JSON_DEPTH, MAX_URI_BYTES};
 use crate::units::TimestampMs;
+use lists::{LISTS, identifiers, notices_of_list};
+
+pub use sensor::SensorReading;
 
 /// The five event types of EPCIS 2.0, and others that an extension defines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum EventType {
     /// Something happened to things.
     Object,
@@ -45,7 +53,7 @@ impl EventType {
 }
 
 /// What an event does to the things it names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Action {
     /// They begin: to exist, to be packed, to belong to a transaction.
     Add,
@@ -81,9 +89,28 @@ pub struct Named {
     pub level: Level,
     /// Whether it stands in a quantity list: so many of a class, not one thing.
     pub by_class: bool,
+    /// How much of it; empty when the event does not say, and of single things.
+    pub quantities: Vec<Quantity>,
+    /// Where in the URI the digits begin and end that begin with a GS1 company prefix.
+    pub company: Option<(usize, usize)>,
+}
+
+/// So much of something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quantity {
+    /// The number, exactly as its text says.
+    pub value: Decimal,
+    /// The unit as given, a UN/CEFACT Rec 20 code; pieces when there is none.
+    pub uom: Option<String>,
 }
 
 impl Named {
+    /// The digits that begin with a GS1 company prefix; `None` when it is no GS1 key.
+    #[must_use]
+    pub fn company_digits(&self) -> Option<&str> {
+        self.company.and_then(|(from, to)| self.uri.get(from..to))
+    }
+
     /// Whether the thing has a log of its own: instances, lots, logistic units and whatever else
     /// is one thing or one batch. Classes without lot are found through local indexes only.
     #[must_use]
@@ -427,6 +454,24 @@ impl Event {
         &self.destinations
     }
 
+    /// The process that several transformation events are parts of.
+    #[must_use]
+    pub fn transformation_id(&self) -> Option<&str> {
+        text(&self.object, "transformationID")
+    }
+
+    /// Facts about the things themselves, as their maker says them.
+    #[must_use]
+    pub fn ilmd(&self) -> Option<&Object> {
+        self.object.get("ilmd")?.as_object()
+    }
+
+    /// What sensors reported with the event, reading by reading.
+    #[must_use]
+    pub fn sensor_readings(&self) -> Vec<SensorReading> {
+        sensor::readings(&self.object)
+    }
+
     /// What is odd about the event and no reason to refuse it: wrong check digits, malformed GS1
     /// keys, classes among instances and the other way round, undeclared prefixes.
     #[must_use]
@@ -516,110 +561,4 @@ fn transfer_ends(object: &Object, key: &str, name: &str) -> Vec<TransferEnd> {
         })
     };
     list(object, key).iter().filter_map(end).collect()
-}
-
-/// A list of things in an event.
-struct ListName {
-    key: &'static str,
-    role: Role,
-    by_class: bool,
-}
-
-const LISTS: [ListName; 8] = [
-    ListName { key: "epcList", role: Role::Epc, by_class: false },
-    ListName { key: "quantityList", role: Role::Epc, by_class: true },
-    ListName { key: "childEPCs", role: Role::Child, by_class: false },
-    ListName { key: "childQuantityList", role: Role::Child, by_class: true },
-    ListName { key: "inputEPCList", role: Role::Input, by_class: false },
-    ListName { key: "inputQuantityList", role: Role::Input, by_class: true },
-    ListName { key: "outputEPCList", role: Role::Output, by_class: false },
-    ListName { key: "outputQuantityList", role: Role::Output, by_class: true },
-];
-
-fn uri_of(element: &Value, by_class: bool) -> Option<&str> {
-    if by_class { element.get("epcClass")?.as_str() } else { element.as_str() }
-}
-
-fn identifiers(checker: &mut Checker, object: &Object, event_type: EventType) -> Vec<Named> {
-    let mut named: Vec<Named> = Vec::new();
-    if let Some(parent) = text(object, "parentID") {
-        let parent = canonical(parent);
-        let level = parent.level();
-        named.push(Named { uri: parent.into_uri(), role: Role::Parent, level, by_class: false });
-    }
-    let count: usize = LISTS.iter().map(|name| list(object, name.key).len()).sum();
-    if count + named.len() > MAX_IDENTIFIERS_PER_EVENT {
-        let message = format!(
-            "the event names {count} things: {MAX_IDENTIFIERS_PER_EVENT} is the limit, split it"
-        );
-        checker.report(&Path::Root, "identifier-count", message);
-        return named;
-    }
-    named.reserve(count);
-    for name in &LISTS {
-        let from = named.len();
-        for element in list(object, name.key) {
-            let Some(uri) = uri_of(element, name.by_class) else { continue };
-            let found = canonical(uri);
-            let level = found.level();
-            let uri = found.into_uri();
-            named.push(Named { uri, role: name.role, level, by_class: name.by_class });
-        }
-        drop_repeated(&mut named, from);
-    }
-    if matches!(event_type, EventType::Aggregation | EventType::Association)
-        && let Some((parent, children)) = named.split_first()
-        && parent.role == Role::Parent
-        && children.iter().any(|child| child.uri == parent.uri)
-    {
-        let message = "this thing is among its own children: name another parent";
-        checker.report(&Path::Root.key("parentID"), "parent-is-child", message);
-    }
-    named
-}
-
-/// Drops what stands twice in one list under two spellings; all from `from` on is that list.
-fn drop_repeated(named: &mut Vec<Named>, from: usize) {
-    let mut seen = std::collections::BTreeSet::new();
-    let fresh: Vec<bool> =
-        named.iter().skip(from).map(|entry| seen.insert(entry.uri.as_str())).collect();
-    if fresh.iter().all(|fresh| *fresh) {
-        return;
-    }
-    let mut fresh = std::iter::repeat_n(true, from).chain(fresh);
-    named.retain(|_| fresh.next().unwrap_or(true));
-}
-
-fn notices_of_list(checker: &mut Checker, object: &Object, name: &ListName) {
-    let root = Path::Root;
-    let at_list = root.key(name.key);
-    for (index, element) in list(object, name.key).iter().enumerate() {
-        let at_element = at_list.index(index);
-        let at_class = at_element.key("epcClass");
-        let at = if name.by_class { &at_class } else { &at_element };
-        let Some(uri) = uri_of(element, name.by_class) else { continue };
-        let found = canonical(uri);
-        match found.flaw() {
-            Some(Flaw::CheckDigit { right }) => {
-                let message = format!("the check digit should be {right}");
-                checker.report(at, "check-digit", message);
-            }
-            Some(Flaw::Malformed) => {
-                let message = "this breaks the rules of its GS1 scheme: it is compared exactly";
-                checker.report(at, "malformed-key", message);
-            }
-            None => {}
-        }
-        match (name.by_class, found.level()) {
-            (false, Level::Class | Level::Lot) => {
-                let message = "this names a class or lot in a list of single things";
-                checker.report(at, "class-in-epc-list", message);
-            }
-            (true, Level::Instance | Level::LogisticUnit | Level::Document) => {
-                let message = "this names a single thing in a list of quantities";
-                checker.report(at, "instance-in-quantity-list", message);
-            }
-            _ => {}
-        }
-    }
 }

@@ -19,6 +19,9 @@
 //! | `position` | latitude and longitude come together |
 //! | `inside-itself` | a place does not lie inside itself |
 
+mod document;
+mod json;
+
 use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
@@ -28,13 +31,15 @@ use crate::codec;
 use crate::digest::Digest;
 use crate::epcis::uri::is_uri;
 use crate::epcis::vocabulary::Vocabulary;
-use crate::epcis::{Canonical, Flaw, Level, MAX_VIOLATIONS, Violation, canonical};
+use crate::epcis::{Canonical, Flaw, Level, MAX_VIOLATIONS, Violation, canonical, shown};
 use crate::limits::{
     MAX_ADDRESS_LINES, MAX_ATTRIBUTES, MAX_LANGUAGES, MAX_LINE_BYTES, MAX_MASTER_DATA_BYTES,
     MAX_SENSOR_LIMITS, MAX_TEXT_BYTES, MAX_URI_BYTES,
 };
 use crate::state::StateKey;
 use crate::units::{AgentId, Height, MemberId, TimestampMs};
+
+pub use document::{Change, Changes};
 
 /// Text by language: BCP 47 tags such as `en`; [`UNDETERMINED`] when nobody said which.
 pub type Texts = BTreeMap<String, String>;
@@ -431,6 +436,26 @@ pub fn decimal(text: &str) -> Option<Decimal> {
     Decimal::from_str_exact(text).ok().map(|number| number.normalize())
 }
 
+/// The canonical identifier of the product that an item, a lot or a class is of; `None` when it is
+/// of none that has a record here, such as a logistic unit or a place.
+#[must_use]
+pub fn product_of(identifier: &Canonical) -> Option<String> {
+    /// A GRAI's digits: what follows is its serial.
+    const GRAI_DIGITS: usize = 14;
+    let key = identifier.key()?;
+    let of_class = match (identifier.level(), key) {
+        (Level::Class, _) => return Some(identifier.uri().to_owned()),
+        (Level::Instance | Level::Lot, "01" | "8006" | "8003") => identifier.uri(),
+        _ => return None,
+    };
+    let at = of_class.find(&format!("/{key}/"))? + key.len() + 2;
+    let value = of_class.get(at..)?;
+    let value = value.split('/').next()?;
+    let value = if key == "8003" { value.get(..GRAI_DIGITS)? } else { value };
+    let class = canonical(&format!("{}{value}", of_class.get(..at)?));
+    (class.level() == Level::Class).then(|| class.into_uri())
+}
+
 /// Whether `code` has the form of an ISO 3166-1 code of two letters.
 #[must_use]
 pub fn is_country(code: &str) -> bool {
@@ -555,14 +580,6 @@ fn escaped(key: &str) -> String {
     key.chars().take(LONGEST).collect::<String>().replace('~', "~0").replace('/', "~1")
 }
 
-fn shown(text: &str) -> String {
-    const LONGEST: usize = 60;
-    if text.chars().count() <= LONGEST {
-        return format!("{text:?}");
-    }
-    format!("{:?}…", text.chars().take(LONGEST).collect::<String>())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -683,6 +700,25 @@ mod tests {
             p.attributes = Attributes::from([("ext:a".to_owned(), vec![value; 9])]);
         };
         assert_eq!(product(&large), is("", "too-many"));
+    }
+
+    #[test]
+    fn items_and_lots_are_of_a_product() {
+        let milk = Some("https://id.gs1.org/01/09521568251204".to_owned());
+        for id in [
+            "https://id.gs1.org/01/09521568251204",
+            "https://id.gs1.org/01/09521568251204/21/A1",
+            "https://id.gs1.org/01/09521568251204/10/L1",
+            "urn:epc:id:sgtin:9521568.025120.A1",
+            "urn:epc:idpat:sgtin:9521568.025120.*",
+        ] {
+            assert_eq!(product_of(&canonical(id)), milk, "{id}");
+        }
+        let crate_ = product_of(&canonical("https://id.gs1.org/8003/09521321000018XYZ"));
+        assert_eq!(crate_.as_deref(), Some("https://id.gs1.org/8003/09521321000018"));
+        for id in ["https://id.gs1.org/00/395213210000000017", "urn:uuid:1", "a:b"] {
+            assert_eq!(product_of(&canonical(id)), None, "{id}");
+        }
     }
 
     #[test]

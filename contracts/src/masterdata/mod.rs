@@ -1,0 +1,137 @@
+//! Master data: owners say what their products, places and parties are.
+//!
+//! | who | may describe |
+//! |---|---|
+//! | a member | products, places and parties whose key begins with one of its GS1 company prefixes |
+//! | a member | places and parties whose GLN its record lists, whoever holds the prefix |
+//! | a member with prefix `*` (test networks) | everything |
+//!
+//! A record is put whole in the place of the one before and names the block, its time and who
+//! signed. Setting what is on record already changes nothing, so that a retry is harmless. A party
+//! names no member but the one that describes it. A place lies at most [`MAX_PLACE_DEPTH`] places
+//! deep and never inside itself. All master data of a transaction is set before its events are
+//! captured, and all of it or nothing takes effect.
+
+use tracehold_chain::codec;
+use tracehold_chain::epcis::{Canonical, canonical, company_prefix_owns};
+use tracehold_chain::genesis::Member;
+use tracehold_chain::limits::MAX_PLACE_DEPTH;
+use tracehold_chain::masterdata::{MasterData, MasterKind, MasterRecord, Party, Place, Product};
+use tracehold_chain::state::TableError;
+use tracehold_chain::units::{AgentId, Height, TimestampMs};
+
+use crate::authority::Authority;
+use crate::overlay::Overlay;
+use crate::receipt::{Rejection, RejectionCode};
+
+/// Whether `member` may describe what the identifier names.
+#[must_use]
+pub fn may_describe(member: &Member, kind: MasterKind, identifier: &Canonical) -> bool {
+    let listed = || {
+        kind != MasterKind::Product
+            && gln(identifier).is_some_and(|gln| member.glns.iter().any(|own| own == gln))
+    };
+    company_prefix_owns(&member.gs1_company_prefixes, identifier) || listed()
+}
+
+/// The GLN of a canonical place or party, without extension.
+fn gln(identifier: &Canonical) -> Option<&str> {
+    matches!(identifier.key()?, "414" | "417").then(|| identifier.company_digits()).flatten()
+}
+
+/// What is on record of a product, place or party.
+///
+/// # Errors
+/// [`TableError`] when this machine cannot read.
+pub fn record(
+    overlay: &Overlay<'_>,
+    kind: MasterKind,
+    id: &str,
+) -> Result<Option<MasterRecord>, TableError> {
+    overlay.get(&kind.key(id).encode())?.as_deref().map(decode).transpose()
+}
+
+/// What the owner of a product says of it, by the canonical identifier of its class.
+///
+/// # Errors
+/// [`TableError`] when this machine cannot read.
+pub fn product(overlay: &Overlay<'_>, id: &str) -> Result<Option<Product>, TableError> {
+    let found = record(overlay, MasterKind::Product, id)?;
+    Ok(found.and_then(|record| match record.data {
+        MasterData::Product(product) => Some(product),
+        MasterData::Place(_) | MasterData::Party(_) => None,
+    }))
+}
+
+/// Reads a record of master data as the state has it.
+///
+/// # Errors
+/// [`TableError`] when it is damaged.
+pub fn decode(bytes: &[u8]) -> Result<MasterRecord, TableError> {
+    let damaged = |error| TableError(format!("a record of master data is damaged: {error}"));
+    codec::decode(bytes).map_err(damaged)
+}
+
+/// Sets the master data of one transaction, or says why not. What it has written by then is
+/// discarded by the caller with the rest of the transaction.
+///
+/// # Errors
+/// [`TableError`] when this machine cannot read.
+pub fn set<'r>(
+    overlay: &mut Overlay<'_>,
+    authority: &Authority,
+    sender: &AgentId,
+    records: impl Iterator<Item = &'r MasterData> + Clone,
+    (height, block_time): (Height, TimestampMs),
+) -> Result<Result<(), Rejection>, TableError> {
+    let refuse = |code, subject: &str| Ok(Err(Rejection::new(code, subject)));
+    for data in records.clone() {
+        let (kind, id) = (data.kind(), data.id());
+        let member = authority.member(sender.member());
+        if !member.is_some_and(|member| may_describe(member, kind, &canonical(id))) {
+            return refuse(RejectionCode::NotYours, id);
+        }
+        if let MasterData::Party(Party { member: Some(named), .. }) = data
+            && named != sender.member()
+        {
+            return refuse(RejectionCode::PartyOfAnother, named.as_str());
+        }
+        let before = record(overlay, kind, id)?;
+        if before.as_ref().is_some_and(|before| before.data == *data) {
+            continue;
+        }
+        let version = before.map_or(0, |before| before.version).saturating_add(1);
+        let (data, set_by) = (data.clone(), sender.clone());
+        let key = data.key().encode();
+        let record = MasterRecord { data, version, height, set_at: block_time, set_by };
+        overlay.put(key, codec::encode(&record));
+    }
+    // After all writes, so that places may change their order in one transaction.
+    for data in records {
+        if let MasterData::Place(place) = data
+            && !nests_well(overlay, place)?
+        {
+            return refuse(RejectionCode::PlaceNesting, &place.id);
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// Whether the places around a place end, soon enough, without coming back to it.
+fn nests_well(overlay: &Overlay<'_>, place: &Place) -> Result<bool, TableError> {
+    let mut around = place.inside.clone();
+    for _ in 0..MAX_PLACE_DEPTH {
+        let Some(outer) = around else { return Ok(true) };
+        if outer == place.id {
+            return Ok(false);
+        }
+        around = match record(overlay, MasterKind::Place, &outer)?.map(|record| record.data) {
+            Some(MasterData::Place(outer)) => outer.inside,
+            _ => None,
+        };
+    }
+    Ok(around.is_none())
+}
+
+#[cfg(test)]
+mod tests;
