@@ -13,6 +13,7 @@ pub mod quantity;
 mod sensor;
 mod state;
 mod step;
+pub mod trace;
 mod transformation;
 
 pub use capture::{At, Captured, EventAnomaly, EventRecord, capture};
