@@ -3,7 +3,7 @@
 //! [`server`] accepts connections under deadlines; [`router`] is what they reach. A request passes
 //! [`metrics`], [`headers`] and [`rate`], [`auth`] says who it is from, and it reaches a handler:
 //! [`capture`] and [`events`] speak GS1's EPCIS binding, [`blocks`] and [`feed`] tell of the ledger
-//! itself, [`pages`] shows items to people, [`health`] and [`metrics`] are for those who run the
+//! itself, [`items`] and [`trace`] of goods, [`pages`] shows items to people, [`health`] and [`metrics`] are for those who run the
 //! node. [`prepare`] makes transactions of events, [`submit`] hands them in, [`records`] reads.
 //! [`visible`] decides who sees what. Whatever fails is a [`problem`]. Every limit is in
 //! [`limits`].
@@ -16,6 +16,7 @@ mod extract;
 mod feed;
 mod headers;
 mod health;
+mod items;
 mod jobs;
 pub mod limits;
 mod metrics;
@@ -31,6 +32,8 @@ mod state;
 mod submit;
 #[cfg(test)]
 mod tests;
+mod told;
+mod trace;
 pub mod visible;
 
 pub use health::Readiness;

@@ -12,7 +12,9 @@ use utoipa_axum::routes;
 
 use super::limits::MAX_URI_BYTES;
 use super::problem::{Kind, Problem, render};
-use super::{ApiState, blocks, capture, events, feed, headers, health, metrics, pages, rate};
+use super::{
+    ApiState, blocks, capture, events, feed, headers, health, items, metrics, pages, rate, trace,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -27,6 +29,7 @@ use super::{ApiState, blocks, capture, events, feed, headers, health, metrics, p
     tags(
         (name = "EPCIS", description = "GS1's EPCIS 2.0 REST binding"),
         (name = "Ledger", description = "Blocks, transactions and the feed of committed events"),
+        (name = "Goods", description = "What is known of a thing, and its story"),
         (name = "Operation", description = "For those who run the node"),
     )
 )]
@@ -57,6 +60,8 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(blocks::post_transaction))
         .routes(routes!(blocks::get_transaction))
         .routes(routes!(feed::get_feed))
+        .routes(routes!(items::get_item))
+        .routes(routes!(trace::get_trace))
         .routes(routes!(metrics::get_metrics))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
@@ -125,6 +130,8 @@ mod tests {
             "/epcis/v2/events/{eventID}",
             "/api/v1/status",
             "/api/v1/feed",
+            "/api/v1/items",
+            "/api/v1/trace",
             "/readyz",
         ] {
             assert!(json["paths"].get(path).is_some(), "{path}");

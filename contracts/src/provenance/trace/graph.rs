@@ -93,6 +93,8 @@ pub struct ItemNode {
     /// Whether it is there only because something else was packed in it: its events are those that
     /// happened to what was inside.
     pub is_container: bool,
+    /// Which way the walk came here: where it began, both.
+    pub way: Direction,
     /// Its story; `None` for a class, which has none.
     pub told: Option<Told>,
 }

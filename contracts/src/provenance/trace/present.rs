@@ -94,17 +94,15 @@ pub(super) fn resolve<E>(
         let container = Some(joined.what.clone());
         if let Some(holder) = around.holder() {
             present.holder = Some(Through { said: holder.clone(), container: container.clone() });
+            let transits = around.transits.iter();
+            present.transits =
+                transits.map(|transit| on_the_way(transit, container.clone())).collect();
         }
         if let Some(place) = &around.place
             && place.mark > inside_since
             && present.place.as_ref().is_none_or(|known| known.said.mark < place.mark)
         {
             present.place = Some(Through { said: place.clone(), container: container.clone() });
-        }
-        if !around.transits.is_empty() {
-            let transits = around.transits.iter();
-            present.transits =
-                transits.map(|transit| on_the_way(transit, container.clone())).collect();
         }
         next = around.parent.clone();
         present.containers.push(joined);

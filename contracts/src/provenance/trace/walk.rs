@@ -104,7 +104,8 @@ impl<R: TraceReader> Walk<'_, R> {
     fn add(&mut self, uri: String, level: Level, depth: u8, told: Option<Told>) -> usize {
         let place = self.items.len();
         self.places.insert(uri.clone(), place);
-        let node = ItemNode { uri, level, depth, is_container: false, told };
+        let way = Direction::Both;
+        let node = ItemNode { uri, level, depth, is_container: false, way, told };
         self.items.push(Item { node, back: false, forward: false, is_told: false });
         place
     }
@@ -536,7 +537,17 @@ impl<R: TraceReader> Walk<'_, R> {
             Cut { item, reason, direction, left_out }
         });
         let cuts = cuts.collect();
-        let items = self.items.into_iter().map(|item| item.node).collect();
+        let direction = self.query.direction;
+        let node = |item: Item| {
+            let way = match (item.back, item.forward) {
+                (true, false) => Direction::Back,
+                (false, true) => Direction::Forward,
+                (true, true) => Direction::Both,
+                (false, false) => direction,
+            };
+            ItemNode { way, ..item.node }
+        };
+        let items = self.items.into_iter().map(node).collect();
         Ok(Trace { query: self.query, items, events, links, stays, cuts, cut_count })
     }
 

@@ -1,6 +1,7 @@
 //! The HTTP side over a real node: the only validator of its network, in a folder of its own.
 
 mod capture;
+mod goods;
 mod people;
 mod programs;
 mod reads;
