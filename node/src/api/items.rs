@@ -310,7 +310,11 @@ impl Reading<'_> {
 
     fn quantities(&self, json: &mut Map<String, Value>, present: &Present) {
         let balances = &present.state.balances;
-        if balances.is_empty() || *self.caller == Caller::Anonymous {
+        let hidden = present.state.holders.iter().any(|holder| match &holder.what {
+            Party::Member(member) => !self.shows(member),
+            Party::Other(_) => false,
+        });
+        if balances.is_empty() || hidden {
             return;
         }
         let told = balances.iter().map(|balance| {
