@@ -4,8 +4,12 @@
 //! consumed, and what was decoded must encode to the same bytes again. bincode alone accepts
 //! trailing bytes and more than one spelling of a value; a digest over such bytes would not name
 //! one thing. No other module calls bincode.
+//!
+//! Records of the state that are written with every event have a shorter form ([`pack`]): the same,
+//! with integers and lengths as short as they are. They are never signed and never come from
+//! elsewhere: a node writes them itself, under a root that it compares with everybody's.
 
-use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
+use bincode::config::{Configuration, Fixint, Limit, LittleEndian, Varint};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -66,6 +70,34 @@ pub fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecE
     Ok(value)
 }
 
+type Packed = Configuration<LittleEndian, Varint, Limit<MAX_ENCODED_BYTES>>;
+
+fn packed() -> Packed {
+    bincode::config::standard().with_little_endian().with_limit::<MAX_ENCODED_BYTES>()
+}
+
+/// Encodes a record of the state in the shorter form.
+///
+/// # Panics
+/// As [`encode`].
+#[must_use]
+pub fn pack<T: Serialize>(value: &T) -> Vec<u8> {
+    bincode::serde::encode_to_vec(value, packed()).expect("our own values can be encoded")
+}
+
+/// Decodes what [`pack`] made on this node.
+///
+/// # Errors
+/// [`CodecError`] when the bytes are malformed or followed by others.
+pub fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    let (value, used) = bincode::serde::decode_from_slice::<T, Packed>(bytes, packed())
+        .map_err(|_| CodecError::Malformed)?;
+    if used != bytes.len() {
+        return Err(CodecError::Trailing(bytes.len().saturating_sub(used)));
+    }
+    Ok(value)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -77,6 +109,16 @@ mod tests {
         assert_eq!(encode(&0x0102_u16), [2, 1]);
         assert_eq!(encode(&"ab"), [2, 0, 0, 0, 0, 0, 0, 0, b'a', b'b']);
         assert_eq!(encode(&Some(1_u8)), [1, 1]);
+    }
+
+    #[test]
+    fn what_is_packed_is_short_and_read_back_whole() {
+        let value = (7_u64, "ab".to_owned(), Some(1_u8));
+        let bytes = pack(&value);
+        assert_eq!(bytes, [7, 2, b'a', b'b', 1, 1]);
+        assert_eq!(unpack::<(u64, String, Option<u8>)>(&bytes), Ok(value));
+        assert_eq!(unpack::<u8>(&bytes), Err(CodecError::Trailing(5)));
+        assert_eq!(unpack::<String>(&[0xfd]), Err(CodecError::Malformed));
     }
 
     #[test]

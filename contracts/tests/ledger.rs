@@ -137,13 +137,20 @@ impl World {
         self.ledger.flushed(self.ledger.head().height);
     }
 
-    fn get<T: serde::de::DeserializeOwned + serde::Serialize>(&self, key: &StateKey) -> Option<T> {
+    fn get<T: serde::de::DeserializeOwned>(&self, key: &StateKey) -> Option<T> {
+        self.bytes(key).map(|bytes| codec::unpack(&bytes).unwrap())
+    }
+
+    fn master(&self, key: &StateKey) -> Option<MasterRecord> {
+        self.bytes(key).map(|bytes| codec::decode(&bytes).unwrap())
+    }
+
+    fn bytes(&self, key: &StateKey) -> Option<Vec<u8>> {
         let key = key.encode();
-        let found = match self.ledger.unflushed().get(&key) {
+        match self.ledger.unflushed().get(&key) {
             Some(written) => written.cloned(),
             None => self.table.get(&key).unwrap(),
-        };
-        found.map(|bytes| codec::decode(&bytes).unwrap())
+        }
     }
 }
 
@@ -174,7 +181,7 @@ fn events_are_recorded_in_the_logs_of_their_items() {
     assert_eq!(record.recorder.as_str(), "carrier");
     assert_eq!(record.position.height, Height(1));
     let proof = world.ledger.tree().prove(&StateKey::Item(ITEM.to_owned()).encode());
-    let (root, value) = (world.ledger.head().state_root, codec::encode(&head));
+    let (root, value) = (world.ledger.head().state_root, codec::pack(&head));
     let key = StateKey::Item(ITEM.to_owned()).encode();
     assert_eq!(proof.verify(&root, 6, &key, Some(&value)), Ok(()));
 }
@@ -421,7 +428,7 @@ fn master_data_is_set_beside_events_or_alone() {
     };
     let (own, foreign) = (product("09521101530001"), product("09522201530007"));
     assert_eq!(set(&mut world, vec![own.clone()], &[]), Verdict::Recorded { repeated: vec![] });
-    let record: MasterRecord = world.get(&own.key()).unwrap();
+    let record = world.master(&own.key()).unwrap();
     assert_eq!((record.version, record.set_by.member().as_str()), (1, "farm"));
     let Verdict::Rejected(rejection) = set(&mut world, vec![foreign], &[event("1", "a", "")])
     else {
@@ -434,6 +441,6 @@ fn master_data_is_set_beside_events_or_alone() {
     let twice = set(&mut world, vec![own], &[event("1", "a", "")]);
     assert_eq!(twice, Verdict::Recorded { repeated: vec![] });
     world.flush();
-    assert_eq!(world.get::<MasterRecord>(&record.data.key()), Some(record));
+    assert_eq!(world.master(&record.data.key()), Some(record));
     assert!(world.get::<EventRecord>(&key).is_some());
 }

@@ -14,6 +14,7 @@ fn member(id: &str, prefixes: &[&str], glns: &[&str]) -> Member {
         name: id.to_owned(),
         gs1_company_prefixes: own(prefixes),
         glns: own(glns),
+        roles: Vec::new(),
         agents: Vec::new(),
         nodes: Vec::new(),
     }

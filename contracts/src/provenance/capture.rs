@@ -175,7 +175,7 @@ impl<'r, 's> Recording<'r, 's> {
             anomalies: self.found,
             claims: self.claims,
         };
-        self.staged.overlay.put(key, codec::encode(&record));
+        self.staged.overlay.put(key, codec::pack(&record));
         Ok(Captured::New)
     }
 
@@ -278,7 +278,8 @@ impl<'r, 's> Recording<'r, 's> {
         }
         let mark = step.mark();
         if step.correction.is_none() && (record.log.count() == 0 || mark > record.state.last) {
-            step.inherited = self.inherited(item, record.state.parent.as_ref(), step)?;
+            let inherited = self.inherited(item, record.state.parent.as_ref(), step)?;
+            step.inherited = inherited.filter(|inherited| record.state.learns_from(inherited));
             (step.standing, step.anomalies) = record.state.apply(step, false);
             return Ok(false);
         }
@@ -291,7 +292,8 @@ impl<'r, 's> Recording<'r, 's> {
         };
         if step.correction.is_none() {
             let before = fold_of(steps.iter().filter(|step| step.mark() < mark)).state;
-            step.inherited = self.inherited(item, before.parent.as_ref(), step)?;
+            let inherited = self.inherited(item, before.parent.as_ref(), step)?;
+            step.inherited = inherited.filter(|inherited| before.learns_from(inherited));
         }
         steps.push(step.clone());
         let folded = fold(&steps);

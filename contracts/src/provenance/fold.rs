@@ -301,6 +301,7 @@ impl ItemState {
         }
         if let Some((place, at)) = &inherited.place
             && *at > since
+            && self.place.as_ref().is_none_or(|own| own.mark < *at)
         {
             self.place = Some(Said { what: place.clone(), mark: *at });
         }
@@ -308,6 +309,18 @@ impl ItemState {
         if inherited.emptied.is_some_and(|emptied| emptied > since) {
             self.parent = None;
         }
+    }
+
+    /// Whether inheriting this would change anything.
+    pub(super) fn learns_from(&self, inherited: &Inherited) -> bool {
+        let Some(parent) = &self.parent else { return true };
+        let own = |at: &Mark| self.place.as_ref().is_none_or(|own| own.mark < *at);
+        inherited.emptied.is_some()
+            || inherited.holder.as_ref().is_some_and(|holder| {
+                self.holders.len() != 1 || self.holder().is_none_or(|own| own.what != *holder)
+            })
+            || inherited.place.as_ref().is_some_and(|(_, at)| *at > parent.mark && own(at))
+            || inherited.transits != self.transits
     }
 
     /// The party has it now; of a lot, has some of it too.

@@ -20,14 +20,14 @@ pub(super) fn item(staged: &Staged<'_>, name: &Digest) -> Result<Option<ItemReco
     read(staged, &item_key(name))
 }
 
-/// Reads a record of the state.
-pub(super) fn read<T: serde::Serialize + serde::de::DeserializeOwned>(
+/// Reads a record that this module packed.
+pub(super) fn read<T: serde::de::DeserializeOwned>(
     staged: &Staged<'_>,
     key: &[u8],
 ) -> Result<Option<T>, TableError> {
     let Some(bytes) = staged.overlay.get(key)? else { return Ok(None) };
     let damaged = |error| TableError(format!("a record of the state is damaged: {error}"));
-    codec::decode(&bytes).map(Some).map_err(damaged)
+    codec::unpack(&bytes).map(Some).map_err(damaged)
 }
 
 /// All steps of an item's journal, in the order of commitment.
@@ -70,12 +70,12 @@ pub(super) fn append(staged: &mut Staged<'_>, name: &Digest, record: &mut ItemRe
     record.tail.push(step);
     if record.tail.len() >= JOURNAL_CHUNK {
         let sealed = std::mem::take(&mut record.tail);
-        staged.overlay.put(journal_key(name, chunk), codec::encode(&sealed));
+        staged.overlay.put(journal_key(name, chunk), codec::pack(&sealed));
     }
     write(staged, name, record);
 }
 
 /// Writes an item's record.
 pub(super) fn write(staged: &mut Staged<'_>, name: &Digest, record: &ItemRecord) {
-    staged.overlay.put(item_key(name), codec::encode(record));
+    staged.overlay.put(item_key(name), codec::pack(record));
 }

@@ -9,17 +9,20 @@ mod facts;
 pub mod fold;
 mod journal;
 mod packing;
+mod present;
 pub mod quantity;
 mod sensor;
 mod state;
 mod step;
 pub mod trace;
 mod transformation;
+mod words;
 
 pub use capture::{At, Captured, EventAnomaly, EventRecord, capture};
 pub use facts::{Facts, MAX_PACKING_DEPTH, NamedItem, Telling};
 pub use fold::{AsOf, Folded, Judgement, LeftOut, fold, fold_of, state_as_of};
 pub use journal::{MAX_REFOLD_STEPS, MAX_REFOLD_STEPS_PER_BLOCK};
+pub use present::{Present, present};
 pub use state::{
     Balance, Emptied, Ending, ItemState, Life, MAX_BALANCES, MAX_EMPTIED, MAX_HOLDERS,
     MAX_OPEN_ANOMALIES, MAX_TRANSITS, OpenAnomaly, Said, Transit,
@@ -29,3 +32,4 @@ pub use step::{
     Party, SensorVerdict, Standing, Step, Unit,
 };
 pub use transformation::{MAX_TRANSFORMATION_PARTS, TransformationPart, TransformationRecord};
+pub use words::{AnomalyWords, words};

@@ -66,7 +66,7 @@ impl Recording<'_, '_> {
         };
         let mut next = Some((first, None::<Mark>));
         while let Some((name, joined)) = next.take() {
-            if around.chain.len() >= MAX_PACKING_DEPTH || around.chain.contains(&name) {
+            if around.chain.len() > MAX_PACKING_DEPTH || around.chain.contains(&name) {
                 break;
             }
             let Some(record) = journal::item(self.staged, &name)? else { break };
@@ -178,7 +178,7 @@ impl Recording<'_, '_> {
             let parent = name_digest(&after.what);
             let edge = Edge { child: record.uri.clone(), mark: after.mark, amounts: Vec::new() };
             let key = StateKey::Edge { parent, child: *name }.encode();
-            self.staged.overlay.put(key, codec::encode(&edge));
+            self.staged.overlay.put(key, codec::pack(&edge));
             if self.facts.parent().is_some_and(|own| own.name == parent) {
                 self.packed_levels = self.packed_levels.max(Some(record.levels));
             }
@@ -235,7 +235,7 @@ impl Recording<'_, '_> {
             for amount in &item.amounts {
                 quantity::add(&mut edge.amounts, &amount.unit, amount.value);
             }
-            self.staged.overlay.put(key, codec::encode(&edge));
+            self.staged.overlay.put(key, codec::pack(&edge));
             return Ok(());
         }
         let Some(mut edge) = edge else {
@@ -259,7 +259,7 @@ impl Recording<'_, '_> {
         if item.amounts.is_empty() || edge.amounts.is_empty() {
             self.staged.overlay.remove(key);
         } else {
-            self.staged.overlay.put(key, codec::encode(&edge));
+            self.staged.overlay.put(key, codec::pack(&edge));
         }
         Ok(())
     }

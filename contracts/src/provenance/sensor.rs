@@ -2,15 +2,15 @@
 
 use rust_decimal::Decimal;
 use tracehold_chain::epcis::SensorReading;
-use tracehold_chain::masterdata::{MasterData, MasterRecord, SensorLimit};
-use tracehold_chain::state::{StateKey, TableError};
+use tracehold_chain::masterdata::SensorLimit;
+use tracehold_chain::state::TableError;
 use tracehold_chain::units::TimestampMs;
 
 use super::facts::NamedItem;
-use super::journal;
 use super::quantity::celsius;
 use super::step::SensorVerdict;
 use crate::execute::Staged;
+use crate::masterdata;
 
 /// Where canonical identifiers of trade items begin, and how long a GTIN is.
 const TRADE_ITEM: &str = "https://id.gs1.org/01/";
@@ -35,12 +35,8 @@ fn class_of(uri: &str) -> Option<&str> {
 
 /// What the owner of a class of goods declared.
 fn declared_limits(staged: &Staged<'_>, class: &str) -> Result<Vec<SensorLimit>, TableError> {
-    let key = StateKey::Product(class.to_owned()).encode();
-    let record = journal::read::<MasterRecord>(staged, &key)?;
-    Ok(match record.map(|record| record.data) {
-        Some(MasterData::Product(product)) => product.limits,
-        _ => Vec::new(),
-    })
+    let product = masterdata::product(&staged.overlay, class)?;
+    Ok(product.map(|product| product.limits).unwrap_or_default())
 }
 
 /// The verdict that is farthest outside its limit or, when everything is inside, the first.

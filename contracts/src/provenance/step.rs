@@ -247,7 +247,7 @@ pub struct Step {
     pub correction: Option<Correction>,
     /// What sensors said, if the product's owner has declared limits.
     pub sensor: Option<SensorVerdict>,
-    /// What was true of the container it was in.
+    /// What was true of the container it was in, if that was not known of the item before.
     pub inherited: Option<Inherited>,
 }
 

@@ -113,7 +113,7 @@ impl Recording<'_, '_> {
                 sum
             })
         });
-        self.staged.overlay.put(key, codec::encode(&record));
+        self.staged.overlay.put(key, codec::pack(&record));
         Ok(self.correction.is_none() && sum.is_some_and(|sum| sum.exceeds(loss)))
     }
 }

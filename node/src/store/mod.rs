@@ -14,6 +14,7 @@ pub mod lock;
 pub mod memory_disk;
 pub mod recover;
 pub mod sled_table;
+mod squeeze;
 pub mod vote_log;
 pub mod writer;
 

@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracehold_chain::state::table::{Batch, Pair, Table, TableError};
 
+use super::squeeze::{squeeze, unsqueeze};
+
 /// One collection frees at most 512 things; a written key leaves several.
 const KEYS_PER_COLLECTION: usize = 64;
 /// Collections after any batch: what was left now is free after two more turns.
@@ -92,7 +94,10 @@ impl SledTable {
         limit: usize,
     ) -> Result<Vec<Pair>, TableError> {
         self.checked(|| {
-            pairs.take(limit).map(|pair| pair.map(|(k, v)| (k.to_vec(), v.to_vec()))).collect()
+            pairs
+                .take(limit)
+                .map(|pair| pair.and_then(|(k, v)| Ok((k.to_vec(), whole(&v)?))))
+                .collect()
         })
     }
 }
@@ -113,6 +118,10 @@ fn collect_garbage(keys: usize) {
     }
 }
 
+fn whole(kept: &[u8]) -> sled::Result<Vec<u8>> {
+    unsqueeze(kept).ok_or_else(|| sled::Error::ReportableBug("a value is damaged".into()))
+}
+
 fn caught<T>(work: impl FnOnce() -> sled::Result<T>) -> Result<T, TableError> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(value)) => Ok(value),
@@ -123,7 +132,7 @@ fn caught<T>(work: impl FnOnce() -> sled::Result<T>) -> Result<T, TableError> {
 
 impl Table for SledTable {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, TableError> {
-        self.checked(|| Ok(self.tree.get(key)?.map(|value| value.to_vec())))
+        self.checked(|| self.tree.get(key)?.as_deref().map(whole).transpose())
     }
 
     fn range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Pair>, TableError> {
@@ -146,7 +155,7 @@ impl Table for SledTable {
         for (key, value) in batches.iter().copied().flatten() {
             keys += 1;
             match value {
-                Some(value) => merged.insert(key.as_slice(), value.as_slice()),
+                Some(value) => merged.insert(key.as_slice(), squeeze(value)),
                 None => merged.remove(key.as_slice()),
             }
         }

@@ -236,7 +236,8 @@ impl ReadView {
         &self.shared.authority
     }
 
-    /// The value of the agreed state at `key`, decoded.
+    /// The value of the agreed state at `key`, decoded: parameters, members and master data. What
+    /// events write is packed, and has functions of its own.
     ///
     /// # Errors
     /// [`Fault`] when it cannot be read or is damaged.
@@ -257,7 +258,7 @@ impl ReadView {
         event_id: &str,
         declared_at: Option<TimestampMs>,
     ) -> Result<Option<EventRecord>, Fault> {
-        self.state(&StateKey::Event { event_id: event_id.to_owned(), declared_at })
+        self.packed(&StateKey::Event { event_id: event_id.to_owned(), declared_at }.encode())
     }
 
     /// What is on record of the item with this canonical identifier; `None` when no event names
@@ -266,7 +267,7 @@ impl ReadView {
     /// # Errors
     /// [`Fault`] when it cannot be read or is damaged.
     pub fn item(&self, identifier: &str) -> Result<Option<ItemRecord>, Fault> {
-        self.state(&StateKey::Item(identifier.to_owned()))
+        self.packed(&StateKey::Item(identifier.to_owned()).encode())
     }
 
     /// Where a transaction was recorded and what became of it.
@@ -300,8 +301,7 @@ impl ReadView {
         let (from, to) = event_range(event_id);
         let mut positions = Vec::new();
         for (_, value) in self.pairs((&from, &to), usize::MAX, Order::OldestFirst)? {
-            let record: EventRecord = codec::decode(&value)
-                .map_err(|error| self.table_damaged(format!("a record of the table: {error}")))?;
+            let record: EventRecord = self.unpacked(&value)?;
             positions.push(record.position);
         }
         positions.sort_unstable();
@@ -410,7 +410,7 @@ impl ReadView {
     }
 
     fn chunk(&self, name: &Digest, chunk: u32) -> Result<JournalChunk, Fault> {
-        let found: Option<JournalChunk> = self.decoded(&journal_key(name, chunk))?;
+        let found: Option<JournalChunk> = self.packed(&journal_key(name, chunk))?;
         found.filter(|steps| steps.len() == JOURNAL_CHUNK).ok_or_else(|| {
             self.table_damaged(format!("part {chunk} of the journal of item {name} is missing"))
         })
@@ -462,8 +462,7 @@ impl ReadView {
         loop {
             let page = self.pairs((&from, &to), EDGE_PAGE, Order::OldestFirst)?;
             for (_, value) in &page {
-                let edge: Edge = codec::decode(value)
-                    .map_err(|error| self.table_damaged(format!("an edge: {error}")))?;
+                let edge: Edge = self.unpacked(value)?;
                 if record.state.emptied_after(edge.mark).is_none() {
                     found.push(edge);
                 }
@@ -621,6 +620,17 @@ impl ReadView {
         let Some(bytes) = bytes else { return Ok(None) };
         let decoded = codec::decode(&bytes).map(Some);
         decoded.map_err(|error| self.table_damaged(format!("a record of the table: {error}")))
+    }
+
+    /// As [`ReadView::decoded`], for records that events write.
+    fn packed<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, Fault> {
+        let bytes = self.table(merged::get(&self.snapshot.layers, &*self.shared.table, key))?;
+        bytes.map(|bytes| self.unpacked(&bytes)).transpose()
+    }
+
+    fn unpacked<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, Fault> {
+        let unpacked = codec::unpack(bytes);
+        unpacked.map_err(|error| self.table_damaged(format!("a record of the table: {error}")))
     }
 
     fn pairs(&self, range: (&[u8], &[u8]), limit: usize, order: Order) -> Result<Vec<Pair>, Fault> {
