@@ -1,6 +1,6 @@
 //! A node's HTTP interface as its users see it: JSON in and out, an API key, deadlines.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -128,6 +128,27 @@ impl Client {
             request = request.header(*name, *value);
         }
         read(&url, request.call())
+    }
+
+    /// As [`Client::get`], without reading anything into the body: its status, its text, and how
+    /// long it took until all of it was there.
+    ///
+    /// # Errors
+    /// [`Unreachable`] when there is no answer.
+    pub fn get_timed(&self, path: &str) -> Result<(u16, String, Duration), Unreachable> {
+        let url = self.url(path);
+        let mut request = self.agent.get(&url);
+        if let Some(authorization) = &self.authorization {
+            request = request.header("authorization", authorization);
+        }
+        let since = Instant::now();
+        let failed =
+            |error: ureq::Error| Unreachable { url: url.clone(), reason: error.to_string() };
+        let mut response = request.call().map_err(failed)?;
+        let status = response.status().as_u16();
+        let body = response.body_mut().with_config().limit(MAX_ANSWER_BYTES);
+        let text = body.read_to_string().map_err(failed)?;
+        Ok((status, text, since.elapsed()))
     }
 
     /// Sends JSON to `path`, with more headers if any.

@@ -3,11 +3,12 @@
 //! [`server`] accepts connections under deadlines; [`router`] is what they reach. A request passes
 //! [`metrics`], [`headers`] and [`rate`], [`auth`] says who it is from, and it reaches a handler:
 //! [`capture`] and [`events`] speak GS1's EPCIS binding, [`blocks`] and [`feed`] tell of the ledger
-//! itself, [`masterdata`] and [`pictures`] of products, places and parties, [`webhooks`] sends that
-//! news out, [`readings`] takes what sensors say, [`pages`] shows items to people, [`health`] and
-//! [`metrics`] are for those who run the node. [`prepare`] makes
-//! transactions of events, [`submit`] hands them in, [`records`] reads. [`visible`] decides who
-//! sees what. Whatever fails is a [`problem`]. Every limit is in [`limits`].
+//! itself, [`items`], [`trace`] and [`footprint`] of goods, [`masterdata`] and [`pictures`] of
+//! products, places and parties, [`webhooks`] sends news out, [`readings`] takes what sensors say,
+//! [`pages`] shows items to people, [`health`] and [`metrics`] are for those who run the node.
+//! [`prepare`] makes transactions of events, [`submit`] hands them in, [`records`] reads.
+//! [`visible`] decides who sees what. Whatever fails is a [`problem`]. Every limit is in
+//! [`limits`].
 
 mod auth;
 mod blocks;
@@ -18,6 +19,7 @@ mod feed;
 mod footprint;
 mod headers;
 mod health;
+mod items;
 mod jobs;
 pub mod limits;
 mod masterdata;
@@ -36,6 +38,8 @@ mod state;
 mod submit;
 #[cfg(test)]
 mod tests;
+mod told;
+mod trace;
 pub mod visible;
 mod webhooks;
 

@@ -13,8 +13,8 @@ use utoipa_axum::routes;
 use super::limits::MAX_URI_BYTES;
 use super::problem::{Kind, Problem, render};
 use super::{
-    ApiState, blocks, capture, events, feed, footprint, headers, health, masterdata, metrics,
-    pages, pictures, rate, readings, webhooks,
+    ApiState, blocks, capture, events, feed, footprint, headers, health, items, masterdata,
+    metrics, pages, pictures, rate, readings, trace, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -32,6 +32,7 @@ use super::{
         (name = "Ledger", description = "Blocks, transactions and the feed of committed events"),
         (name = "Master data", description = "What owners say of products, places and parties"),
         (name = "Live", description = "Webhooks, and what sensors say"),
+        (name = "Goods", description = "What is known of a thing, and its story"),
         (name = "Operation", description = "For those who run the node"),
     )
 )]
@@ -75,6 +76,8 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(webhooks::test_webhook))
         .routes(routes!(readings::post_readings))
         .routes(routes!(footprint::get_footprint))
+        .routes(routes!(items::get_item))
+        .routes(routes!(trace::get_trace))
         .routes(routes!(metrics::get_metrics))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
@@ -145,6 +148,8 @@ mod tests {
             "/api/v1/feed",
             "/api/v1/webhooks/{id}/deliveries",
             "/api/v1/readings",
+            "/api/v1/items",
+            "/api/v1/trace",
             "/readyz",
         ] {
             assert!(json["paths"].get(path).is_some(), "{path}");

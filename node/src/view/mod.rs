@@ -12,6 +12,7 @@
 
 mod cache;
 mod merged;
+mod reading;
 #[cfg(test)]
 mod tests;
 

@@ -2,6 +2,7 @@
 
 mod capture;
 mod footprint;
+mod goods;
 mod live;
 mod masterdata;
 mod people;
