@@ -436,8 +436,10 @@ fn surviving(text: &str) -> Option<Number> {
         return None;
     }
     let decimal = Decimal::of(text)?;
-    // Rust writes the shortest decimal that reads back as the same double, as RFC 8785 does.
-    if decimal != Decimal::of(&format!("{double:e}"))? {
+    // Asked of the canonicalizer itself: Rust writes a shortest decimal too, but where two are as
+    // short and as near, ECMAScript, whose choice is RFC 8785's, takes the even one.
+    let written = serde_json_canonicalizer::to_string(&double).ok()?;
+    if decimal != Decimal::of(&written)? {
         return None;
     }
     match decimal.as_integer(text.starts_with('-')) {
@@ -574,9 +576,18 @@ mod tests {
             "1e-400",
             "0.1234567890123456789",
             "1e99999999999999999999",
+            // As short and as near as the …107.12 that RFC 8785 writes.
+            "103045971933107.13",
         ] {
             assert!(matches!(fault(text), JsonFault::NumberChanges(_)), "{text}");
         }
+    }
+
+    #[test]
+    fn of_two_decimals_as_near_the_one_of_rfc_8785_survives() {
+        let value = parse_strict(b"103045971933107.12").unwrap();
+        assert_eq!(value.as_f64(), Some(103_045_971_933_107.12));
+        assert_eq!(serde_json_canonicalizer::to_string(&value).unwrap(), "103045971933107.12");
     }
 
     proptest! {
