@@ -115,6 +115,9 @@ fn record(world: &World, uri: &str) -> Option<ItemRecord> {
     world.get(&StateKey::Item(uri.to_owned()))
 }
 
+/// Of which lot, in pieces or not; whether made, used or ended; how much.
+type Change = ((usize, bool), usize, i64);
+
 fn small() -> Parameters {
     Parameters { state_buckets_log2: 6, ..Parameters::default() }
 }
@@ -251,7 +254,7 @@ proptest! {
         // Made, used and ended of each lot in grams (or pieces), and what lies on each pallet.
         let mut sums: BTreeMap<(usize, bool), [i64; 3]> = BTreeMap::new();
         let mut lying: BTreeMap<(usize, usize, bool), i64> = BTreeMap::new();
-        let mut sent: Vec<(Value, Vec<((usize, bool), usize, i64)>)> = Vec::new();
+        let mut sent: Vec<(Value, Vec<Change>)> = Vec::new();
         for (id, (verb, of, other, amount, minute, pieces, correct)) in (0..).zip(story) {
             let mut event = base(id, minute);
             let much = |number: usize| {
