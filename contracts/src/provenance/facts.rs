@@ -133,19 +133,13 @@ impl Facts {
         self.items.first().filter(|item| item.role == ItemRole::Parent)
     }
 
-    /// State entries that recording this writes, at most: the event, what its transformation
-    /// makes, the record of each item and a part of its journal; for what is packed or unpacked,
-    /// where it was and where it is; and the containers around the parent.
+    /// State entries that recording this writes at least: the event, the record of each item and
+    /// an edge for each child. Parts of journals, edges that go away and containers around the
+    /// parent come on top: what a transaction really writes is counted when it runs.
     #[must_use]
     pub fn touches(&self) -> usize {
-        let edges = match self.telling.event_type {
-            EventType::Aggregation | EventType::Association => self.items.len(),
-            // What is used up or ends in a container leaves it.
-            _ => self.items.len().div_ceil(2),
-        };
-        let around = if self.parent().is_some() { MAX_PACKING_DEPTH } else { 0 };
-        let records = self.items.len().saturating_add(edges).saturating_mul(2);
-        records.saturating_add(around).saturating_add(2)
+        let children = self.items.iter().filter(|item| item.role == ItemRole::Child).count();
+        self.items.len().saturating_add(children).saturating_add(1)
     }
 }
 
