@@ -19,7 +19,7 @@ use tracehold_chain::masterdata::{
     Attributes, MasterData, MasterKind, MasterRecord, Product, SensorLimit, Texts, decimal,
 };
 use tracehold_chain::merkle::Frontier;
-use tracehold_chain::state::key::{Index, item_key, replay_key, transaction_key};
+use tracehold_chain::state::key::{Index, item_key, picture_key, replay_key, transaction_key};
 use tracehold_chain::state::{ItemLeaf, ItemRole, Position, StateKey, StateTree};
 use tracehold_chain::transaction::{
     AuthorSignature, Bundle, CapturedEvent, Command, Nonce, TransactionBody, authored_event_digest,
@@ -218,6 +218,7 @@ fn vectors() -> String {
         ("key of a product", master_record().data.key().encode()),
         ("key of a place", MasterKind::Place.key("urn:x").encode()),
         ("key of a party", MasterKind::Party.key("urn:x").encode()),
+        ("note of a picture", picture_key(&name, &MemberId::new("acme").unwrap())),
         ("index entry", Index::Identifier.entry(&name, position)),
         ("key of a transaction", transaction_key(&bundle.transaction.id())),
         ("key of a replay note", replay_key(Height(258))),

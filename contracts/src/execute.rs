@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use tracehold_chain::genesis::Parameters;
+use tracehold_chain::masterdata::MasterData;
+use tracehold_chain::state::key::picture_key;
 use tracehold_chain::state::{Batch, Position, TableError};
 use tracehold_chain::transaction::TransactionId;
 use tracehold_chain::units::{Height, TimestampMs};
@@ -173,6 +175,9 @@ impl<'a> Execution<'a> {
         let overlay = &mut self.staged.overlay;
         if let Err(rejection) = masterdata::set(overlay, self.authority, sender, records, at)? {
             return Ok(Verdict::Rejected(rejection));
+        }
+        for picture in signed.master_data().filter_map(MasterData::picture) {
+            self.staged.index(picture_key(picture, sender.member()));
         }
         for (place, event) in transaction.events.iter().enumerate() {
             let place = u32::try_from(place).expect("at most 1,000 events");

@@ -7,11 +7,13 @@
 //! admitted transactions over an [`overlay`], each all or nothing, and gives a [`receipt`] for
 //! each. [`authority`] knows members and who signs for them; [`provenance`] records events in the
 //! logs of the items they name; [`masterdata`] keeps what owners say of products, places and
-//! parties. A decided block becomes a [`layer`] of writes.
+//! parties. A decided block becomes a [`layer`] of writes. [`footprint`] adds up the carbon that
+//! events tell of.
 
 pub mod admission;
 pub mod authority;
 pub mod execute;
+pub mod footprint;
 pub mod layer;
 pub mod ledger;
 pub mod masterdata;

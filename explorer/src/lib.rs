@@ -6,9 +6,10 @@
 //!
 //! [`language`] chooses between English and Chinese and holds the words of the pages. [`words`]
 //! says GS1's vocabulary in plain words. [`story`] turns recorded events into what a page shows.
-//! [`pages`] renders. Pages work without JavaScript, load nothing from anywhere else, and are made
-//! for a phone first.
+//! [`pages`] renders, [`drawing`] draws traces. Pages work without JavaScript, load nothing from
+//! anywhere else, and are made for a phone first.
 
+pub mod drawing;
 pub mod language;
 pub mod pages;
 pub mod story;

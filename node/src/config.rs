@@ -71,6 +71,10 @@ pub struct Config {
     pub log: Log,
     /// What is accepted for capture.
     pub capture: Capture,
+    /// Pictures of products.
+    pub pictures: Pictures,
+    /// Where deliveries to webhooks may go.
+    pub webhooks: Webhooks,
     /// Where other nodes are. Which nodes may connect is decided by the ledger, not by this list.
     pub peers: Vec<Peer>,
 }
@@ -104,6 +108,16 @@ pub struct P2p {
 pub struct Cache {
     /// The table's page cache, in MiB.
     pub table_mib: u32,
+}
+
+/// Pictures of products, in the data folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Pictures {
+    /// Pictures that were given to this node, in MiB; more are refused.
+    pub max_uploaded_mib: u32,
+    /// Pictures that came from other nodes, in MiB; what was not used for longest goes.
+    pub max_cached_mib: u32,
 }
 
 /// What is written to stderr.
@@ -140,6 +154,19 @@ pub struct Capture {
     pub max_running_jobs: u32,
 }
 
+/// Where deliveries to webhooks may go, and when failing ones rest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Webhooks {
+    /// Deliver over plain HTTP too.
+    pub allow_http: bool,
+    /// Deliver to loopback, private and link-local addresses too: whoever has an API key then
+    /// makes this node send requests into its own network.
+    pub allow_private_addresses: bool,
+    /// Hours of failure after which a webhook is paused.
+    pub pause_after_hours: u32,
+}
+
 /// Where another node is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -174,6 +201,12 @@ impl Default for Cache {
     }
 }
 
+impl Default for Pictures {
+    fn default() -> Pictures {
+        Pictures { max_uploaded_mib: 8_192, max_cached_mib: 1_024 }
+    }
+}
+
 impl Default for Log {
     fn default() -> Log {
         Log { format: LogFormat::Text, filter: "info".to_owned() }
@@ -187,6 +220,12 @@ impl Default for Capture {
             max_proceed_bytes: 10 * 1024 * 1024,
             max_running_jobs: 1_000,
         }
+    }
+}
+
+impl Default for Webhooks {
+    fn default() -> Webhooks {
+        Webhooks { allow_http: false, allow_private_addresses: false, pause_after_hours: 72 }
     }
 }
 
@@ -226,9 +265,12 @@ impl Config {
             ("http.max_connections", self.http.max_connections),
             ("http.requests_per_second", self.http.requests_per_second),
             ("cache.table_mib", self.cache.table_mib),
+            ("pictures.max_uploaded_mib", self.pictures.max_uploaded_mib),
+            ("pictures.max_cached_mib", self.pictures.max_cached_mib),
             ("capture.max_document_bytes", self.capture.max_document_bytes),
             ("capture.max_proceed_bytes", self.capture.max_proceed_bytes),
             ("capture.max_running_jobs", self.capture.max_running_jobs),
+            ("webhooks.pause_after_hours", self.webhooks.pause_after_hours),
         ];
         if let Some((name, _)) = least_one.iter().find(|(_, value)| *value == 0) {
             return Err(format!("{name} is 0: give at least 1"));

@@ -18,10 +18,12 @@ use tracehold_chain::validators::ValidatorSet;
 
 use crate::api::limits::HttpLimits;
 use crate::api::{self, ApiParts, ApiState, Readiness, SharedRegistry};
-use crate::config::{Config, ConfigError, load_genesis};
+use crate::config::{self, Config, ConfigError, load_genesis};
+use crate::deliver::{self, Client, Deadlines, Deliverer, Guard, NodeHistory, Pace};
 use crate::fault::Fault;
 use crate::keystore::{Keystore, KeystoreError};
 use crate::net::{NetConfig, NetLimits, Network};
+use crate::pictures::{Pictures, StoreLimits};
 use crate::runtime::{self, NodeHandle, NodeParts, Phase};
 use crate::store::recover::DataFolder;
 
@@ -43,6 +45,9 @@ pub enum StartError {
     /// Keys.
     #[error(transparent)]
     Keys(#[from] KeystoreError),
+    /// Webhooks.
+    #[error(transparent)]
+    Webhooks(#[from] deliver::StoreError),
     /// The genesis record does not know this node.
     #[error("the genesis record of {chain_id} lists no node with this node's key {key}")]
     Stranger {
@@ -59,6 +64,9 @@ pub enum StartError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The folder of pictures is not to be had.
+    #[error(transparent)]
+    Pictures(Fault),
     /// The data folder is in use, or the system is out of threads.
     #[error(transparent)]
     Runtime(#[from] runtime::StartError),
@@ -71,6 +79,7 @@ pub struct Node {
     stop_http: watch::Sender<bool>,
     server: JoinHandle<()>,
     readiness: JoinHandle<()>,
+    deliverer: Deliverer,
 }
 
 impl Node {
@@ -98,6 +107,11 @@ impl Node {
         let listener = listener.map_err(|source| StartError::Listen { address, source })?;
         let http = listener.local_addr().unwrap_or(address);
         let registry: SharedRegistry = Arc::new(Mutex::new(Registry::default()));
+        let room = StoreLimits {
+            uploaded_bytes: u64::from(config.pictures.max_uploaded_mib) * MIB,
+            cached_bytes: u64::from(config.pictures.max_cached_mib) * MIB,
+        };
+        let pictures = Pictures::open(dir, room).map_err(StartError::Pictures)?;
         let handle = runtime::start(NodeParts {
             genesis: Genesis::clone(&genesis),
             folder: DataFolder {
@@ -106,8 +120,15 @@ impl Node {
             },
             signer: Arc::new(keystore.node_key()),
             mempool: MempoolLimits::default(),
-            network: network(&config, &genesis, &keystore, registry.clone()),
+            network: network(&config, &genesis, &keystore, registry.clone(), pictures.clone()),
         })?;
+
+        // After the folder is this process's alone.
+        let deliverer = {
+            let mut registry = registry.lock().expect("nobody panics while registering");
+            Deliverer::open(dir, delivery(&config.webhooks), &mut registry)
+        };
+        let deliverer = deliverer.inspect_err(|_| handle.stop())?;
 
         let (stop_http, stop) = watch::channel(false);
         let limits = HttpLimits {
@@ -120,7 +141,9 @@ impl Node {
             keystore,
             http: config.http,
             capture: config.capture,
+            deliverer: deliverer.clone(),
             registry,
+            pictures,
             limits: limits.clone(),
             stop: stop.clone(),
         });
@@ -128,7 +151,7 @@ impl Node {
         let quorum = Quorum { validators: genesis.validators().ok(), me: key };
         let readiness = tokio::spawn(tell_readiness(state, handle.clone(), quorum));
         tracing::info!(%http, "serving HTTP");
-        Ok(Node { handle, http, stop_http, server, readiness })
+        Ok(Node { handle, http, stop_http, server, readiness, deliverer })
     }
 
     /// Where HTTP is served, with the real port where the settings say 0.
@@ -157,6 +180,7 @@ impl Node {
     /// The [`Fault`] that came in between.
     pub async fn stop(self) -> Result<(), Fault> {
         self.stop_http.send_replace(true);
+        self.deliverer.stop().await;
         // A panic in the server has been logged; there is nothing left to finish then.
         let _ = self.server.await;
         self.readiness.abort();
@@ -165,11 +189,22 @@ impl Node {
     }
 }
 
+fn delivery(settings: &config::Webhooks) -> deliver::Settings {
+    let guard =
+        Guard { allow_http: settings.allow_http, allow_private: settings.allow_private_addresses };
+    let pause_after = Duration::from_secs(u64::from(settings.pause_after_hours) * 3_600);
+    deliver::Settings {
+        client: Client::new(guard, Deadlines::default()),
+        pace: Pace { pause_after, ..Pace::default() },
+    }
+}
+
 fn network(
     config: &Config,
     genesis: &Genesis,
     keystore: &Keystore,
     registry: SharedRegistry,
+    pictures: Pictures,
 ) -> runtime::StartNetwork {
     let net = NetConfig {
         key: keystore.node_key(),
@@ -179,10 +214,13 @@ fn network(
         chain_id: genesis.chain_id.clone(),
         genesis_id: genesis.id().0,
         limits: NetLimits::default(),
+        files: pictures.source(),
     };
     Box::new(move || {
         let mut registry = registry.lock().expect("nobody panics while registering");
-        Network::start(net, &mut registry)
+        let (handle, events) = Network::start(net, &mut registry)?;
+        pictures.attach(handle.clone());
+        Ok((handle, events))
     })
 }
 
@@ -211,6 +249,7 @@ async fn tell_readiness(state: ApiState, handle: NodeHandle, quorum: Quorum) {
         if phase == Phase::Running && running_since.is_none() {
             running_since = Some(Instant::now());
             state.attach(handle.clone());
+            state.deliverer().run(Arc::new(NodeHistory::new(handle.clone())));
         }
         let readiness = readiness(&phase, &handle, &quorum, running_since, told.as_ref());
         if told.as_ref() != Some(&readiness) {

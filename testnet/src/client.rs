@@ -1,6 +1,6 @@
 //! A node's HTTP interface as its users see it: JSON in and out, an API key, deadlines.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -21,8 +21,10 @@ pub struct Answer {
     pub next: Option<String>,
     /// The body, when it is JSON; null otherwise.
     pub json: Value,
-    /// The body as text.
+    /// The body as text; what is no UTF-8 in it is replaced.
     pub text: String,
+    /// The body as it is.
+    pub bytes: Vec<u8>,
 }
 
 impl Answer {
@@ -128,6 +130,27 @@ impl Client {
         read(&url, request.call())
     }
 
+    /// As [`Client::get`], without reading anything into the body: its status, its text, and how
+    /// long it took until all of it was there.
+    ///
+    /// # Errors
+    /// [`Unreachable`] when there is no answer.
+    pub fn get_timed(&self, path: &str) -> Result<(u16, String, Duration), Unreachable> {
+        let url = self.url(path);
+        let mut request = self.agent.get(&url);
+        if let Some(authorization) = &self.authorization {
+            request = request.header("authorization", authorization);
+        }
+        let since = Instant::now();
+        let failed =
+            |error: ureq::Error| Unreachable { url: url.clone(), reason: error.to_string() };
+        let mut response = request.call().map_err(failed)?;
+        let status = response.status().as_u16();
+        let body = response.body_mut().with_config().limit(MAX_ANSWER_BYTES);
+        let text = body.read_to_string().map_err(failed)?;
+        Ok((status, text, since.elapsed()))
+    }
+
     /// Sends JSON to `path`, with more headers if any.
     ///
     /// # Errors
@@ -147,6 +170,32 @@ impl Client {
             request = request.header(*name, *value);
         }
         read(&url, request.send(body))
+    }
+
+    /// Puts JSON at `path`.
+    ///
+    /// # Errors
+    /// [`Unreachable`] when there is no answer.
+    pub fn put(&self, path: &str, body: &[u8]) -> Result<Answer, Unreachable> {
+        let url = self.url(path);
+        let mut request = self.agent.put(&url).header("content-type", "application/json");
+        if let Some(authorization) = &self.authorization {
+            request = request.header("authorization", authorization);
+        }
+        read(&url, request.send(body))
+    }
+
+    /// Sends a file of this media type to `path`.
+    ///
+    /// # Errors
+    /// [`Unreachable`] when there is no answer.
+    pub fn upload(&self, path: &str, media: &str, file: &[u8]) -> Result<Answer, Unreachable> {
+        let url = self.url(path);
+        let mut request = self.agent.post(&url).header("content-type", media);
+        if let Some(authorization) = &self.authorization {
+            request = request.header("authorization", authorization);
+        }
+        read(&url, request.send(file))
     }
 
     fn url(&self, path: &str) -> String {
@@ -171,14 +220,11 @@ fn read(
         target.strip_prefix('<').filter(|_| is_next).map(str::to_owned)
     });
     let status = response.status().as_u16();
-    let text = response
-        .body_mut()
-        .with_config()
-        .limit(MAX_ANSWER_BYTES)
-        .read_to_string()
-        .map_err(failed)?;
+    let body = response.body_mut().with_config().limit(MAX_ANSWER_BYTES);
+    let bytes = body.read_to_vec().map_err(failed)?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
     let json = serde_json::from_str(&text).unwrap_or(Value::Null);
-    Ok(Answer { status, location, next, json, text })
+    Ok(Answer { status, location, next, json, text, bytes })
 }
 
 #[cfg(test)]

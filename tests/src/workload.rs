@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tracehold_chain::epcis::{Event, SectionedEvent};
 use tracehold_chain::genesis::{Agent, Genesis, Member, Node, NodeRole, Parameters};
 use tracehold_chain::keys::{PublicKey, SecretKey, Signer};
+use tracehold_chain::masterdata::{MasterData, Place};
 use tracehold_chain::transaction::{Bundle, CapturedEvent, Command, Nonce, TransactionBody};
 use tracehold_chain::units::{AgentId, ChainId, MemberId, NodeName, TimestampMs};
 
@@ -83,7 +84,8 @@ pub fn node_name(index: usize) -> PublicKey {
     node_key(index).public_key()
 }
 
-/// A transaction of one to three events by the agent of `member`, signed at `now`.
+/// A transaction of one to three events by the agent of `member`, signed at `now`; one in four sets
+/// a place as well.
 pub fn bundle(random: &mut Random, member: usize, now: TimestampMs) -> Arc<Bundle> {
     let count = random.between(1, 3);
     let events: Vec<SectionedEvent> = (0..count).map(|_| event(random)).collect();
@@ -95,10 +97,23 @@ pub fn bundle(random: &mut Random, member: usize, now: TimestampMs) -> Arc<Bundl
         sender: agent_id(member),
         nonce: Nonce(nonce[..16].try_into().expect("sixteen bytes")),
         expires_at: now.plus_ms(random.between(2_000, 19_000)),
-        commands: vec![Command::Capture(captured.collect())],
+        commands: std::iter::once(Command::Capture(captured.collect()))
+            .chain(place(&nonce[16..]).map(|place| Command::SetMasterData(vec![place])))
+            .collect(),
     };
     let transaction = body.sign(&agent_key(member));
     Arc::new(Bundle { transaction, events })
+}
+
+/// Now and then one of few places, in another of them: some would lie inside themselves, and their
+/// transactions are rejected, in agreement. Draws from bytes that are drawn anyway, so that seeds
+/// keep their stories.
+fn place(drawn: &[u8]) -> Option<MasterData> {
+    let &[chance, own, outer, ..] = drawn else { return None };
+    let id = |byte: u8| format!("https://id.gs1.org/414/9521101530001/254/{}", byte % 8);
+    let inside = (own % 8 != outer % 8).then(|| id(outer));
+    let place = Place { id: id(own), inside, ..Place::default() };
+    (chance % 4 == 0).then_some(MasterData::Place(place))
 }
 
 fn event(random: &mut Random) -> SectionedEvent {

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tracehold_chain::epcis::context::GS1_CONTEXT;
 use tracehold_chain::epcis::json::parse_strict;
 use tracehold_chain::epcis::{Document, Event, Level, SectionedEvent, Violation, canonical};
+use tracehold_chain::masterdata::Changes;
 
 /// The folder `name` of the corpora, if they are here.
 fn corpus(name: &str) -> Option<PathBuf> {
@@ -424,4 +425,57 @@ fn identifiers_have_the_spelling_of_the_published_vectors() {
         count += 1;
     }
     println!("{count} identifiers in their one spelling");
+}
+
+/// Values of master data in a document, wherever they stand.
+fn master_data_values(value: &Value) -> usize {
+    let element = |element: &Value| {
+        let count = |name: &str| element[name].as_array().map_or(0, Vec::len);
+        1 + count("attributes") + count("children")
+    };
+    match value {
+        Value::Object(object) => object
+            .iter()
+            .map(|(key, value)| match value {
+                Value::Array(list) if key == "vocabularyElementList" => {
+                    list.iter().map(element).sum()
+                }
+                value => master_data_values(value),
+            })
+            .sum(),
+        Value::Array(list) => list.iter().map(master_data_values).sum(),
+        _ => 0,
+    }
+}
+
+/// Promise P31: of published master data everything is kept or named.
+#[test]
+fn published_master_data_is_kept_or_named() {
+    let mut documents = 0;
+    for folder in ["epcis-examples", "epcis-query", "epcis-invalid/wild"] {
+        let Some(folder) = corpus(folder) else { continue };
+        for (name, bytes) in files(&folder) {
+            let Ok(document) = Document::parse(&bytes) else { continue };
+            let given = master_data_values(&serde_json::from_slice(&bytes).unwrap());
+            let changes = Changes::of(&document);
+            assert_eq!(changes == Changes::default(), given == 0, "{name}");
+            documents += usize::from(given > 0);
+            let mut left_out = changes.left_out.len();
+            let mut kept = 0;
+            for change in &changes.changes {
+                let (record, more) = change.apply(None);
+                left_out += more.len();
+                assert_eq!(record.check(), Ok(()), "{name}");
+                assert_eq!(change.apply(Some(&record)).0, record, "{name}: the same again");
+                kept += 1;
+            }
+            if given > 0 {
+                println!("{name}: of {given} values {kept} records, {left_out} left out");
+            }
+            for violation in &changes.left_out {
+                println!("  {violation}");
+            }
+        }
+    }
+    println!("{documents} documents with master data");
 }

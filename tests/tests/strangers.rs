@@ -27,7 +27,8 @@ use tracehold_chain::units::{ChainId, Height};
 use tracehold_node::net::names::{self, Names};
 use tracehold_node::net::requests::Codec;
 use tracehold_node::net::{
-    NetCommand, NetConfig, NetEvent, NetEvents, NetHandle, NetLimits, Network, Registry, Topic,
+    FileSource, NetCommand, NetConfig, NetEvent, NetEvents, NetHandle, NetLimits, Network,
+    Registry, Topic,
 };
 
 /// Nothing that should happen takes this long, even on a busy machine.
@@ -54,6 +55,9 @@ fn names() -> Names {
 
 const GENESIS: Digest = Digest([3; 32]);
 
+/// A file that the node has for its peers.
+const PICTURE: &[u8] = b"what the digest stands for";
+
 /// A member's node with what it heard.
 struct Node {
     address: Multiaddr,
@@ -72,6 +76,9 @@ async fn member(number: u8, peers: Vec<(PublicKey, Multiaddr)>) -> Node {
         chain_id: chain_id(),
         genesis_id: GENESIS,
         limits: NetLimits::default(),
+        files: FileSource::new(|digest| {
+            (*digest == Digest::of_file(PICTURE)).then(|| PICTURE.to_vec())
+        }),
     };
     let (handle, events) = Network::start(config, &mut Registry::default()).unwrap();
     let mut node = Node { address: Multiaddr::empty(), handle, events, seen: Vec::new() };
@@ -134,6 +141,7 @@ struct EveryProtocol {
     status: gossipsub::Behaviour,
     transactions: gossipsub::Behaviour,
     requests: request_response::Behaviour<Codec>,
+    files: request_response::Behaviour<Codec>,
     identify: identify::Behaviour,
     ping: ping::Behaviour,
 }
@@ -146,8 +154,13 @@ fn swarm(names: &Names, identity: &Keypair, author: &Keypair) -> Swarm<EveryProt
         status: gossip(names, Topic::Status, author),
         transactions: gossip(names, Topic::Transactions, author),
         requests: request_response::Behaviour::with_codec(
-            Codec,
+            Codec::REQUESTS,
             [(names.request_protocol(), ProtocolSupport::Full)],
+            request_response::Config::default(),
+        ),
+        files: request_response::Behaviour::with_codec(
+            Codec::FILES,
+            [(names.file_protocol(), ProtocolSupport::Full)],
             request_response::Config::default(),
         ),
         identify: identify::Behaviour::new(identify::Config::new(
@@ -185,6 +198,7 @@ struct Gains {
     subscriptions_seen: usize,
     messages_heard: usize,
     answers: usize,
+    files: usize,
     identities: usize,
     pings: usize,
     published: usize,
@@ -217,6 +231,8 @@ async fn intrude_on(
                     let _ = swarm.dial(address.clone());
                 }
                 swarm.behaviour_mut().requests.send_request(&node, question.to_vec());
+                let digest = Digest::of_file(PICTURE).as_bytes().to_vec();
+                swarm.behaviour_mut().files.send_request(&node, digest);
                 for topic in Topic::ALL {
                     let said = format!("said {connections} {}", gains.published);
                     let stack = swarm.behaviour_mut();
@@ -251,6 +267,10 @@ fn count(event: EveryProtocolEvent, gains: &mut Gains) {
         EveryProtocolEvent::Requests(Event::Message {
             message: Message::Response { .. }, ..
         }) => gains.answers += 1,
+        EveryProtocolEvent::Files(Event::Message {
+            message: Message::Response { response, .. },
+            ..
+        }) => gains.files += usize::from(response == PICTURE),
         EveryProtocolEvent::Identify(identify::Event::Received { .. }) => gains.identities += 1,
         EveryProtocolEvent::Ping(ping::Event { result: Ok(_), .. }) => gains.pings += 1,
         _ => {}
@@ -310,6 +330,7 @@ async fn the_same_swarm_with_a_members_key_is_let_in() {
     node.handle.send(NetCommand::Respond { id, bytes: vec![2] }).await.unwrap();
     let (gains, _) = intruding.await.unwrap();
     assert!(gains.answers > 0 && gains.published > 0 && gains.pings > 0, "{gains:?}");
+    assert!(gains.files > 0, "{gains:?}");
     // Nodes do not tell what they are, even to members.
     assert_eq!(gains.identities, 0);
 }

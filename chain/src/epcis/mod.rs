@@ -10,8 +10,11 @@
 //! the event digest. Every node puts the sections of others together again and validates them as
 //! if they came from a stranger.
 //!
+//! What an event says of its carbon footprint is read by [`activity`].
+//!
 //! Contexts are resolved from what documents and events declare ([`context`]) and never fetched.
 
+pub mod activity;
 pub mod canonical;
 mod check;
 pub mod context;

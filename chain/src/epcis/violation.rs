@@ -14,6 +14,7 @@
 //! | `empty`, `unique`, `what`, `ilmd-needs-add`, `parent-is-child` | what events must say |
 //! | `context` | the form and bounds of `@context` |
 //! | `identifier-count` | how many things an event may name |
+//! | `activity`, `activity-number` | what activity data must say, and numbers they may hold |
 //! | `record-time` | a stored event with a recordTime |
 //! | `json-utf8`, `json-syntax`, `json-trailing` | one JSON value in UTF-8 |
 //! | `json-duplicate-key`, `json-key`, `json-surrogate` | keys and text that all read alike |

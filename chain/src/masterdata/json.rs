@@ -1,7 +1,8 @@
 //! Reading one record of master data from its JSON form, with everything that is wrong with it.
 //!
 //! Identifiers may come in any spelling, decimals as numbers or as text, measurement types as bare
-//! words or URIs; the record has the one spelling of each.
+//! words or URIs; the record has the one spelling of each. A member `record`, with which answers
+//! tell when and by whom something was set, is passed over, so that an answer can be sent back.
 
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
@@ -47,6 +48,7 @@ fn product(fields: &mut Fields<'_, '_>) -> Product {
         "netMassKg",
         "expectedTransitHours",
         "attributes",
+        "record",
     ]);
     Product {
         id: fields.id(),
@@ -62,7 +64,16 @@ fn product(fields: &mut Fields<'_, '_>) -> Product {
 }
 
 fn place(fields: &mut Fields<'_, '_>) -> Place {
-    fields.known(&["id", "names", "address", "latitude", "longitude", "inside", "attributes"]);
+    fields.known(&[
+        "id",
+        "names",
+        "address",
+        "latitude",
+        "longitude",
+        "inside",
+        "attributes",
+        "record",
+    ]);
     Place {
         id: fields.id(),
         names: fields.texts("names"),
@@ -75,7 +86,7 @@ fn place(fields: &mut Fields<'_, '_>) -> Place {
 }
 
 fn party(fields: &mut Fields<'_, '_>) -> Party {
-    fields.known(&["id", "names", "address", "member", "attributes"]);
+    fields.known(&["id", "names", "address", "member", "attributes", "record"]);
     Party {
         id: fields.id(),
         names: fields.texts("names"),

@@ -194,6 +194,15 @@ impl MasterData {
         }
     }
 
+    /// The picture it names.
+    #[must_use]
+    pub fn picture(&self) -> Option<&Digest> {
+        match self {
+            MasterData::Product(product) => product.picture.as_ref(),
+            MasterData::Place(_) | MasterData::Party(_) => None,
+        }
+    }
+
     /// Where the state keeps it.
     #[must_use]
     pub fn key(&self) -> StateKey {

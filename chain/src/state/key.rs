@@ -49,7 +49,8 @@ pub enum StateKey {
         /// The transformationID.
         id: String,
     },
-    /// What is on record of a product: [`crate::masterdata::MasterRecord`], by canonical identifier.
+    /// What is on record of a product ([`crate::masterdata::MasterRecord`]), by canonical
+    /// identifier.
     Product(String),
     /// What is on record of a place, by canonical identifier.
     Place(String),
@@ -236,6 +237,29 @@ impl Index {
     }
 }
 
+/// A note that this member named the picture with this digest in a product's record. Local, as all
+/// indexes.
+#[must_use]
+pub fn picture_key(picture: &Digest, member: &MemberId) -> Vec<u8> {
+    [b"hp".as_slice(), picture.as_bytes(), member.as_str().as_bytes()].concat()
+}
+
+/// The first note of a picture, and the key after its last.
+#[must_use]
+pub fn picture_range(picture: &Digest) -> (Vec<u8>, Vec<u8>) {
+    let first = [b"hp".as_slice(), picture.as_bytes()].concat();
+    let end = [first.as_slice(), &[0xff]].concat();
+    (first, end)
+}
+
+/// The member of a picture's note.
+#[must_use]
+pub fn picture_member(key: &[u8]) -> Option<MemberId> {
+    const PREFIX_BYTES: usize = 2 + 32;
+    let name = std::str::from_utf8(key.get(PREFIX_BYTES..)?).ok()?;
+    MemberId::new(name).ok()
+}
+
 /// Where a transaction is looked up by its id.
 #[must_use]
 pub fn transaction_key(id: &TransactionId) -> Vec<u8> {
@@ -292,6 +316,19 @@ mod tests {
         for child in [Digest([0; 32]), Digest([0xff; 32])] {
             assert!(from <= edge(parent, child) && edge(parent, child) < to);
             assert!(!(from <= edge(other, child) && edge(other, child) < to));
+        }
+    }
+
+    #[test]
+    fn a_picture_is_noted_under_each_member_that_names_it() {
+        let (picture, other) = (name_digest("a"), name_digest("b"));
+        let members = ["acme", "zulu"].map(|name| MemberId::new(name).unwrap());
+        let (from, to) = picture_range(&picture);
+        for member in members {
+            let key = picture_key(&picture, &member);
+            assert!(from <= key && key < to);
+            assert!(!(from <= picture_key(&other, &member) && picture_key(&other, &member) < to));
+            assert_eq!(picture_member(&key), Some(member));
         }
     }
 

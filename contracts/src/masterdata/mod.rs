@@ -2,7 +2,7 @@
 //!
 //! | who | may describe |
 //! |---|---|
-//! | a member | products, places and parties whose key begins with one of its GS1 company prefixes |
+//! | a member | all that its GS1 company prefixes begin: products, places, parties |
 //! | a member | places and parties whose GLN its record lists, whoever holds the prefix |
 //! | a member with prefix `*` (test networks) | everything |
 //!
@@ -11,6 +11,8 @@
 //! names no member but the one that describes it. A place lies at most [`MAX_PLACE_DEPTH`] places
 //! deep and never inside itself. All master data of a transaction is set before its events are
 //! captured, and all of it or nothing takes effect.
+
+use std::collections::BTreeMap;
 
 use tracehold_chain::codec;
 use tracehold_chain::epcis::{Canonical, canonical, company_prefix_owns};
@@ -81,11 +83,12 @@ pub fn set<'r>(
     overlay: &mut Overlay<'_>,
     authority: &Authority,
     sender: &AgentId,
-    records: impl Iterator<Item = &'r MasterData> + Clone,
+    records: impl Iterator<Item = &'r MasterData>,
     (height, block_time): (Height, TimestampMs),
 ) -> Result<Result<(), Rejection>, TableError> {
     let refuse = |code, subject: &str| Ok(Err(Rejection::new(code, subject)));
-    for data in records.clone() {
+    let mut moved = Vec::new();
+    for data in records {
         let (kind, id) = (data.kind(), data.id());
         let member = authority.member(sender.member());
         if !member.is_some_and(|member| may_describe(member, kind, &canonical(id))) {
@@ -100,35 +103,63 @@ pub fn set<'r>(
         if before.as_ref().is_some_and(|before| before.data == *data) {
             continue;
         }
+        if let MasterData::Place(place) = data
+            && place.inside.is_some()
+            && before.as_ref().and_then(|before| inside(&before.data)) != place.inside.as_ref()
+        {
+            moved.push(place);
+        }
         let version = before.map_or(0, |before| before.version).saturating_add(1);
         let (data, set_by) = (data.clone(), sender.clone());
         let key = data.key().encode();
         let record = MasterRecord { data, version, height, set_at: block_time, set_by };
         overlay.put(key, codec::encode(&record));
     }
-    // After all writes, so that places may change their order in one transaction.
-    for data in records {
-        if let MasterData::Place(place) = data
-            && !nests_well(overlay, place)?
-        {
+    // After all writes, so that places may change their order in one transaction. A ring has a
+    // place that was moved, and what was read once is not read again.
+    let mut read = BTreeMap::new();
+    for place in moved {
+        let nests = nests_well(place, |id| match read.get(id) {
+            Some(around) => Ok(Option::clone(around)),
+            None => {
+                let around = record(overlay, MasterKind::Place, id)?
+                    .and_then(|record| inside(&record.data).cloned());
+                read.insert(id.to_owned(), around.clone());
+                Ok::<_, TableError>(around)
+            }
+        });
+        if !nests? {
             return refuse(RejectionCode::PlaceNesting, &place.id);
         }
     }
     Ok(Ok(()))
 }
 
-/// Whether the places around a place end, soon enough, without coming back to it.
-fn nests_well(overlay: &Overlay<'_>, place: &Place) -> Result<bool, TableError> {
+/// The place that a place lies in.
+#[must_use]
+pub fn inside(data: &MasterData) -> Option<&String> {
+    match data {
+        MasterData::Place(place) => place.inside.as_ref(),
+        MasterData::Product(_) | MasterData::Party(_) => None,
+    }
+}
+
+/// Whether the places around a place end, soon enough, without coming back to it. `read` gives
+/// where the place of a canonical identifier lies.
+///
+/// # Errors
+/// Those of `read`.
+pub fn nests_well<E>(
+    place: &Place,
+    mut read: impl FnMut(&str) -> Result<Option<String>, E>,
+) -> Result<bool, E> {
     let mut around = place.inside.clone();
     for _ in 0..MAX_PLACE_DEPTH {
         let Some(outer) = around else { return Ok(true) };
         if outer == place.id {
             return Ok(false);
         }
-        around = match record(overlay, MasterKind::Place, &outer)?.map(|record| record.data) {
-            Some(MasterData::Place(outer)) => outer.inside,
-            _ => None,
-        };
+        around = read(&outer)?;
     }
     Ok(around.is_none())
 }

@@ -14,6 +14,7 @@ pub mod quantity;
 mod sensor;
 mod state;
 mod step;
+pub mod trace;
 mod transformation;
 mod words;
 

@@ -1,6 +1,6 @@
 //! `POST /epcis/v2/capture` and its jobs.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 
 use axum::body::Body;
 use axum::extract::State;
@@ -8,34 +8,41 @@ use axum::response::{IntoResponse, Response};
 use http::header::LOCATION;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tokio::sync::OwnedSemaphorePermit;
+use tracehold_chain::digest::{Digest, Domain};
 use tracehold_chain::epcis::{Document, Event, SectionedEvent};
 use tracehold_chain::limits::{MAX_EVENTS_PER_TRANSACTION, MAX_TRANSACTION_BYTES};
+use tracehold_chain::masterdata::{Changes, MasterData};
 use tracehold_chain::transaction::{Bundle, BundleError, TransactionId};
 use tracehold_chain::units::TimestampMs;
 use tracehold_contracts::Verdict;
 
 use super::auth::Keyed;
 use super::extract::{InPath, check_json, read_body};
-use super::jobs::{ErrorBehaviour, Job, Running};
+use super::jobs::{ErrorBehaviour, Job, MasterDataDone, Running};
 use super::limits::MAX_PROCEED_EVENTS;
+use super::masterdata::Resolved;
 use super::problem::{Kind, Problem, ProblemBody};
 use super::submit::{already_recorded, refused, repeated, submit};
-use super::{ApiState, headers, now, prepare};
+use super::{ApiState, headers, masterdata, now, prepare};
 use crate::keystore::AgentSigner;
 
 /// Events that a `proceed` capture puts under one signature at most; when one of them is refused
 /// the others are signed again without it.
 const PROCEED_CHUNK_EVENTS: usize = 200;
 
+/// Records of master data that a `proceed` capture puts under one signature at most.
+const PROCEED_CHUNK_RECORDS: usize = 30;
+
 /// Bytes of sections that a `proceed` capture puts under one signature at most.
 const PROCEED_CHUNK_BYTES: usize = 512 * 1024;
 
 /// Capture an EPCIS document
 ///
-/// Takes an EPCISDocument or EPCISQueryDocument. A document that breaks a rule is refused at once;
-/// otherwise the answer names a job that tells what becomes of each event. With `rollback` (the
-/// default) all events go into one transaction: all or nothing. With `proceed` every event that
-/// can be captured is.
+/// Takes an EPCISDocument or EPCISQueryDocument. Master data that comes with it is set for what is
+/// the member's own; the job tells what is left out and why, which refuses no event. A document
+/// that breaks a rule is refused at once; otherwise the answer names a job that tells what becomes
+/// of each event. With `rollback` (the default) all events go into one transaction: all or nothing.
+/// With `proceed` every event that can be captured is.
 #[utoipa::path(
     post, path = "/epcis/v2/capture", tag = "EPCIS",
     params(("GS1-Capture-Error-Behaviour" = Option<String>, Header,
@@ -105,21 +112,32 @@ async fn rollback(
     room: OwnedSemaphorePermit,
 ) -> Result<TransactionId, Problem> {
     let (chain_id, expires_at) = (state.chain_id().clone(), state.expiry());
-    let prepared = state.compute(bytes.len(), move || {
+    let size = bytes.len();
+    let cutter = agent.clone();
+    let prepared = state.compute(size, move || {
         let document = Document::parse(&bytes).map_err(|wrong| prepare::invalid(&wrong))?;
         count(document.events.len(), MAX_EVENTS_PER_TRANSACTION)?;
+        let changes = Changes::of(&document);
         let events = document.all_events().map_err(|wrong| prepare::invalid(&wrong))?;
         let events = events.into_iter().enumerate();
-        let ready: Vec<Ready> = events.map(|(place, event)| ready(&agent, place, event)).collect();
+        let ready: Vec<Ready> = events.map(|(place, event)| ready(&cutter, place, event)).collect();
+        Ok((ready, changes))
+    });
+    let (ready, changes) = prepared.await?;
+    let Resolved { records, done } = masterdata::resolve(state, &agent, changes).await?;
+    if ready.is_empty() && records.is_empty() && done.is_some() {
+        return nothing_to_set(state, done);
+    }
+    let prepared = state.compute(size, move || {
         let names: Vec<Name> = ready.iter().map(Name::of).collect();
         let sections = ready.into_iter().map(|ready| ready.event).collect();
-        let bundle = prepare::signed(&agent, &chain_id, expires_at, sections);
-        Ok((names, bundle))
+        Ok((names, prepare::signed(&agent, &chain_id, expires_at, records, sections)))
     });
     let (names, bundle) = prepared.await?;
     let id = bundle.transaction.id();
     fits(&bundle)?;
     let running = state.jobs().begin(id.to_string(), ErrorBehaviour::Rollback, now())?;
+    running.master_data(done);
     let state = state.clone();
     tokio::spawn(async move {
         if let Err(problems) = capture_whole(&state, &names, bundle).await {
@@ -129,6 +147,28 @@ async fn rollback(
         running.finish(now());
     });
     Ok(id)
+}
+
+/// The finished job of a document that has master data only, none of it to be set.
+fn nothing_to_set(
+    state: &ApiState,
+    done: Option<MasterDataDone>,
+) -> Result<TransactionId, Problem> {
+    let id = random_id();
+    let running = state.jobs().begin(id.to_string(), ErrorBehaviour::Rollback, now())?;
+    if done.as_ref().is_some_and(|done| done.unchanged == 0) {
+        let detail = "nothing of the document can be kept: masterData.leftOut says why";
+        running.error(Problem::new(Kind::Refused, detail).code("nothing_kept"));
+    }
+    running.master_data(done);
+    running.finish(now());
+    Ok(id)
+}
+
+/// The id of no transaction, for a job that has none or several.
+fn random_id() -> TransactionId {
+    // Neither a transaction's id nor an eventID: random like one.
+    TransactionId(Digest::of(Domain::StateName, uuid::Uuid::new_v4().as_bytes()))
 }
 
 /// What names an event: its place in the document, its eventID, and when it was declared wrong.
@@ -223,6 +263,7 @@ async fn proceed(
     let prepared = state.compute(bytes.len(), move || {
         let document = Document::parse(&bytes).map_err(|wrong| prepare::invalid(&wrong))?;
         count(document.events.len(), MAX_PROCEED_EVENTS)?;
+        let changes = Changes::of(&document);
         let mut good = Vec::with_capacity(document.events.len());
         let mut bad = Vec::new();
         for (place, event) in document.events.into_iter().enumerate() {
@@ -231,24 +272,55 @@ async fn proceed(
                 Err(wrong) => bad.push(prepare::invalid(&wrong).event(place, None)),
             }
         }
-        Ok((good, bad))
+        Ok((good, bad, changes))
     });
-    let (good, bad) = prepared.await?;
-    // The id of no transaction, and no eventID either: random like one.
-    let nonce = tracehold_chain::digest::Digest::of(
-        tracehold_chain::digest::Domain::StateName,
-        uuid::Uuid::new_v4().as_bytes(),
-    );
-    let id = TransactionId(nonce);
+    let (good, bad, changes) = prepared.await?;
+    let Resolved { records, done } = masterdata::resolve(state, &agent, changes).await?;
+    let id = random_id();
     let running = state.jobs().begin(id.to_string(), ErrorBehaviour::Proceed, now())?;
+    running.master_data(done);
     bad.into_iter().for_each(|problem| running.error(problem));
     let state = state.clone();
     tokio::spawn(async move {
+        set_each(&state, &agent, records, &running).await;
         capture_each(&state, &agent, good, &running).await;
         drop(room);
         running.finish(now());
     });
     Ok(id)
+}
+
+/// Sets what can be set.
+async fn set_each(
+    state: &ApiState,
+    agent: &AgentSigner,
+    records: Vec<MasterData>,
+    running: &Running,
+) {
+    let mut waiting: VecDeque<Vec<MasterData>> =
+        records.chunks(PROCEED_CHUNK_RECORDS).map(<[MasterData]>::to_vec).collect();
+    while let Some(mut chunk) = waiting.pop_front() {
+        let expires_at = state.expiry();
+        let bundle =
+            prepare::signed(agent, state.chain_id(), expires_at, chunk.clone(), Vec::new());
+        let outcome = match fits(&bundle) {
+            Ok(()) => submit(state, bundle, state.job_deadline()).await,
+            Err(problem) => Err(problem),
+        };
+        let problem = match outcome.map(|committed| committed.receipt.verdict) {
+            Ok(Verdict::Recorded { .. }) => continue,
+            Ok(Verdict::Rejected(rejection)) => refused(&rejection),
+            Err(problem) => problem,
+        };
+        // Other records may be right: they are tried without the one at fault.
+        if chunk.len() > 1 && problem.status < 500 {
+            let second = chunk.split_off(chunk.len() / 2);
+            waiting.push_front(second);
+            waiting.push_front(chunk);
+        } else {
+            running.error(problem);
+        }
+    }
 }
 
 /// Captures what can be captured, in the order of the document.
@@ -272,7 +344,8 @@ async fn capture_each(
     let mut waiting = chunks(fresh.map(|(_, ready)| ready));
     while let Some(chunk) = waiting.pop_front() {
         let sections = chunk.iter().map(|ready| ready.event.clone()).collect();
-        let bundle = prepare::signed(agent, state.chain_id(), state.expiry(), sections);
+        let expires_at = state.expiry();
+        let bundle = prepare::signed(agent, state.chain_id(), expires_at, Vec::new(), sections);
         let outcome = match fits(&bundle) {
             Ok(()) => submit(state, bundle, state.job_deadline()).await,
             Err(problem) => Err(problem),
@@ -328,8 +401,8 @@ fn without_culprit(mut chunk: Vec<Ready>, problem: Problem, running: &Running) -
 }
 
 /// Events in groups that fit one transaction each, in order.
-fn chunks(events: impl Iterator<Item = Ready>) -> std::collections::VecDeque<Vec<Ready>> {
-    let mut chunks = std::collections::VecDeque::new();
+fn chunks(events: impl Iterator<Item = Ready>) -> VecDeque<Vec<Ready>> {
+    let mut chunks = VecDeque::new();
     let (mut chunk, mut bytes) = (Vec::new(), 0);
     for ready in events {
         let size = ready.event.text_bytes();
@@ -366,7 +439,8 @@ const EVENT_OVERHEAD_BYTES: usize = 512;
 pub(super) fn fits(bundle: &Bundle) -> Result<(), Problem> {
     let texts: usize = bundle.events.iter().map(SectionedEvent::text_bytes).sum();
     let most = texts.saturating_add((bundle.events.len() + 4) * EVENT_OVERHEAD_BYTES);
-    if !bundle.events.is_empty() && most <= MAX_TRANSACTION_BYTES {
+    let only_events = bundle.transaction.master_data().next().is_none();
+    if only_events && !bundle.events.is_empty() && most <= MAX_TRANSACTION_BYTES {
         return Ok(());
     }
     match bundle.check() {
@@ -379,7 +453,10 @@ pub(super) fn fits(bundle: &Bundle) -> Result<(), Problem> {
             );
             Err(Problem::new(Kind::TooLarge, detail).code("transaction_too_large"))
         }
-        Err(BundleError::Events(0)) => {
+        Err(error @ BundleError::MasterData(_)) => {
+            Err(Problem::new(Kind::TooLarge, error.to_string()).code("too_many_records"))
+        }
+        Err(BundleError::Commands(0) | BundleError::Events(0)) => {
             let detail = "/epcisBody/eventList: the document has no events; give at least one";
             Err(Problem::new(Kind::Validation, detail))
         }

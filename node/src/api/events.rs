@@ -67,7 +67,7 @@ pub async fn post_event(
         let event = Event::parse_bare(&bytes).map_err(|wrong| prepare::invalid(&wrong))?;
         let event = prepare::with_event_id(event);
         let cut = vec![prepare::sectioned(&keyed.agent, &event)];
-        Ok((prepare::signed(&keyed.agent, &chain_id, expires_at, cut), event))
+        Ok((prepare::signed(&keyed.agent, &chain_id, expires_at, Vec::new(), cut), event))
     });
     let (bundle, event) = prepared.await?;
     capture::fits(&bundle)?;

@@ -19,15 +19,49 @@ use super::problem::{Kind, Problem};
 pub async fn read_body(body: Body, limit: usize, deadline: Duration) -> Result<Bytes, Problem> {
     let read = tokio::time::timeout(deadline, Limited::new(body, limit).collect());
     match read.await {
-        Err(_) => Err(Problem::new(
-            Kind::RequestTimeout,
-            format!("the body did not arrive within {} ms", deadline.as_millis()),
-        )
-        .header(http::header::CONNECTION, HeaderValue::from_static("close"))),
+        Err(_) => Err(too_slow(deadline)),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(limit)),
         Ok(Err(_)) => Err(Problem::new(Kind::Validation, "the body broke off")),
         Ok(Ok(body)) => Ok(body.to_bytes()),
     }
+}
+
+/// Reads a whole body of at most `limit` bytes within `deadline`. Of a larger one the rest, up to
+/// `drained` bytes in all, is taken and thrown away: a sender that is not interrupted sees the
+/// answer, where one that is cut off often sees a broken connection only.
+///
+/// # Errors
+/// [`Problem`]: too large, too slow, or broken off.
+pub async fn read_or_drain(
+    mut body: Body,
+    limit: usize,
+    drained: usize,
+    deadline: Duration,
+) -> Result<Vec<u8>, Problem> {
+    let read = async {
+        let (mut kept, mut length) = (Vec::new(), 0_usize);
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|_| Problem::new(Kind::Validation, "the body broke off"))?;
+            let Ok(data) = frame.into_data() else { continue };
+            length = length.saturating_add(data.len());
+            if length > drained {
+                break;
+            }
+            if length > limit {
+                kept = Vec::new();
+            } else {
+                kept.extend_from_slice(&data);
+            }
+        }
+        if length > limit { Err(too_large(limit)) } else { Ok(kept) }
+    };
+    tokio::time::timeout(deadline, read).await.unwrap_or_else(|_| Err(too_slow(deadline)))
+}
+
+fn too_slow(deadline: Duration) -> Problem {
+    let detail = format!("the body did not arrive within {} ms", deadline.as_millis());
+    Problem::new(Kind::RequestTimeout, detail)
+        .header(http::header::CONNECTION, HeaderValue::from_static("close"))
 }
 
 /// The problem of a body beyond its limit. The connection is closed, since the rest of the body
@@ -130,6 +164,23 @@ mod tests {
         assert!(check_announced(&headers, 3).is_err());
         headers.insert(CONTENT_LENGTH, HeaderValue::from_static("99999999999999999999"));
         assert!(check_announced(&headers, 3).is_ok(), "hyper refuses such a head by itself");
+    }
+
+    #[tokio::test]
+    async fn of_a_body_that_is_a_little_too_large_the_rest_is_thrown_away() {
+        let second = Duration::from_secs(1);
+        let pieces = |count: usize| {
+            let piece = || Ok::<_, std::io::Error>(vec![b'x'; 10]);
+            let pieces = std::iter::repeat_with(piece).take(count);
+            Body::from_stream(futures::stream::iter(pieces))
+        };
+        assert_eq!(read_or_drain(pieces(2), 20, 50, second).await.unwrap().len(), 20);
+        for count in [3, 5, 1_000_000_000] {
+            assert_eq!(read_or_drain(pieces(count), 20, 50, second).await.unwrap_err().status, 413);
+        }
+        let stuck = futures::stream::pending::<Result<Vec<u8>, std::io::Error>>();
+        let stuck = read_or_drain(Body::from_stream(stuck), 20, 50, Duration::from_millis(10));
+        assert_eq!(stuck.await.unwrap_err().status, 408);
     }
 
     #[test]

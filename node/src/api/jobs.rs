@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tracehold_chain::units::TimestampMs;
 
 use super::limits::{MAX_FINISHED_JOBS, MAX_JOB_ERROR_BYTES, MAX_JOB_ERRORS};
-use super::problem::{Kind, Problem};
+use super::problem::{FieldError, Kind, Problem};
 
 /// What to do with the good events of a document that has bad ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -46,6 +46,22 @@ pub struct Job {
     /// What went wrong, with the event it went wrong with.
     #[schema(value_type = Vec<super::problem::ProblemBody>)]
     pub errors: Vec<Problem>,
+    /// What became of the master data that came with the document, when some did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub master_data: Option<MasterDataDone>,
+}
+
+/// What became of the master data of a document.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MasterDataDone {
+    /// Products, places and parties that the document changes, if the job succeeds.
+    pub set: usize,
+    /// Those of which it says what is on record already.
+    pub unchanged: usize,
+    /// What is left out, where it stood and why. It refuses no event.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<FieldError>,
 }
 
 impl Job {
@@ -58,6 +74,7 @@ impl Job {
             success: true,
             capture_error_behaviour: behaviour,
             errors: Vec::new(),
+            master_data: None,
         }
     }
 
@@ -202,6 +219,20 @@ impl Running {
         job.errors.push(problem);
         *registry.error_bytes.entry(self.id.clone()).or_default() += bytes;
         registry.all_error_bytes += bytes;
+    }
+
+    /// Notes what becomes of the document's master data.
+    pub fn master_data(&self, done: Option<MasterDataDone>) {
+        let Some(done) = done else { return };
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let each = done.left_out.iter();
+        let bytes: usize = each.map(|e| e.field.len() + e.rule.len() + text(&e.mend)).sum();
+        let mut registry = self.jobs.lock();
+        if let Some(job) = registry.jobs.get_mut(&self.id) {
+            job.master_data = Some(done);
+            *registry.error_bytes.entry(self.id.clone()).or_default() += bytes;
+            registry.all_error_bytes += bytes;
+        }
     }
 
     /// Ends the job.

@@ -21,6 +21,16 @@ pub const DEFAULT_PAGE: usize = 30;
 /// Bytes of event bodies on one page; a page ends early rather than grow beyond this.
 pub const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
 
+/// Bytes of the JSON of one product, place or party.
+pub const MAX_RECORD_BODY_BYTES: usize = 256 * 1024;
+
+/// Bytes of an upload that are taken in all, so that whoever sends a photograph as their phone made
+/// it sees that it is too large, and not a broken connection.
+pub const MAX_DRAINED_BYTES: usize = 16 * 1024 * 1024;
+
+/// Seconds for which the answer to a missing picture may be kept by whoever asked.
+pub const PLACEHOLDER_SECONDS: u32 = 30;
+
 /// Finished capture jobs that are remembered; the oldest is forgotten first.
 pub const MAX_FINISHED_JOBS: usize = 10_000;
 
@@ -47,8 +57,23 @@ pub const MAX_FIELD_ERRORS: usize = 50;
 /// Feeds that may be open at once.
 pub const MAX_FEEDS: usize = 256;
 
+/// Lines of one batch of sensor readings.
+pub const MAX_READING_LINES: usize = 10_000;
+
+/// Seconds that one event of sensor readings stands for, when the batch does not say.
+pub const DEFAULT_READING_INTERVAL: u64 = 600;
+
+/// The shortest such interval, in seconds.
+pub const MIN_READING_INTERVAL: u64 = 60;
+
+/// The longest such interval, in seconds.
+pub const MAX_READING_INTERVAL: u64 = 86_400;
+
 /// Events of an item that its page shows; the page says when there are more.
 pub const MAX_EVENTS_ON_ITEM_PAGE: usize = 200;
+
+/// Legs, and open legs, that one footprint lists; all are in its sums.
+pub const MAX_FOOTPRINT_ROWS: usize = 1_000;
 
 /// Events that the home page shows.
 pub const LATEST_EVENTS: usize = 10;

@@ -79,6 +79,7 @@ fn method(method: &http::Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",
         "HEAD" => "HEAD",
+        "DELETE" => "DELETE",
         "POST" => "POST",
         "OPTIONS" => "OPTIONS",
         _ => "other",

@@ -3,8 +3,10 @@
 //! [`server`] accepts connections under deadlines; [`router`] is what they reach. A request passes
 //! [`metrics`], [`headers`] and [`rate`], [`auth`] says who it is from, and it reaches a handler:
 //! [`capture`] and [`events`] speak GS1's EPCIS binding, [`blocks`] and [`feed`] tell of the ledger
-//! itself, [`pages`] shows items to people, [`health`] and [`metrics`] are for those who run the
-//! node. [`prepare`] makes transactions of events, [`submit`] hands them in, [`records`] reads.
+//! itself, [`items`], [`trace`] and [`footprint`] of goods, [`masterdata`] and [`pictures`] of
+//! products, places and parties, [`webhooks`] sends news out, [`readings`] takes what sensors say,
+//! [`pages`] shows items to people, [`health`] and [`metrics`] are for those who run the node.
+//! [`prepare`] makes transactions of events, [`submit`] hands them in, [`records`] reads.
 //! [`visible`] decides who sees what. Whatever fails is a [`problem`]. Every limit is in
 //! [`limits`].
 
@@ -14,25 +16,34 @@ mod capture;
 mod events;
 mod extract;
 mod feed;
+mod footprint;
 mod headers;
 mod health;
+mod items;
 mod jobs;
 pub mod limits;
+mod masterdata;
 mod metrics;
 mod openapi;
 mod pages;
 mod paging;
+mod pictures;
 mod prepare;
 pub mod problem;
 mod rate;
+mod readings;
 mod records;
 mod server;
 mod state;
 mod submit;
 #[cfg(test)]
 mod tests;
+mod told;
+mod trace;
 pub mod visible;
+mod webhooks;
 
+pub(crate) use feed::{after_block, entry as feed_entry};
 pub use health::Readiness;
 pub use metrics::SharedRegistry;
 pub use openapi::{document as openapi_document, router};
@@ -42,7 +53,7 @@ pub use state::{ApiParts, ApiState};
 use tracehold_chain::units::TimestampMs;
 
 /// This machine's clock. Only the edge of the node reads it.
-fn now() -> TimestampMs {
+pub(crate) fn now() -> TimestampMs {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let ms = since.map(|since| since.as_millis()).unwrap_or_default();
     TimestampMs(u64::try_from(ms).unwrap_or(u64::MAX))

@@ -12,7 +12,10 @@ use utoipa_axum::routes;
 
 use super::limits::MAX_URI_BYTES;
 use super::problem::{Kind, Problem, render};
-use super::{ApiState, blocks, capture, events, feed, headers, health, metrics, pages, rate};
+use super::{
+    ApiState, blocks, capture, events, feed, footprint, headers, health, items, masterdata,
+    metrics, pages, pictures, rate, readings, trace, webhooks,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -27,6 +30,9 @@ use super::{ApiState, blocks, capture, events, feed, headers, health, metrics, p
     tags(
         (name = "EPCIS", description = "GS1's EPCIS 2.0 REST binding"),
         (name = "Ledger", description = "Blocks, transactions and the feed of committed events"),
+        (name = "Master data", description = "What owners say of products, places and parties"),
+        (name = "Live", description = "Webhooks, and what sensors say"),
+        (name = "Goods", description = "What is known of a thing, and its story"),
         (name = "Operation", description = "For those who run the node"),
     )
 )]
@@ -57,6 +63,21 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(blocks::post_transaction))
         .routes(routes!(blocks::get_transaction))
         .routes(routes!(feed::get_feed))
+        .routes(routes!(masterdata::put_product, masterdata::get_products))
+        .routes(routes!(masterdata::put_place, masterdata::get_places))
+        .routes(routes!(masterdata::put_party, masterdata::get_parties))
+        .routes(routes!(pictures::post_picture))
+        .routes(routes!(pictures::get_picture))
+        .routes(routes!(webhooks::post_webhook, webhooks::get_webhooks))
+        .routes(routes!(webhooks::get_webhook, webhooks::delete_webhook))
+        .routes(routes!(webhooks::get_deliveries))
+        .routes(routes!(webhooks::pause_webhook))
+        .routes(routes!(webhooks::resume_webhook))
+        .routes(routes!(webhooks::test_webhook))
+        .routes(routes!(readings::post_readings))
+        .routes(routes!(footprint::get_footprint))
+        .routes(routes!(items::get_item))
+        .routes(routes!(trace::get_trace))
         .routes(routes!(metrics::get_metrics))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
@@ -125,6 +146,10 @@ mod tests {
             "/epcis/v2/events/{eventID}",
             "/api/v1/status",
             "/api/v1/feed",
+            "/api/v1/webhooks/{id}/deliveries",
+            "/api/v1/readings",
+            "/api/v1/items",
+            "/api/v1/trace",
             "/readyz",
         ] {
             assert!(json["paths"].get(path).is_some(), "{path}");

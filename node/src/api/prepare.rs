@@ -2,6 +2,7 @@
 
 use tracehold_chain::digest::{Digest, Domain, Hasher};
 use tracehold_chain::epcis::{Event, SectionName, SectionedEvent, Violation};
+use tracehold_chain::masterdata::MasterData;
 use tracehold_chain::transaction::{Bundle, CapturedEvent, Command, Nonce, TransactionBody};
 use tracehold_chain::units::{ChainId, TimestampMs};
 
@@ -46,22 +47,25 @@ pub fn sectioned(agent: &AgentSigner, event: &Event) -> SectionedEvent {
     SectionedEvent::split(event, &mut |section| salt(&agent.section_secret, id, section))
 }
 
-/// Signs a transaction that captures `events`, in this order.
+/// Signs a transaction that sets `records` and captures `events`, in this order.
 #[must_use]
 pub fn signed(
     agent: &AgentSigner,
     chain_id: &ChainId,
     expires_at: TimestampMs,
+    records: Vec<MasterData>,
     events: Vec<SectionedEvent>,
 ) -> Bundle {
     let captured =
         events.iter().map(|event| CapturedEvent { digest: event.digest(), author: None });
+    let captured = (!events.is_empty()).then(|| Command::Capture(captured.collect()));
+    let set = (!records.is_empty()).then_some(Command::SetMasterData(records));
     let body = TransactionBody {
         chain_id: chain_id.clone(),
         sender: agent.agent_id.clone(),
         nonce: Nonce(*uuid::Uuid::new_v4().as_bytes()),
         expires_at,
-        commands: vec![Command::Capture(captured.collect())],
+        commands: set.into_iter().chain(captured).collect(),
     };
     Bundle { transaction: body.sign(agent.signer.as_ref()), events }
 }
@@ -126,7 +130,7 @@ mod tests {
         assert!(given.event_id().unwrap().starts_with("urn:uuid:"));
         let chain_id = ChainId::new("test").unwrap();
         let cut = vec![sectioned(&agent(1), &given)];
-        let bundle = signed(&agent(1), &chain_id, TimestampMs(9), cut);
+        let bundle = signed(&agent(1), &chain_id, TimestampMs(9), Vec::new(), cut);
         bundle.check().unwrap();
         assert!(bundle.transaction.is_signed_by(&agent(1).signer.public_key()));
         assert_eq!(bundle.events[0].event().unwrap().object(), given.object());

@@ -1,13 +1,15 @@
 //! What handlers share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use http::HeaderMap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tracehold_chain::genesis::{Genesis, NodeRole};
+use tracehold_chain::digest::Digest;
+use tracehold_chain::genesis::{Genesis, Member, NodeRole};
+use tracehold_chain::keys::PublicKey;
 use tracehold_chain::units::{ChainId, MemberId, NodeName, TimestampMs};
 use tracehold_explorer::story::Places;
 
@@ -24,8 +26,10 @@ use super::problem::{Kind, Problem};
 use super::submit::not_ready;
 use super::{now, rate};
 use crate::config;
+use crate::deliver::Deliverer;
 use crate::fault::Fault;
 use crate::keystore::Keystore;
+use crate::pictures::Pictures;
 use crate::runtime::NodeHandle;
 use crate::view::ReadView;
 
@@ -45,6 +49,10 @@ pub struct ApiParts {
     pub http: config::Http,
     /// How much a capture may bring.
     pub capture: config::Capture,
+    /// Pictures of products.
+    pub pictures: Pictures,
+    /// Sends what happens to webhooks.
+    pub deliverer: Deliverer,
     /// Counters, shared with the rest of the node.
     pub registry: SharedRegistry,
     /// Deadlines and caps.
@@ -230,6 +238,17 @@ impl ApiState {
         &self.0.parts.keystore
     }
 
+    /// What sends to webhooks.
+    #[must_use]
+    pub fn deliverer(&self) -> &Deliverer {
+        &self.0.parts.deliverer
+    }
+
+    /// The members of the network.
+    pub(super) fn members(&self) -> &[Member] {
+        &self.0.parts.genesis.members
+    }
+
     pub(super) fn limits(&self) -> &HttpLimits {
         &self.0.parts.limits
     }
@@ -256,6 +275,36 @@ impl ApiState {
 
     pub(super) fn rate(&self) -> rate::RateLimit {
         self.0.rate.clone()
+    }
+
+    /// The nodes that are connected, those of these members first: whoever names a picture has it
+    /// most likely. The others begin at another one for each digest.
+    pub(super) fn likely_peers(
+        &self,
+        digest: &Digest,
+        members: &[MemberId],
+    ) -> Result<Vec<PublicKey>, Problem> {
+        let peers = self.node()?.status().map_err(|why| not_ready(&why))?.peers;
+        let likely: BTreeSet<PublicKey> = self
+            .0
+            .parts
+            .genesis
+            .nodes()
+            .filter(|(member, _)| members.contains(&member.id))
+            .map(|(_, node)| node.public_key)
+            .collect();
+        let (mut first, mut others): (Vec<PublicKey>, Vec<PublicKey>) =
+            peers.into_iter().partition(|peer| likely.contains(peer));
+        if !others.is_empty() {
+            let start = usize::from(digest.as_bytes()[0]) % others.len();
+            others.rotate_left(start);
+        }
+        first.append(&mut others);
+        Ok(first)
+    }
+
+    pub(super) fn pictures(&self) -> &Pictures {
+        &self.0.parts.pictures
     }
 
     pub(super) fn places(&self) -> &Places {

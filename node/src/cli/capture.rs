@@ -144,6 +144,7 @@ fn report(args: &Args, job: &Value, event_ids: &[Option<String>]) -> Result<(), 
             "recorded": count,
             "events": events.collect::<Vec<_>>(),
             "errors": errors,
+            "masterData": job["masterData"],
         }))?;
     } else {
         for (index, id) in event_ids.iter().enumerate() {
@@ -157,6 +158,9 @@ fn report(args: &Args, job: &Value, event_ids: &[Option<String>]) -> Result<(), 
         for error in errors.iter().filter(|error| error["event"].is_null()) {
             output::line(one_line(error))?;
         }
+        for line in master_data(&job["masterData"], success) {
+            output::line(line)?;
+        }
     }
     if success {
         return Ok(());
@@ -164,9 +168,33 @@ fn report(args: &Args, job: &Value, event_ids: &[Option<String>]) -> Result<(), 
     Err(Failure::Refused(format!("{count} of {} events are recorded", event_ids.len())))
 }
 
+/// What became of the document's master data, in lines for people; none when it had none.
+fn master_data(done: &Value, success: bool) -> Vec<String> {
+    if done.is_null() {
+        return Vec::new();
+    }
+    let (set, unchanged) = (&done["set"], &done["unchanged"]);
+    let set = if success { format!("{set} set") } else { format!("{set} to be set") };
+    let mut lines = vec![format!("master data {set}, {unchanged} as on record")];
+    for left_out in done["leftOut"].as_array().into_iter().flatten() {
+        let field = |name: &str| left_out[name].as_str().unwrap_or_default();
+        lines.push(format!("left out    {}: {}", field("field"), field("mend")));
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn master_data_that_is_left_out_is_told() {
+        let done = json!({"set": 2, "unchanged": 1, "leftOut": [
+            {"field": "/a/0", "rule": "not-yours", "mend": "ask them"}]});
+        let lines = ["master data 2 set, 1 as on record", "left out    /a/0: ask them"];
+        assert_eq!(master_data(&done, true), lines);
+        assert!(master_data(&Value::Null, true).is_empty());
+    }
 
     #[test]
     fn a_bare_event_is_sent_inside_a_document_as_it_is_written() {

@@ -19,7 +19,7 @@ const OTHERS: u32 = 0o077;
 const MAX_SECRET_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Makes `dir` and its parents, closed to everyone else.
-pub(super) fn make_dir(dir: &Path) -> Result<(), KeystoreError> {
+pub(crate) fn make_dir(dir: &Path) -> Result<(), KeystoreError> {
     DirBuilder::new()
         .recursive(true)
         .mode(SECRET_DIR_MODE)
@@ -28,7 +28,7 @@ pub(super) fn make_dir(dir: &Path) -> Result<(), KeystoreError> {
 }
 
 /// Reads a secret file after checking that nobody else can.
-pub(super) fn read(path: &Path) -> Result<Zeroizing<String>, KeystoreError> {
+pub(crate) fn read(path: &Path) -> Result<Zeroizing<String>, KeystoreError> {
     let metadata = fs::metadata(path).map_err(|source| {
         if source.kind() == std::io::ErrorKind::NotFound {
             KeystoreError::Missing(path.to_owned())
@@ -50,7 +50,7 @@ pub(super) fn read(path: &Path) -> Result<Zeroizing<String>, KeystoreError> {
 
 /// Writes a secret file: first beside it, synced, then moved into its place, so that a crash leaves
 /// the old file or the new one.
-pub(super) fn write(path: &Path, text: &str) -> Result<(), KeystoreError> {
+pub(crate) fn write(path: &Path, text: &str) -> Result<(), KeystoreError> {
     let failed = |source| KeystoreError::io("write", path, source);
     let dir = path.parent().expect("secret files are inside a folder");
     make_dir(dir)?;

@@ -12,7 +12,7 @@
 //! of randomness, so a plain digest cannot be searched. The key seeds themselves are not encrypted
 //! at rest yet; whoever reads the folder is the member.
 
-mod files;
+pub(crate) mod files;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -30,6 +30,30 @@ pub const MAX_INBOUND_REQUESTS: usize = 256;
 /// Requests of one peer that may wait for this node's answer. More are refused.
 pub const MAX_INBOUND_REQUESTS_PER_PEER: usize = 16;
 
+/// Bytes of one file that peers ask for by its digest: a picture.
+pub const MAX_FILE_BYTES: usize = 1024 * 1024;
+
+/// Bytes of the question for a file: its digest.
+pub const MAX_FILE_REQUEST_BYTES: usize = 32;
+
+/// From asking for a file to its last byte, for both ends.
+pub const FILE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Streams that files may have open in one connection.
+pub const MAX_FILE_STREAMS: usize = 16;
+
+/// Own questions for files that may be unanswered by one peer.
+pub const MAX_FILE_REQUESTS_PER_PEER: usize = 8;
+
+/// Questions for files, of all peers, that are answered at once. More are refused.
+pub const MAX_INBOUND_FILES: usize = 32;
+
+/// Questions of one peer for files that are answered at once. More are refused.
+pub const MAX_INBOUND_FILES_PER_PEER: usize = 8;
+
+/// Questions for files that may wait for the task.
+pub const FILE_QUEUE: usize = 256;
+
 /// Streams of all protocols that one connection may have open.
 pub const MAX_STREAMS_PER_CONNECTION: usize = 128;
 

@@ -8,7 +8,7 @@
 //! and makes the topic and protocol names, which contain the network's name and genesis so that
 //! two networks never mix. [`gate`] comes first in the stack and closes every connection whose
 //! other end is not a member. [`transport`] counts and throttles the bytes of a connection;
-//! [`gossip`] and [`requests`] configure the two protocols; [`redial`] decides when to call
+//! [`gossip`] and [`requests`] configure the protocols; [`redial`] decides when to call
 //! whom and [`resolve`] finds where.
 //! [`outbox`] hands events to a consumer that may be slower than the network. [`swarm`] is the
 //! task that joins them.
@@ -18,6 +18,8 @@
 //! - between [`NetEvent::PeerUp`] and [`NetEvent::PeerDown`] the peer hears what is broadcast,
 //!   unless it or a link is overloaded; broadcasts before that may miss it;
 //! - the author of gossip is proven by its signature and is a member;
+//! - [`NetHandle::file`] ends within [`limits::FILE_TIMEOUT`], and what a peer gives is whatever
+//!   it sent: whoever asks checks the digest;
 //! - the task never waits for its consumer: gossip is dropped (and counted) instead, transactions
 //!   long before consensus messages, and requests, responses and peers never.
 
@@ -37,9 +39,10 @@ mod tests;
 pub mod transport;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use libp2p::Multiaddr;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tracehold_chain::digest::Digest;
 use tracehold_chain::keys::{PublicKey, SecretKey};
 use tracehold_chain::units::ChainId;
@@ -95,6 +98,40 @@ pub struct NetConfig {
     pub genesis_id: Digest,
     /// The bounds; [`NetLimits::default`] in production.
     pub limits: NetLimits,
+    /// The files that peers may have.
+    pub files: FileSource,
+}
+
+/// Where the files are that peers may have: gives the bytes of a digest, at most
+/// [`limits::MAX_FILE_BYTES`]. It is called on a thread that may wait for the disk. The default has
+/// none.
+#[derive(Clone, Default)]
+pub struct FileSource(Option<Arc<ReadFile>>);
+
+type ReadFile = dyn Fn(&Digest) -> Option<Vec<u8>> + Send + Sync;
+
+impl FileSource {
+    /// Files that `read` finds.
+    pub fn new(read: impl Fn(&Digest) -> Option<Vec<u8>> + Send + Sync + 'static) -> FileSource {
+        FileSource(Some(Arc::new(read)))
+    }
+
+    fn read(&self, digest: &Digest) -> Option<Vec<u8>> {
+        self.0.as_ref().and_then(|read| read(digest))
+    }
+}
+
+impl std::fmt::Debug for FileSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_some() { "FileSource" } else { "FileSource(none)" })
+    }
+}
+
+/// Somebody here wants a file of a peer.
+struct FileAsk {
+    to: PublicKey,
+    digest: Digest,
+    answer: oneshot::Sender<Result<Vec<u8>, RequestFailure>>,
 }
 
 /// What the network is told to do.
@@ -259,6 +296,7 @@ pub struct NetStopped;
 #[derive(Clone, Debug)]
 pub struct NetHandle {
     commands: mpsc::Sender<NetCommand>,
+    files: mpsc::Sender<FileAsk>,
     metrics: NetMetrics,
 }
 
@@ -270,6 +308,26 @@ impl NetHandle {
     /// [`NetStopped`] when the task has ended.
     pub async fn send(&self, command: NetCommand) -> Result<(), NetStopped> {
         self.commands.send(command).await.map_err(|_| NetStopped)
+    }
+
+    /// Asks a peer for the file with this digest; `None` when it does not have it. The bytes are
+    /// not checked. Giving up waiting is allowed.
+    ///
+    /// # Errors
+    /// [`RequestFailure`].
+    pub async fn file(
+        &self,
+        to: PublicKey,
+        digest: Digest,
+    ) -> Result<Option<Vec<u8>>, RequestFailure> {
+        let (answer, answered) = oneshot::channel();
+        let ask = FileAsk { to, digest, answer };
+        self.files.try_send(ask).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => RequestFailure::Busy,
+            mpsc::error::TrySendError::Closed(_) => RequestFailure::Disconnected,
+        })?;
+        let bytes = answered.await.unwrap_or(Err(RequestFailure::Disconnected))?;
+        Ok((!bytes.is_empty()).then_some(bytes))
     }
 
     /// The counters.
@@ -297,10 +355,12 @@ impl Network {
     ) -> Result<(NetHandle, NetEvents), NetError> {
         let metrics = NetMetrics::register(registry);
         let (commands, commands_in) = mpsc::channel(limits::COMMAND_QUEUE);
+        let (files, files_in) = mpsc::channel(limits::FILE_QUEUE);
         let (outbox, events) =
             outbox::channel(config.limits.event_queue, config.limits.event_bytes);
-        let task = swarm::SwarmTask::new(config, commands_in, outbox, metrics.clone())?;
+        let inbox = swarm::Inbox { commands: commands_in, files: files_in };
+        let task = swarm::SwarmTask::new(config, inbox, outbox, metrics.clone())?;
         tokio::spawn(task.run());
-        Ok((NetHandle { commands, metrics }, events))
+        Ok((NetHandle { commands, files, metrics }, events))
     }
 }

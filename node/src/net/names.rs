@@ -77,6 +77,16 @@ impl Names {
         StreamProtocol::try_from_owned(format!("{}/request", self.prefix))
             .expect("the name begins with a slash")
     }
+
+    /// The protocol of files, asked for by digest.
+    ///
+    /// # Panics
+    /// Never: the name begins with a slash.
+    #[must_use]
+    pub fn file_protocol(&self) -> StreamProtocol {
+        StreamProtocol::try_from_owned(format!("{}/file", self.prefix))
+            .expect("the name begins with a slash")
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,9 @@
 //! Questions to one peer and their answers: bytes with their length in front.
 //!
+//! Two protocols share the form. Requests are the node's, and the network does not know what they
+//! mean. Files are asked for by their SHA-256 and answered by the network itself, beside the node's
+//! loop, which a picture must not hold up; an empty answer says that the peer does not have it.
+//!
 //! A frame is its length as four bytes, big end first, and the content. A length above the limit
 //! ends the stream before anything is allocated; the content is read in pieces, so that a peer
 //! pays for memory with bytes it really sends.
@@ -23,7 +27,7 @@ const PIECE: usize = 64 * 1024;
 #[must_use]
 pub fn behaviour(names: &Names) -> Behaviour {
     Behaviour::with_codec(
-        Codec,
+        Codec::REQUESTS,
         [(names.request_protocol(), ProtocolSupport::Full)],
         request_response::Config::default()
             .with_request_timeout(limits::REQUEST_TIMEOUT)
@@ -31,9 +35,38 @@ pub fn behaviour(names: &Names) -> Behaviour {
     )
 }
 
+/// Files for this network.
+#[must_use]
+pub fn files(names: &Names) -> Behaviour {
+    Behaviour::with_codec(
+        Codec::FILES,
+        [(names.file_protocol(), ProtocolSupport::Full)],
+        request_response::Config::default()
+            .with_request_timeout(limits::FILE_TIMEOUT)
+            .with_max_concurrent_streams(limits::MAX_FILE_STREAMS),
+    )
+}
+
 /// Reads and writes frames.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Codec;
+#[derive(Clone, Copy, Debug)]
+pub struct Codec {
+    most_request: usize,
+    most_response: usize,
+}
+
+impl Codec {
+    /// For the node's requests.
+    pub const REQUESTS: Codec = Codec {
+        most_request: limits::MAX_REQUEST_BYTES,
+        most_response: limits::MAX_RESPONSE_BYTES,
+    };
+
+    /// For files.
+    pub const FILES: Codec = Codec {
+        most_request: limits::MAX_FILE_REQUEST_BYTES,
+        most_response: limits::MAX_FILE_BYTES,
+    };
+}
 
 impl request_response::Codec for Codec {
     type Protocol = StreamProtocol;
@@ -44,14 +77,14 @@ impl request_response::Codec for Codec {
     where
         T: AsyncRead + Unpin + Send,
     {
-        read_frame(io, limits::MAX_REQUEST_BYTES).await
+        read_frame(io, self.most_request).await
     }
 
     async fn read_response<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Vec<u8>>
     where
         T: AsyncRead + Unpin + Send,
     {
-        read_frame(io, limits::MAX_RESPONSE_BYTES).await
+        read_frame(io, self.most_response).await
     }
 
     async fn write_request<T>(
@@ -63,7 +96,7 @@ impl request_response::Codec for Codec {
     where
         T: AsyncWrite + Unpin + Send,
     {
-        write_frame(io, &request, limits::MAX_REQUEST_BYTES).await
+        write_frame(io, &request, self.most_request).await
     }
 
     async fn write_response<T>(
@@ -75,7 +108,7 @@ impl request_response::Codec for Codec {
     where
         T: AsyncWrite + Unpin + Send,
     {
-        write_frame(io, &response, limits::MAX_RESPONSE_BYTES).await
+        write_frame(io, &response, self.most_response).await
     }
 }
 

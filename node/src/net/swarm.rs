@@ -14,7 +14,8 @@ use libp2p::request_response::{
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{self, ListenError, NetworkBehaviour, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, Swarm, ping};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+use tracehold_chain::digest::Digest;
 use tracehold_chain::keys::{PublicKey, Signer as _};
 
 use super::gate::{Gate, Refused};
@@ -24,8 +25,8 @@ use super::names::{self, Names};
 use super::outbox::Outbox;
 use super::redial::Redial;
 use super::{
-    NetCommand, NetConfig, NetError, NetEvent, NetMetrics, RequestFailure, Topic, gossip, limits,
-    requests, resolve, transport,
+    FileAsk, FileSource, NetCommand, NetConfig, NetError, NetEvent, NetMetrics, RequestFailure,
+    Topic, gossip, limits, requests, resolve, transport,
 };
 
 /// A connection is kept although no protocol has anything to say: a hundred years.
@@ -42,6 +43,7 @@ struct Stack {
     status: gossip::Behaviour,
     requests: requests::Behaviour,
     transactions: gossip::Behaviour,
+    files: requests::Behaviour,
 }
 
 impl Stack {
@@ -66,6 +68,29 @@ impl Peer {
     }
 }
 
+/// What the task is told.
+pub(super) struct Inbox {
+    pub commands: mpsc::Receiver<NetCommand>,
+    pub files: mpsc::Receiver<FileAsk>,
+}
+
+/// Files on their way, in both directions.
+struct Files {
+    source: FileSource,
+    asks: mpsc::Receiver<FileAsk>,
+    /// Own questions without an answer.
+    asked: HashMap<OutboundRequestId, (PublicKey, FileAnswer)>,
+    /// Peers' questions until the answer is sent.
+    asking: HashMap<InboundRequestId, PublicKey>,
+    /// Files that are being read for a peer.
+    reading: FuturesUnordered<BoxFuture<'static, FileRead>>,
+}
+
+/// A file, empty when there is none, and where it goes.
+type FileRead = (ResponseChannel<Vec<u8>>, Vec<u8>);
+
+type FileAnswer = oneshot::Sender<Result<Vec<u8>, RequestFailure>>;
+
 /// The swarm and what the task remembers.
 pub struct SwarmTask {
     own: PublicKey,
@@ -87,6 +112,7 @@ pub struct SwarmTask {
     /// Peers' requests that the node has not answered, by the number the node knows.
     unanswered: HashMap<u64, ResponseChannel<Vec<u8>>>,
     next_request: u64,
+    files: Files,
 }
 
 impl SwarmTask {
@@ -94,9 +120,9 @@ impl SwarmTask {
     ///
     /// # Errors
     /// [`NetError`] when a socket cannot be opened or a configured key is no key.
-    pub fn new(
+    pub(super) fn new(
         config: NetConfig,
-        commands: mpsc::Receiver<NetCommand>,
+        inbox: Inbox,
         outbox: Outbox,
         metrics: NetMetrics,
     ) -> Result<SwarmTask, NetError> {
@@ -115,6 +141,7 @@ impl SwarmTask {
             status: gossip(Topic::Status)?,
             transactions: gossip(Topic::Transactions)?,
             requests: requests::behaviour(&names),
+            files: requests::files(&names),
             ping: ping::Behaviour::new(
                 ping::Config::new()
                     .with_interval(config.limits.ping_interval)
@@ -142,7 +169,7 @@ impl SwarmTask {
         Ok(SwarmTask {
             own,
             swarm,
-            commands,
+            commands: inbox.commands,
             outbox,
             metrics,
             names,
@@ -155,6 +182,13 @@ impl SwarmTask {
             asking: HashMap::new(),
             unanswered: HashMap::new(),
             next_request: 1,
+            files: Files {
+                source: config.files,
+                asks: inbox.files,
+                asked: HashMap::new(),
+                asking: HashMap::new(),
+                reading: FuturesUnordered::new(),
+            },
         })
     }
 
@@ -170,6 +204,11 @@ impl SwarmTask {
                 event = self.swarm.select_next_some() => self.on_event(event),
                 () = until(next_call) => self.call_due_peers(),
                 Some((key, found)) = self.lookups.next() => self.call(key, found),
+                Some(ask) = self.files.asks.recv() => self.ask_for_file(ask),
+                Some((channel, bytes)) = self.files.reading.next() => {
+                    // An error means that the asker is gone, which `on_file_event` is told as well.
+                    let _ = self.swarm.behaviour_mut().files.send_response(channel, bytes);
+                }
                 () = self.outbox.closed() => break,
             }
         }
@@ -314,6 +353,7 @@ impl SwarmTask {
                 self.on_gossip_event(Topic::Transactions, event);
             }
             SwarmEvent::Behaviour(StackEvent::Requests(event)) => self.on_request_event(event),
+            SwarmEvent::Behaviour(StackEvent::Files(event)) => self.on_file_event(event),
             SwarmEvent::Behaviour(StackEvent::Ping(event)) => self.on_ping(event),
             SwarmEvent::ConnectionEstablished { peer_id, endpoint, .. } => {
                 let called = endpoint.is_dialer();
@@ -507,6 +547,86 @@ impl SwarmTask {
         self.asking.insert(request, (from, id));
         self.unanswered.insert(id, channel);
         self.outbox.put(NetEvent::Request { from, id, bytes });
+    }
+}
+
+// --- files ---
+
+impl SwarmTask {
+    fn ask_for_file(&mut self, FileAsk { to, digest, answer }: FileAsk) {
+        let waiting = self.files.asked.values().filter(|(peer, _)| *peer == to).count();
+        self.metrics.count_request(Direction::Out);
+        let failure = match names::peer_id(&to) {
+            Some(_) if waiting >= limits::MAX_FILE_REQUESTS_PER_PEER => RequestFailure::Busy,
+            Some(peer) if self.peers.contains_key(&to) => {
+                let question = digest.as_bytes().to_vec();
+                let request = self.swarm.behaviour_mut().files.send_request(&peer, question);
+                self.files.asked.insert(request, (to, answer));
+                return;
+            }
+            _ => RequestFailure::NotConnected,
+        };
+        self.metrics.count_failed_request(Direction::Out);
+        // Whoever asked may have given up.
+        let _ = answer.send(Err(failure));
+    }
+
+    fn on_file_event(&mut self, event: request_response::Event<Vec<u8>, Vec<u8>>) {
+        use request_response::{Event, Message};
+        match event {
+            Event::Message { peer, message, .. } => match message {
+                Message::Request { request_id, request, channel } => {
+                    self.on_file_request(&peer, request_id, &request, channel);
+                }
+                Message::Response { request_id, response } => {
+                    if let Some((_, answer)) = self.files.asked.remove(&request_id) {
+                        let _ = answer.send(Ok(response));
+                    }
+                }
+            },
+            Event::OutboundFailure { request_id, error, .. } => {
+                self.metrics.count_failed_request(Direction::Out);
+                if let Some((peer, answer)) = self.files.asked.remove(&request_id) {
+                    tracing::debug!(%peer, %error, "a peer did not give a file");
+                    let _ = answer.send(Err(request_failure(&error)));
+                }
+            }
+            Event::InboundFailure { request_id, .. } => {
+                if self.files.asking.remove(&request_id).is_some() {
+                    self.metrics.count_failed_request(Direction::In);
+                }
+            }
+            Event::ResponseSent { request_id, .. } => {
+                self.files.asking.remove(&request_id);
+            }
+        }
+    }
+
+    fn on_file_request(
+        &mut self,
+        peer: &PeerId,
+        request: InboundRequestId,
+        question: &[u8],
+        channel: ResponseChannel<Vec<u8>>,
+    ) {
+        let Some(from) = names::public_key(peer) else { return };
+        self.metrics.count_request(Direction::In);
+        let of_peer = self.files.asking.values().filter(|asker| **asker == from).count();
+        let is_busy = self.files.asking.len() >= limits::MAX_INBOUND_FILES
+            || of_peer >= limits::MAX_INBOUND_FILES_PER_PEER;
+        let (Ok(digest), false) = (question.try_into().map(Digest), is_busy) else {
+            self.metrics.count_failed_request(Direction::In);
+            return; // Without its channel the request is refused.
+        };
+        self.files.asking.insert(request, from);
+        let source = self.files.source.clone();
+        let read = async move {
+            let read = tokio::task::spawn_blocking(move || source.read(&digest));
+            let bytes = read.await.ok().flatten().unwrap_or_default();
+            let fits = bytes.len() <= limits::MAX_FILE_BYTES;
+            (channel, if fits { bytes } else { Vec::new() })
+        };
+        self.files.reading.push(read.boxed());
     }
 }
 

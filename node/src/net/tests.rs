@@ -16,8 +16,8 @@ use tracehold_chain::units::ChainId;
 
 use super::metrics::{Direction, Dropped};
 use super::{
-    NetCommand, NetConfig, NetError, NetEvent, NetEvents, NetHandle, NetLimits, Network,
-    RequestFailure, Topic, limits,
+    FileSource, NetCommand, NetConfig, NetError, NetEvent, NetEvents, NetHandle, NetLimits,
+    Network, RequestFailure, Topic, limits,
 };
 
 /// Nothing that should happen takes this long, even on a busy machine.
@@ -49,6 +49,7 @@ fn config(number: u8, members: &[u8]) -> NetConfig {
         chain_id: ChainId::new("test").unwrap(),
         genesis_id: Digest([7; 32]),
         limits: NetLimits::default(),
+        files: FileSource::default(),
     }
 }
 

@@ -10,7 +10,7 @@ use tracehold_contracts::Verdict;
 
 use super::*;
 use crate::audit::audit;
-use crate::net::{NetConfig, NetLimits, Network};
+use crate::net::{FileSource, NetConfig, NetLimits, Network};
 use crate::testing::{TestNetwork, item, observed};
 use crate::view::Order;
 
@@ -29,6 +29,7 @@ fn node(network: &TestNetwork, path: &Path) -> Result<NodeHandle, StartError> {
         chain_id: network.genesis.chain_id.clone(),
         genesis_id: network.genesis.id().0,
         limits: NetLimits::default(),
+        files: FileSource::default(),
         key: key.clone(),
     };
     start(NodeParts {

@@ -191,7 +191,7 @@ impl Disk for FileDisk {
 }
 
 /// Makes the names in a folder durable.
-fn sync_folder(folder: &Path) -> Result<(), Fault> {
+pub(crate) fn sync_folder(folder: &Path) -> Result<(), Fault> {
     let synced = File::open(folder).and_then(|opened| opened.sync_all());
     synced
         .map_err(|e| Fault::in_file(folder.display().to_string(), format!("cannot be synced: {e}")))

@@ -21,6 +21,7 @@ pub mod writer;
 pub use block_log::{BlockLog, BlockReader};
 pub use disk::Disk;
 pub use file_disk::FileDisk;
+pub(crate) use file_disk::sync_folder;
 pub use lock::{DataLock, LockError};
 pub use memory_disk::MemoryDisk;
 pub use sled_table::SledTable;

@@ -12,6 +12,7 @@
 
 mod cache;
 mod merged;
+mod reading;
 #[cfg(test)]
 mod tests;
 
@@ -25,8 +26,10 @@ use tracehold_chain::certificate::DecidedBlock;
 use tracehold_chain::codec;
 use tracehold_chain::digest::Digest;
 use tracehold_chain::epcis::SectionedEvent;
+use tracehold_chain::masterdata::{MasterKind, MasterRecord};
 use tracehold_chain::state::key::{
-    Index, edge_range, event_range, journal_key, name_digest, transaction_key,
+    Index, edge_range, event_range, journal_key, master_key, master_range, name_digest,
+    picture_member, picture_range, transaction_key,
 };
 use tracehold_chain::state::table::Pair;
 use tracehold_chain::state::{Position, StateKey, Table, TableError};
@@ -37,7 +40,7 @@ use tracehold_contracts::layer::Layers;
 use tracehold_contracts::provenance::{
     Edge, EventRecord, ItemRecord, JOURNAL_CHUNK, JournalChunk, Step,
 };
-use tracehold_contracts::{Head, Layer, TransactionRecord, Verdict};
+use tracehold_contracts::{Head, Layer, TransactionRecord, Verdict, masterdata};
 
 use crate::fault::Fault;
 use crate::store::BlockReader;
@@ -267,6 +270,48 @@ impl ReadView {
     /// [`Fault`] when it cannot be read or is damaged.
     pub fn item(&self, identifier: &str) -> Result<Option<ItemRecord>, Fault> {
         self.packed(&StateKey::Item(identifier.to_owned()).encode())
+    }
+
+    /// What is on record of a product, place or party with this canonical identifier.
+    ///
+    /// # Errors
+    /// [`Fault`] when it cannot be read or is damaged.
+    pub fn master_record(&self, kind: MasterKind, id: &str) -> Result<Option<MasterRecord>, Fault> {
+        self.state(&kind.key(id))
+    }
+
+    /// The records of a kind, in the order of the digests of their identifiers, after the one with
+    /// this digest; and whether there are more than `limit`.
+    ///
+    /// # Errors
+    /// [`Fault`] when they cannot be read or are damaged.
+    pub fn master_records(
+        &self,
+        kind: MasterKind,
+        after: Option<&Digest>,
+        limit: usize,
+    ) -> Result<(Vec<MasterRecord>, bool), Fault> {
+        let (mut from, to) = master_range(kind);
+        if let Some(after) = after {
+            from = master_key(kind, after);
+            from.push(0);
+        }
+        let mut found = self.pairs((&from, &to), limit.saturating_add(1), Order::OldestFirst)?;
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let records = found.into_iter().map(|(_, value)| self.table(masterdata::decode(&value)));
+        Ok((records.collect::<Result<_, _>>()?, more))
+    }
+
+    /// The members that name, or have named, the picture with this digest in a product's record;
+    /// at most `limit`.
+    ///
+    /// # Errors
+    /// [`Fault`] when they cannot be read.
+    pub fn picture_members(&self, picture: &Digest, limit: usize) -> Result<Vec<MemberId>, Fault> {
+        let (from, to) = picture_range(picture);
+        let found = self.pairs((&from, &to), limit, Order::OldestFirst)?;
+        Ok(found.iter().filter_map(|(key, _)| picture_member(key)).collect())
     }
 
     /// Where a transaction was recorded and what became of it.
@@ -523,6 +568,12 @@ impl ReadView {
         events.truncate(limit);
         let next = events.last().map_or(cursor, |event| event.position);
         Ok(Page { events, next: Some(next) })
+    }
+
+    /// The lowest block from `from` on that has transactions.
+    #[must_use]
+    pub fn next_filled(&self, from: Height) -> Option<Height> {
+        self.shared.blocks.next_filled(from, self.height())
     }
 
     /// The header and certificate at `height`; `None` at genesis and above this view.

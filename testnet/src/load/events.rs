@@ -128,13 +128,13 @@ impl Generator {
     }
 }
 
-fn quoted(texts: &[String]) -> String {
+pub(super) fn quoted(texts: &[String]) -> String {
     let quoted: Vec<String> = texts.iter().map(|text| format!("\"{text}\"")).collect();
     quoted.join(",")
 }
 
 /// A version 4 UUID from the numbers.
-fn event_id(numbers: &mut Numbers) -> String {
+pub(super) fn event_id(numbers: &mut Numbers) -> String {
     let (high, low) = (numbers.draw(), numbers.draw());
     format!(
         "urn:uuid:{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",

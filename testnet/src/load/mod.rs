@@ -2,6 +2,7 @@
 //! capture job says that it is committed.
 
 mod events;
+pub mod goods;
 pub mod gs1;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tracehold_testnet::manifest::Plan;
 use tracehold_testnet::{Options, Testnet};
 
 /// The `tracehold` command, built with the profile of the tests.
@@ -44,11 +45,16 @@ pub struct Network {
 impl Network {
     /// Starts a network with a small state tree and waits until every node is ready.
     pub fn up(validators: usize, followers: usize) -> Network {
+        Network::of(Plan::plain(validators, followers))
+    }
+
+    /// Starts the planned network with a small state tree and waits until every node is ready.
+    pub fn of(plan: Plan) -> Network {
         // A test that failed has told so itself.
         let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let dir = tempfile::tempdir().expect("a temporary folder");
-        let mut options = Options::new(binary(), dir.path(), validators);
-        options.plan = tracehold_testnet::manifest::Plan::plain(validators, followers);
+        let mut options = Options::new(binary(), dir.path(), plan.members.len());
+        options.plan = plan;
         options.plan.parameters = vec!["state_buckets_log2=10".to_owned()];
         options.first_ports = (0, 0);
         Network { net: Testnet::up(options).expect("the network comes up"), dir, _turn: turn }

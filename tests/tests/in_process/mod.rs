@@ -14,7 +14,7 @@ use tracehold_chain::keys::{PublicKey, SecretKey, Signer as _};
 use tracehold_chain::mempool::MempoolLimits;
 use tracehold_chain::transaction::{Bundle, CapturedEvent, Command, Nonce, TransactionBody};
 use tracehold_chain::units::{AgentId, ChainId, Height, MemberId, NodeName, TimestampMs};
-use tracehold_node::net::{NetConfig, NetLimits, NetMetrics, Network, Registry};
+use tracehold_node::net::{FileSource, NetConfig, NetLimits, NetMetrics, Network, Registry};
 use tracehold_node::replica::Committed;
 use tracehold_node::runtime::{self, NodeHandle, NodeParts, Phase, Status, SubmitError};
 use tracehold_node::store::recover::DataFolder;
@@ -114,6 +114,7 @@ impl Cluster {
             chain_id: self.genesis.chain_id.clone(),
             genesis_id: self.genesis.id().0,
             limits: NetLimits::default(),
+            files: FileSource::default(),
         };
         let metrics = Arc::new(OnceLock::new());
         self.networks[index] = Arc::clone(&metrics);

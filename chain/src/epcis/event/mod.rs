@@ -9,6 +9,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::activity::{self, Activity};
 use super::check::{Checker, Object, shown};
 use super::context::{self, Contexts};
 use super::identifier::{Level, canonical};
@@ -235,6 +236,8 @@ impl Event {
             context::check(&mut checker, &at.key("@documentContext"), context);
         }
         validate::check(&mut checker, &at, &object, event_type);
+        let contexts = Contexts::new(document_context.as_deref(), object.get("@context"));
+        activity::check(&mut checker, &at, &object, contexts);
         match origin {
             Origin::Client => {
                 object.remove("recordTime");
@@ -452,6 +455,12 @@ impl Event {
     #[must_use]
     pub fn destinations(&self) -> &[TransferEnd] {
         &self.destinations
+    }
+
+    /// What it says of its carbon footprint.
+    #[must_use]
+    pub fn activities(&self) -> Vec<Activity> {
+        activity::of(&self.object, self.contexts())
     }
 
     /// The process that several transformation events are parts of.

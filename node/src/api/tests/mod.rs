@@ -1,6 +1,10 @@
 //! The HTTP side over a real node: the only validator of its network, in a folder of its own.
 
 mod capture;
+mod footprint;
+mod goods;
+mod live;
+mod masterdata;
 mod people;
 mod programs;
 mod reads;
@@ -26,11 +30,27 @@ use tracehold_chain::units::AgentId;
 use super::limits::HttpLimits;
 use super::*;
 use crate::config;
+use crate::deliver::{self, Client, Deadlines, Deliverer, Guard, NodeHistory, Pace};
 use crate::keystore::Keystore;
-use crate::net::{NetConfig, NetLimits, Network};
+use crate::net::{FileSource, NetConfig, NetLimits, Network};
+use crate::pictures::{Pictures, StoreLimits};
 use crate::runtime::{NodeHandle, NodeParts, Phase};
 use crate::store::recover::DataFolder;
 use crate::testing::TestNetwork;
+
+/// Receivers of tests are on this machine.
+pub(super) const LOOSE: Guard = Guard { allow_http: true, allow_private: true };
+
+const DEADLINES: Deadlines =
+    Deadlines { connect: Duration::from_secs(5), answer: Duration::from_secs(5) };
+
+/// An hour of the real pace is some seconds here.
+const PACE: Pace = Pace {
+    first: Duration::from_millis(10),
+    longest: Duration::from_millis(100),
+    gather: Duration::from_millis(5),
+    pause_after: Duration::from_secs(3_600),
+};
 
 /// A node and the way to it.
 pub(super) struct Api {
@@ -40,6 +60,7 @@ pub(super) struct Api {
     pub keystore: Arc<Keystore>,
     pub handle: NodeHandle,
     pub network: TestNetwork,
+    pub deliverer: Deliverer,
     stop: watch::Sender<bool>,
     _dir: tempfile::TempDir,
 }
@@ -50,6 +71,7 @@ pub(super) struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub text: String,
+    pub bytes: Vec<u8>,
 }
 
 impl Answer {
@@ -89,6 +111,19 @@ impl Api {
     }
 
     pub async fn with(capture: config::Capture) -> Api {
+        Api::made(capture, "*", Client::new(LOOSE, DEADLINES)).await
+    }
+
+    /// A node of a member with this GS1 company prefix.
+    pub async fn of_prefix(capture: config::Capture, prefix: &str) -> Api {
+        Api::made(capture, prefix, Client::new(LOOSE, DEADLINES)).await
+    }
+
+    pub async fn with_deliverer(capture: config::Capture, client: Client) -> Api {
+        Api::made(capture, "*", client).await
+    }
+
+    async fn made(capture: config::Capture, prefix: &str, client: Client) -> Api {
         let dir = tempfile::tempdir().unwrap();
         let keystore = Arc::new(Keystore::create(dir.path()).unwrap());
         let mut network = TestNetwork::new();
@@ -97,6 +132,7 @@ impl Api {
         let agent: AgentId = "acme/gate".parse().unwrap();
         let member = &mut network.genesis.members[0];
         member.glns = vec!["9521321000018".to_owned()];
+        member.gs1_company_prefixes = vec![prefix.to_owned()];
         member.nodes[0].public_key = network.node_key.public_key();
         member.agents.push(tracehold_chain::genesis::Agent {
             id: agent.clone(),
@@ -106,13 +142,18 @@ impl Api {
         let key = keystore.create_api_key(&agent, now()).unwrap().clear;
         let handle = node(&network, dir.path());
         let (stop, stopped) = watch::channel(false);
+        let settings = deliver::Settings { client, pace: PACE };
+        let mut registry = Registry::default();
+        let deliverer = Deliverer::open(dir.path(), settings, &mut registry).unwrap();
         let state = ApiState::new(ApiParts {
             genesis: Arc::new(network.genesis.clone()),
             node_name: network.genesis.members[0].nodes[0].name.clone(),
             keystore: keystore.clone(),
             http: config::Http::default(),
             capture,
-            registry: Arc::new(Mutex::new(Registry::default())),
+            pictures: pictures(dir.path()),
+            deliverer: deliverer.clone(),
+            registry: Arc::new(Mutex::new(registry)),
             limits: HttpLimits {
                 body: Duration::from_millis(300),
                 heartbeat: Duration::from_millis(200),
@@ -121,7 +162,7 @@ impl Api {
             stop: stopped,
         });
         let router = router(state.clone());
-        let api = Api { router, key, agent, keystore, handle, network, stop, _dir: dir };
+        let api = Api { router, key, agent, keystore, handle, network, deliverer, stop, _dir: dir };
         assert_eq!(api.get("/api/v1/status").await.problem()["code"], "starting");
         let wait = async {
             while api.handle.phase() != Phase::Running {
@@ -130,11 +171,13 @@ impl Api {
         };
         tokio::time::timeout(Duration::from_secs(60), wait).await.unwrap();
         state.attach(api.handle.clone());
+        api.deliverer.run(Arc::new(NodeHistory::new(api.handle.clone())));
         api
     }
 
     pub async fn stop(self) {
         self.stop.send_replace(true);
+        self.deliverer.stop().await;
         self.handle.stop();
         self.handle.ended().await.unwrap();
     }
@@ -144,8 +187,8 @@ impl Api {
         let (parts, body) = response.into_parts();
         let read = tokio::time::timeout(Duration::from_secs(60), body.collect()).await;
         let bytes = read.expect("an answer ends").unwrap().to_bytes();
-        let text = String::from_utf8(bytes.to_vec()).unwrap();
-        Answer { status: parts.status, headers: parts.headers, text }
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Answer { status: parts.status, headers: parts.headers, text, bytes: bytes.to_vec() }
     }
 
     pub fn request(&self, method: &str, path: &str) -> http::request::Builder {
@@ -172,9 +215,19 @@ impl Api {
         self.send(request.body(Body::from(body.to_string())).unwrap()).await
     }
 
-    /// Captures a document and gives the finished job.
+    pub async fn put(&self, path: &str, body: &Value) -> Answer {
+        let request = self.request("PUT", path).header("content-type", "application/json");
+        self.send(request.body(Body::from(body.to_string())).unwrap()).await
+    }
+
+    /// Captures events in a document and gives the finished job.
     pub async fn capture(&self, events: &[Value], headers: &[(&str, &str)]) -> Value {
-        let answer = self.post("/epcis/v2/capture", &document(events), headers).await;
+        self.capture_document(&document(events), headers).await
+    }
+
+    /// Captures a document and gives the finished job.
+    pub async fn capture_document(&self, document: &Value, headers: &[(&str, &str)]) -> Value {
+        let answer = self.post("/epcis/v2/capture", document, headers).await;
         assert_eq!(answer.status, 202, "{}", answer.text);
         let location = answer.header("location").to_owned();
         let wait = async {
@@ -190,6 +243,12 @@ impl Api {
     }
 }
 
+/// A folder of pictures with little room.
+fn pictures(path: &std::path::Path) -> Pictures {
+    const MIB: u64 = 1024 * 1024;
+    Pictures::open(path, StoreLimits { uploaded_bytes: MIB, cached_bytes: MIB }).unwrap()
+}
+
 /// The only node of its network.
 fn node(network: &TestNetwork, path: &std::path::Path) -> NodeHandle {
     let key = network.node_key.clone();
@@ -200,6 +259,7 @@ fn node(network: &TestNetwork, path: &std::path::Path) -> NodeHandle {
         chain_id: network.genesis.chain_id.clone(),
         genesis_id: network.genesis.id().0,
         limits: NetLimits::default(),
+        files: FileSource::default(),
         key: key.clone(),
     };
     let started = crate::runtime::start(NodeParts {

@@ -86,13 +86,13 @@ struct Light {
 }
 
 #[derive(Debug, Serialize)]
-struct Finality {
-    p50: f64,
-    p99: f64,
+pub(super) struct Finality {
+    pub p50: f64,
+    pub p99: f64,
 }
 
 impl Finality {
-    fn of(latencies: &mut Latencies) -> Finality {
+    pub fn of(latencies: &mut Latencies) -> Finality {
         let ms = |latency: Duration| latency.as_micros() as f64 / 1_000.0;
         Finality { p50: ms(latencies.percentile(50)), p99: ms(latencies.percentile(99)) }
     }

@@ -3,6 +3,7 @@
 
 mod ingest;
 mod restart;
+mod trace;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -39,12 +40,18 @@ enum Command {
                       starting the process to the first 200 from /readyz."
     )]
     Restart(restart::Restart),
+    /// Record a network of goods and measure how soon their stories are told
+    #[command(after_help = "Example:\n  tracehold bench trace --items 100000 --events 1000000 \
+                      --json\n\nTimes count from asking one node over HTTP to the whole answer. \
+                      Under load, 500 events a second\nare captured meanwhile.")]
+    Trace(trace::Trace),
 }
 
 pub fn run(args: &Args) -> Result<(), Failure> {
     match &args.command {
         Command::Ingest(ingest) => ingest::run(ingest),
         Command::Restart(restart) => restart::run(restart),
+        Command::Trace(trace) => trace::run(trace),
     }
 }
 
