@@ -29,7 +29,7 @@ pub struct Admitted {
     pub bundle: Arc<Bundle>,
     /// What each event says that the ledger acts on.
     pub events: Vec<CapturedFacts>,
-    /// State entries it may write at most.
+    /// State entries it writes at least.
     pub touches: usize,
 }
 

@@ -14,7 +14,7 @@ use crate::authority::Authority;
 use crate::masterdata;
 use crate::overlay::Overlay;
 use crate::provenance;
-use crate::receipt::{Receipt, Verdict};
+use crate::receipt::{Receipt, Rejection, RejectionCode, Verdict};
 
 /// What a transaction writes while it runs: state, and entries of local indexes.
 pub struct Staged<'a> {
@@ -117,17 +117,23 @@ impl<'a> Execution<'a> {
         if let Err(unfit) = self.fits(transaction) {
             return Ok(Err(unfit));
         }
-        let verdict = self.verdict(transaction)?;
+        let mut verdict = self.verdict(transaction)?;
         if matches!(verdict, Verdict::Rejected(_)) {
             self.staged.overlay.discard();
             self.staged.index.clear();
         }
         let touched =
             self.staged.overlay.touched().saturating_add(self.staged.overlay.block_touched());
-        if touched > usize::try_from(self.parameters.max_block_touches).unwrap_or(usize::MAX) {
+        let limit = usize::try_from(self.parameters.max_block_touches).unwrap_or(usize::MAX);
+        if touched > limit {
             self.staged.overlay.discard();
             self.staged.index.clear();
-            return Ok(Err(Unfit::NoRoom));
+            if !self.order.is_empty() {
+                return Ok(Err(Unfit::NoRoom));
+            }
+            // It does not fit an empty block: it would wait for ever, and others behind it.
+            let subject = format!("{touched} changes, the limit is {limit}");
+            verdict = Verdict::Rejected(Rejection::new(RejectionCode::TooManyTouches, subject));
         }
         if let Verdict::Recorded { repeated } = &verdict {
             let new = transaction.events.len().saturating_sub(repeated.len());

@@ -2,6 +2,7 @@
 //! --nocapture`. The events are like those of `tracehold bench ingest`: pieces that are packed in
 //! cartons and move, the same ones again and again.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "it measures")]
+#![allow(clippy::disallowed_types, reason = "it measures time; nothing is decided by it")]
 #![allow(clippy::float_arithmetic, reason = "it shows a rate")]
 
 mod world;

@@ -212,8 +212,15 @@ impl Scenario {
             _ => (rest, None),
         };
         if let Some(to) = to {
-            event["destinationList"] =
-                json!([{"type": "possessing_party", "destination": party(to)}]);
+            let (owner, carrier) = match to.split_once(" by ") {
+                Some((owner, carrier)) => (Some(owner), carrier),
+                None => (None, to),
+            };
+            let mut ends = vec![json!({"type": "possessing_party", "destination": party(carrier)})];
+            if let Some(owner) = owner {
+                ends.push(json!({"type": "owning_party", "destination": party(owner)}));
+            }
+            event["destinationList"] = ends.into();
             event["sourceList"] = json!([{"type": "possessing_party", "source": party(who)}]);
         }
         let object = |event: &mut Value, action: &str, step: &str, text: &str| {

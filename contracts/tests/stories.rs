@@ -1,6 +1,6 @@
 //! Whatever happens, in whatever order it is uploaded: properties of the story of things, on the
 //! real ledger.
-#![allow(clippy::unwrap_used, reason = "a test may stop at once")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop at once")]
 
 mod world;
 
@@ -114,6 +114,9 @@ fn everything() -> impl Iterator<Item = String> {
 fn record(world: &World, uri: &str) -> Option<ItemRecord> {
     world.get(&StateKey::Item(uri.to_owned()))
 }
+
+/// Of which lot, in pieces or not; whether made, used or ended; how much.
+type Change = ((usize, bool), usize, i64);
 
 fn small() -> Parameters {
     Parameters { state_buckets_log2: 6, ..Parameters::default() }
@@ -251,7 +254,7 @@ proptest! {
         // Made, used and ended of each lot in grams (or pieces), and what lies on each pallet.
         let mut sums: BTreeMap<(usize, bool), [i64; 3]> = BTreeMap::new();
         let mut lying: BTreeMap<(usize, usize, bool), i64> = BTreeMap::new();
-        let mut sent: Vec<(Value, Vec<((usize, bool), usize, i64)>)> = Vec::new();
+        let mut sent: Vec<(Value, Vec<Change>)> = Vec::new();
         for (id, (verb, of, other, amount, minute, pieces, correct)) in (0..).zip(story) {
             let mut event = base(id, minute);
             let much = |number: usize| {
@@ -325,4 +328,37 @@ proptest! {
             prop_assert_eq!(found.map_or(Decimal::ZERO, |(_, value)| *value), grams);
         }
     }
+}
+
+/// Promise P17: a transaction that changes more than a block may is refused, and holds nobody up.
+#[test]
+fn what_no_block_can_hold_is_refused_and_does_not_wait() {
+    let mut world = World::new(Parameters { max_block_touches: 25_000, ..small() });
+    let children = |from: usize| -> Vec<String> {
+        (from..from + 4_990).map(|n| format!("urn:epc:id:sgtin:9521101.010000.p{n}")).collect()
+    };
+    let pack = |id: u64, minute: u64, parent: usize, from: usize| {
+        let mut event = base(id, minute);
+        event["type"] = "AggregationEvent".into();
+        event["action"] = "ADD".into();
+        event["parentID"] = pallet(parent).into();
+        event["childEPCs"] = children(from).into();
+        event
+    };
+    let first = world.send("mill", vec![pack(1, 10, 0, 0)]);
+    assert!(matches!(first, Verdict::Recorded { .. }), "{first:?}");
+    // The most that one event can change: everything leaves one parent for another.
+    let moved = world.send("mill", vec![pack(2, 20, 1, 0)]);
+    assert!(matches!(moved, Verdict::Recorded { .. }), "{moved:?}");
+    // More than a block by what is named, and more than a block only by what goes away.
+    let named = vec![pack(3, 30, 0, 0), pack(4, 40, 2, 5_000), pack(5, 50, 3, 10_000)];
+    let mut few = pack(7, 50, 3, 10_000);
+    few["childEPCs"].as_array_mut().unwrap().truncate(200);
+    let run = vec![pack(8, 30, 0, 0), pack(9, 40, 2, 5_000), few];
+    for too_much in [named, run] {
+        let Verdict::Rejected(rejection) = world.send("mill", too_much) else { panic!("it fits") };
+        assert_eq!(rejection.code, tracehold_contracts::RejectionCode::TooManyTouches);
+    }
+    let again = world.send("mill", vec![pack(6, 60, 2, 0)]);
+    assert!(matches!(again, Verdict::Recorded { .. }), "{again:?}");
 }

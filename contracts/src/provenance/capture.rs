@@ -327,6 +327,8 @@ impl<'r, 's> Recording<'r, 's> {
             .with(Basis::LOT, item.is_divisible())
             .with(Basis::EMPTIES, empties);
         let party = |uri: &Option<String>| uri.as_deref().map(|uri| self.party(uri));
+        let to = party(&telling.destination);
+        let then = party(&telling.new_owner).filter(|then| to.as_ref() != Some(then));
         Step {
             position: self.at.position,
             event: self.digest,
@@ -349,7 +351,8 @@ impl<'r, 's> Recording<'r, 's> {
                 .flatten(),
             amounts: item.amounts.clone(),
             from: party(&telling.source),
-            to: party(&telling.destination),
+            to,
+            then,
             correction: self.correction,
             sensor: None,
             inherited: None,

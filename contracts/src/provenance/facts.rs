@@ -61,6 +61,8 @@ pub struct Telling {
     pub source: Option<String>,
     /// Who or where it goes to.
     pub destination: Option<String>,
+    /// Who is to own it.
+    pub new_owner: Option<String>,
     /// The process it is part of.
     pub transformation_id: Option<String>,
     /// What sensors reported.
@@ -101,18 +103,18 @@ impl Facts {
     #[must_use]
     pub fn of(event: &Event) -> Facts {
         let event_id = event.event_id().expect("a stored event has an eventID").to_owned();
-        let owned = |text: Option<&str>| text.map(str::to_owned);
         let telling = Telling {
             event_type: event.event_type(),
             action: event.action(),
             event_time: event.event_time(),
-            biz_step: owned(event.biz_step()),
-            disposition: owned(event.disposition()),
-            read_point: owned(event.read_point()),
-            biz_location: owned(event.biz_location()),
+            biz_step: kept(event.biz_step()),
+            disposition: kept(event.disposition()),
+            read_point: kept(event.read_point()),
+            biz_location: kept(event.biz_location()),
             source: end_of(event.sources()),
             destination: end_of(event.destinations()),
-            transformation_id: owned(event.transformation_id()),
+            new_owner: owner_of(event.destinations()),
+            transformation_id: event.transformation_id().map(str::to_owned),
             readings: event.sensor_readings(),
             has_children: event.identifiers().iter().any(|named| named.role == Role::Child),
         };
@@ -131,21 +133,19 @@ impl Facts {
         self.items.first().filter(|item| item.role == ItemRole::Parent)
     }
 
-    /// State entries that recording this writes, at most: the event, what its transformation
-    /// makes, the record of each item and a part of its journal; for what is packed or unpacked,
-    /// where it was and where it is; and the containers around the parent.
+    /// State entries that recording this writes at least: the event, the record of each item and
+    /// an edge for each child. Parts of journals, edges that go away and containers around the
+    /// parent come on top: what a transaction really writes is counted when it runs.
     #[must_use]
     pub fn touches(&self) -> usize {
-        let edges = match self.telling.event_type {
-            EventType::Aggregation | EventType::Association => self.items.len(),
-            // What is used up or ends in a container leaves it.
-            _ => self.items.len().div_ceil(2),
-        };
-        let around = if self.parent().is_some() { MAX_PACKING_DEPTH } else { 0 };
-        let records = self.items.len().saturating_add(edges).saturating_mul(2);
-        records.saturating_add(around).saturating_add(2)
+        let children = self.items.iter().filter(|item| item.role == ItemRole::Child).count();
+        self.items.len().saturating_add(children).saturating_add(1)
     }
 }
+
+/// Bytes of a business step, disposition, place or party that a step keeps. One event may name
+/// thousands of things: what is longer is not repeated for each of them.
+pub const MAX_STEP_TEXT_BYTES: usize = 256;
 
 /// Containers in containers: a case in a carton on a pallet in a container is three.
 pub const MAX_PACKING_DEPTH: usize = 16;
@@ -154,7 +154,17 @@ pub const MAX_PACKING_DEPTH: usize = 16;
 fn end_of(ends: &[TransferEnd]) -> Option<String> {
     let of = |kind: &str| ends.iter().find(|end| end.kind == kind);
     let end = of("possessing_party").or_else(|| of("owning_party")).or_else(|| of("location"));
-    end.map(|end| end.id.clone())
+    end.and_then(|end| kept(Some(&end.id)))
+}
+
+fn owner_of(ends: &[TransferEnd]) -> Option<String> {
+    ends.iter().find(|end| end.kind == "owning_party").and_then(|end| kept(Some(&end.id)))
+}
+
+/// A text that is repeated in the step of each thing the event names, if it is not too long for
+/// that: whoever needs a longer one reads the event.
+fn kept(text: Option<&str>) -> Option<String> {
+    text.filter(|text| text.len() <= MAX_STEP_TEXT_BYTES).map(str::to_owned)
 }
 
 /// Digest of what the public section says of an event. An error declaration repeats its original,

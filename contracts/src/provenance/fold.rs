@@ -267,7 +267,8 @@ impl ItemState {
         let mut holders = self.holders.iter().map(|said| &said.what).chain(around);
         let on_the_way = container.map(|c| c.transits.as_slice()).unwrap_or_default();
         let names = |transit: &Transit| {
-            transit.from.is(recorder) || transit.to.as_ref().is_some_and(|to| to.is(recorder))
+            let receivers = [&transit.to, &transit.then].into_iter().flatten();
+            transit.from.is(recorder) || receivers.into_iter().any(|to| to.is(recorder))
         };
         if step.basis.has(Basis::OWNER) {
             Standing::Owner
@@ -408,7 +409,7 @@ impl ItemState {
             self.take(holder, mark, true);
         }
         let holds = self.holders.iter().any(|own| own.what == recorder);
-        let sent_to_it = self.transits.iter().any(|t| t.to.as_ref() == Some(&recorder));
+        let sent_to_it = self.transits.iter().any(|transit| transit.is_for(&recorder));
         let stranger = standing == Standing::Claim;
         let by_another = !holds && (stranger || self.is_held_by_a_member());
 
@@ -458,8 +459,11 @@ impl ItemState {
             Some(other @ Party::Other(_)) if !sent_to_it => other.clone(),
             _ => recorder,
         };
+        // A carrier that hands on to another carrier does not forget for whom it carries.
+        let mine = self.transits.iter().find(|t| t.is_for(&from) || t.from == from);
+        let on_to = mine.and_then(|transit| transit.then.clone()).filter(|then| *then != from);
         if lot {
-            self.transits.retain(|transit| transit.to.as_ref() != Some(&from));
+            self.transits.retain(|transit| !transit.is_for(&from));
             if self.transits.len() >= MAX_TRANSITS {
                 self.transits.remove(0);
             }
@@ -467,7 +471,12 @@ impl ItemState {
             self.transits.clear();
         }
         self.take(from.clone(), mark, lot);
-        self.transits.push(Transit { from, to: step.to.clone(), since: mark });
+        let then = match step.then.as_ref().filter(|then| **then != from) {
+            Some(then) => Some(then.clone()),
+            None => on_to,
+        };
+        let then = then.filter(|then| step.to.as_ref() != Some(then));
+        self.transits.push(Transit { from, to: step.to.clone(), then, since: mark });
     }
 
     fn receive(
@@ -479,17 +488,20 @@ impl ItemState {
         found: &mut AnomalySet,
     ) {
         let lot = step.basis.has(Basis::LOT);
-        let to_it = self.transits.iter().position(|t| t.to.as_ref() == Some(&recorder));
+        let to_it = self.transits.iter().position(|transit| transit.is_for(&recorder));
         let held = self.holders.iter().any(|own| own.what == recorder);
         let open = |transit: &Transit| !matches!(transit.to, Some(Party::Member(_)));
         if let Some(place) = to_it {
-            self.transits.remove(place);
-            self.take(recorder, mark, lot);
+            let transit = self.transits.remove(place);
+            self.take(recorder.clone(), mark, lot);
+            self.go_on(transit, recorder);
         } else if let Some(place) = self.transits.iter().position(open) {
             // On its way to nobody in particular, whoever has standing receives it; on its way to
             // somebody who is no member, whoever has standing says that he received it.
             let transit = self.transits.remove(place);
-            self.take(transit.to.unwrap_or(recorder), mark, lot);
+            let receiver = transit.to.clone().unwrap_or(recorder);
+            self.take(receiver.clone(), mark, lot);
+            self.go_on(transit, receiver);
         } else if held {
             // He has it already: it comes to another place of his, or its receiver has not said so.
         } else if !self.transits.is_empty() {
@@ -503,6 +515,15 @@ impl ItemState {
                 found.insert(AnomalyKind::ReceivedWithoutShipment);
             }
             self.take(recorder, mark, lot);
+        }
+    }
+
+    /// What was sent by a carrier is on its way to its new owner when the carrier has it.
+    fn go_on(&mut self, transit: Transit, receiver: Party) {
+        if let Some(then) = transit.then.filter(|then| *then != receiver) {
+            let since = transit.since;
+            let (to, then) = (Some(then.clone()), Some(then));
+            self.transits.push(Transit { from: receiver, to, then, since });
         }
     }
 

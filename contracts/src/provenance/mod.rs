@@ -19,7 +19,7 @@ mod transformation;
 mod words;
 
 pub use capture::{At, Captured, EventAnomaly, EventRecord, capture};
-pub use facts::{Facts, MAX_PACKING_DEPTH, NamedItem, Telling};
+pub use facts::{Facts, MAX_PACKING_DEPTH, MAX_STEP_TEXT_BYTES, NamedItem, Telling};
 pub use fold::{AsOf, Folded, Judgement, LeftOut, fold, fold_of, state_as_of};
 pub use journal::{MAX_REFOLD_STEPS, MAX_REFOLD_STEPS_PER_BLOCK};
 pub use present::{Present, present};

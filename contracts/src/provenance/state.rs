@@ -64,8 +64,18 @@ pub struct Transit {
     pub from: Party,
     /// To whom; `None` when nobody was named.
     pub to: Option<Party>,
+    /// Who is to own it in the end, when somebody else carries it there.
+    pub then: Option<Party>,
     /// The event that sent it.
     pub since: Mark,
+}
+
+impl Transit {
+    /// Whether it is on its way to that party, there or further on.
+    #[must_use]
+    pub fn is_for(&self, party: &Party) -> bool {
+        self.to.as_ref() == Some(party) || self.then.as_ref() == Some(party)
+    }
 }
 
 /// When everything was taken out of a container, and what was true of the container then.

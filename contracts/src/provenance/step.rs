@@ -241,8 +241,10 @@ pub struct Step {
     pub amounts: Vec<Amount>,
     /// Who the event says it comes from.
     pub from: Option<Party>,
-    /// Who the event says it goes to.
+    /// Who the event says it goes to: who possesses it, else who owns it, else the place.
     pub to: Option<Party>,
+    /// Who the event says is to own it, if that is somebody else.
+    pub then: Option<Party>,
     /// For an error declaration: what it means here. Such a step says nothing else.
     pub correction: Option<Correction>,
     /// What sensors said, if the product's owner has declared limits.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
+use tracehold_chain::anomaly::AnomalyKind;
 use tracehold_chain::genesis::{Genesis, Member, Parameters};
 use tracehold_chain::units::ChainId;
 
@@ -26,7 +27,7 @@ pub struct Args {
     out: PathBuf,
     /// A parameter other than its default; may be given again
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = parse_setting)]
-    settings: Vec<(String, u64)>,
+    settings: Vec<(String, Value)>,
     /// The members' public records, made by `tracehold init`
     #[arg(value_name = "MEMBER_JSON", required = true)]
     members: Vec<PathBuf>,
@@ -35,10 +36,17 @@ pub struct Args {
     json: bool,
 }
 
-fn parse_setting(text: &str) -> Result<(String, u64), String> {
+/// A whole number or, for the kinds of anomalies to refuse, their codes with commas between.
+fn parse_setting(text: &str) -> Result<(String, Value), String> {
     let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
-    let value = value.parse().map_err(|_| format!("{value:?} is not a whole number"))?;
-    Ok((name.to_owned(), value))
+    if name == "refused_anomalies" {
+        let codes = value.split(',').map(str::trim).filter(|code| !code.is_empty());
+        let kinds: Result<Vec<AnomalyKind>, _> = codes.map(str::parse).collect();
+        let kinds = kinds.map_err(|error| error.to_string())?;
+        return Ok((name.to_owned(), json!(kinds)));
+    }
+    let value: u64 = value.parse().map_err(|_| format!("{value:?} is not a whole number"))?;
+    Ok((name.to_owned(), value.into()))
 }
 
 pub fn run(args: &Args) -> Result<(), Failure> {
@@ -74,7 +82,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 }
 
 /// The defaults with what the command line changes.
-fn parameters(settings: &[(String, u64)]) -> Result<Parameters, Failure> {
+fn parameters(settings: &[(String, Value)]) -> Result<Parameters, Failure> {
     let mut record = serde_json::to_value(Parameters::default()).expect("plain values are JSON");
     let fields = record.as_object_mut().expect("a record is an object");
     for (name, value) in settings {
@@ -83,7 +91,7 @@ fn parameters(settings: &[(String, u64)]) -> Result<Parameters, Failure> {
             let known = known.join(", ");
             return Err(Failure::Usage(format!("there is no parameter {name}: there are {known}")));
         }
-        fields.insert(name.clone(), Value::from(*value));
+        fields.insert(name.clone(), value.clone());
     }
     serde_json::from_value(record).map_err(|error| Failure::Usage(format!("--set: {error}")))
 }
@@ -99,10 +107,11 @@ fn join_members(paths: &[PathBuf]) -> Result<Vec<Member>, Failure> {
         };
         let same = member.name == record.name
             && member.gs1_company_prefixes == record.gs1_company_prefixes
-            && member.glns == record.glns;
+            && member.glns == record.glns
+            && member.roles == record.roles;
         if !same {
             return Err(Failure::Refused(format!(
-                "{}: member {} has another name, prefixes or GLNs in an earlier file",
+                "{}: member {} has another name, prefixes, GLNs or roles in an earlier file",
                 path.display(),
                 record.id
             )));
@@ -131,11 +140,17 @@ mod tests {
 
     #[test]
     fn parameters_are_changed_by_name_and_unknown_ones_refused() {
-        let changed = parameters(&[("min_block_interval_ms".to_owned(), 20)]).unwrap();
+        let set = |text: &str| parse_setting(text).map(|setting| parameters(&[setting]));
+        let changed = set("min_block_interval_ms=20").unwrap().unwrap();
         assert_eq!(changed.min_block_interval_ms, 20);
         assert_eq!(changed.max_block_bytes, Parameters::default().max_block_bytes);
-        let error = parameters(&[("block_time".to_owned(), 20)]).unwrap_err().to_string();
+        let error = set("block_time=20").unwrap().unwrap_err().to_string();
         assert!(error.contains("block_time") && error.contains("min_block_interval_ms"));
-        assert!(parameters(&[("state_buckets_log2".to_owned(), 300)]).is_err());
+        assert!(set("state_buckets_log2=300").unwrap().is_err());
+        let kinds = set("refused_anomalies=others-prefix,commissioned-twice").unwrap().unwrap();
+        let expected = [AnomalyKind::OthersPrefix, AnomalyKind::CommissionedTwice];
+        assert_eq!(kinds.refused_anomalies, expected);
+        assert!(set("refused_anomalies=").unwrap().unwrap().refused_anomalies.is_empty());
+        assert!(set("refused_anomalies=odd").unwrap_err().contains("custody.md"));
     }
 }

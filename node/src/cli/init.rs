@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use clap::ValueEnum;
 use libp2p::Multiaddr;
 use serde_json::json;
-use tracehold_chain::genesis::{Agent, Genesis, Member, Node, NodeRole, Parameters};
+use tracehold_chain::genesis::{Agent, Genesis, Member, MemberRole, Node, NodeRole, Parameters};
 use tracehold_chain::keys::{PublicKey, Signer as _};
 use tracehold_chain::units::{AgentId, ChainId, MemberId, NodeName, TimestampMs};
 
@@ -56,6 +56,9 @@ pub struct Args {
     /// A Global Location Number of the member; may be given again
     #[arg(long = "gln", value_name = "DIGITS", requires = "member")]
     glns: Vec<String>,
+    /// The member inspects things of any member: what it says of them counts
+    #[arg(long, requires = "member")]
+    inspector: bool,
     /// An agent to make a key and an API key for; may be given again [default: app]
     #[arg(long = "agent", value_name = "NAME", requires = "member")]
     agents: Vec<String>,
@@ -152,7 +155,7 @@ fn make_keys(args: &Args, member: &MemberId) -> Result<Made, Failure> {
         name: args.member_name.clone().unwrap_or_else(|| member.to_string()),
         gs1_company_prefixes: args.prefixes.clone(),
         glns: args.glns.clone(),
-        roles: Vec::new(),
+        roles: if args.inspector { vec![MemberRole::Inspector] } else { Vec::new() },
         agents: Vec::new(),
         nodes: vec![Node { name, public_key: PublicKey([0; 32]), role }],
     };

@@ -209,7 +209,10 @@ fn harvest(start: TimestampMs) -> Vec<Step> {
     let mut ship = object("OBSERVE", start.plus_ms(DAY_MS), "+03:00", "shipping", "in_transit");
     ship["epcList"] = json!([pallet()]);
     ship["bizTransactionList"] = json!([{ "type": "desadv", "bizTransaction": format!("urn:epcglobal:cbv:bt:{}:DA-881", who.gln()) }]);
-    who.delivery(Who::Roaster, &mut ship);
+    who.delivery(Who::Carrier, &mut ship);
+    // The carrier carries it; the roaster is to own it.
+    let owner = json!({ "type": "owning_party", "destination": Who::Roaster.party() });
+    ship["destinationList"].as_array_mut().expect("a list").push(owner);
     at(&mut ship, who, "GATE");
     vec![
         Step { who, title: "harvested and bagged", event: commission },
@@ -257,7 +260,7 @@ fn roasting(start: TimestampMs) -> Vec<Step> {
     let day = |days: u64| start.plus_ms(days * DAY_MS);
     let mut receive = object("OBSERVE", day(15), "+01:00", "receiving", "in_progress");
     receive["epcList"] = json!([pallet()]);
-    Who::Cooperative.delivery(who, &mut receive);
+    Who::Carrier.delivery(who, &mut receive);
     at(&mut receive, who, "DOCK");
 
     let mut unpack = packing("DELETE", day(15).plus_ms(HOUR_MS), "+01:00", &pallet(), &sacks());
