@@ -49,7 +49,8 @@ pub enum StateKey {
         /// The transformationID.
         id: String,
     },
-    /// What is on record of a product: [`crate::masterdata::MasterRecord`], by canonical identifier.
+    /// What is on record of a product: [`crate::masterdata::MasterRecord`], by canonical
+    /// identifier.
     Product(String),
     /// What is on record of a place, by canonical identifier.
     Place(String),

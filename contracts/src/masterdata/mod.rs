@@ -2,7 +2,7 @@
 //!
 //! | who | may describe |
 //! |---|---|
-//! | a member | products, places and parties whose key begins with one of its GS1 company prefixes |
+//! | a member | all that its GS1 company prefixes begin: products, places, parties |
 //! | a member | places and parties whose GLN its record lists, whoever holds the prefix |
 //! | a member with prefix `*` (test networks) | everything |
 //!
