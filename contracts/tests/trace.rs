@@ -258,7 +258,7 @@ fn told(store: &Store, uri: &str, as_of: Option<AsOf>) -> Vec<(u32, usize)> {
     let Some(item) = Told::read(store, uri, as_of).unwrap() else { return Vec::new() };
     let (around, is_whole) = surroundings(store, &item, as_of, 1_000).unwrap();
     assert!(is_whole);
-    let chapters = story(&item, &around);
+    let chapters = story(&item, &|uri| around.get(uri));
     let number = |position| {
         let id = store.event_id(position).unwrap().unwrap();
         id[id.len() - 12..].parse().unwrap()
@@ -525,8 +525,7 @@ fn what_no_block_can_see_is_derived() {
     world.records(&[made, shipped, far, measured(5, "01T04:00", &thing, 5)]);
     let store = world.store();
     let item = Told::read(&store, &thing, None).unwrap().unwrap();
-    let around = BTreeMap::new();
-    let chapters = story(&item, &around);
+    let chapters = story(&item, &|_| None);
     let now = present(&store, &thing, None).unwrap().unwrap();
     let derived = |hours: u64| {
         let time = item.steps[1].event_time.plus_ms(hours * 3_600_000);

@@ -12,8 +12,8 @@ use tracehold_chain::masterdata::{MasterData, MasterKind};
 use tracehold_chain::state::Position;
 use tracehold_chain::units::MemberId;
 use tracehold_contracts::provenance::trace::{
-    CutReason, Derived, Direction, EventNode, ItemNode, Link, MAX_STEPS_AROUND, MAX_TRACE_DEPTH,
-    Query, Resolution, StayEdge, Trace, TraceReader, derive, present, story, surroundings, trace,
+    CutReason, Derived, Direction, EventNode, ItemNode, Link, MAX_TRACE_DEPTH, Query, Resolution,
+    StayEdge, Told, Trace, TraceReader, derive, present, story, trace,
 };
 use tracehold_contracts::provenance::{Party, Standing};
 use tracehold_explorer::drawing;
@@ -257,8 +257,14 @@ fn about_root(
     let Some(root) = found.items.first() else { return Ok(nothing) };
     let Some(told) = &root.told else { return Ok(nothing) };
     let as_of = found.query.as_of;
-    let (around, is_whole) = surroundings(view, told, as_of, MAX_STEPS_AROUND)?;
-    let chapters = story(told, &around);
+    let around: BTreeMap<&str, &Told> = found
+        .items
+        .iter()
+        .filter_map(|item| Some((item.uri.as_str(), item.told.as_ref()?)))
+        .collect();
+    let is_whole =
+        !found.cuts.iter().any(|cut| matches!(cut.reason, CutReason::Journal | CutReason::Items));
+    let chapters = story(told, &|uri| around.get(uri).copied());
     let derived = match present(view, &root.uri, as_of)? {
         Some(present) => derive(view, &root.uri, &chapters, &present, now)?,
         None => Vec::new(),
