@@ -38,8 +38,9 @@ struct Store {
 }
 
 impl Store {
-    fn get<T: serde::Serialize + serde::de::DeserializeOwned>(&self, key: &[u8]) -> Option<T> {
-        self.state.get(key).map(|bytes| codec::decode(bytes).unwrap())
+    /// A record that events write.
+    fn get<T: serde::de::DeserializeOwned>(&self, key: &[u8]) -> Option<T> {
+        self.state.get(key).map(|bytes| codec::unpack(bytes).unwrap())
     }
 }
 
@@ -73,7 +74,7 @@ impl TraceReader for Store {
     ) -> Result<Vec<Edge>, Infallible> {
         let Some(record) = self.item(parent)? else { return Ok(Vec::new()) };
         let (from, to) = edge_range(&name_digest(parent));
-        let edges = self.state.range(from..to).map(|(_, value)| codec::decode(value).unwrap());
+        let edges = self.state.range(from..to).map(|(_, value)| codec::unpack(value).unwrap());
         let inside = edges.filter(|edge: &Edge| record.state.emptied_after(edge.mark).is_none());
         let beyond =
             inside.filter(|edge| after.is_none_or(|after| name_digest(&edge.child) > *after));
@@ -92,7 +93,8 @@ impl TraceReader for Store {
     }
 
     fn master(&self, kind: MasterKind, uri: &str) -> Result<Option<MasterRecord>, Infallible> {
-        Ok(self.get(&kind.key(uri).encode()))
+        let bytes = self.state.get(&kind.key(uri).encode());
+        Ok(bytes.map(|bytes| codec::decode(bytes).unwrap()))
     }
 
     fn metres_between(&self, from: &str, to: &str) -> Result<Option<u64>, Infallible> {
@@ -256,7 +258,7 @@ fn told(store: &Store, uri: &str, as_of: Option<AsOf>) -> Vec<(u32, usize)> {
     let Some(item) = Told::read(store, uri, as_of).unwrap() else { return Vec::new() };
     let (around, is_whole) = surroundings(store, &item, as_of, 1_000).unwrap();
     assert!(is_whole);
-    let chapters = story(&item, &around);
+    let chapters = story(&item, &|uri| around.get(uri));
     let number = |position| {
         let id = store.event_id(position).unwrap().unwrap();
         id[id.len() - 12..].parse().unwrap()
@@ -472,6 +474,27 @@ fn cut_points_are_named() {
     assert!(brief.cuts.iter().any(|cut| cut.reason == CutReason::Events));
 }
 
+/// Promise P47: of far things the steps that lead on come first; how many others there are is told.
+#[test]
+fn sightings_of_far_things_are_counted_when_there_are_too_many() {
+    let mut world = World::new();
+    world.records(&[
+        made(1, "01T01:00", &[case(1)]),
+        seen(2, "01T02:00", "storing", &[case(1)]),
+        packed(3, "01T03:00", "ADD", &pallet(1), &[case(1)]),
+        seen(4, "01T04:00", "storing", &[pallet(1)]),
+        seen(5, "01T05:00", "shipping", &[pallet(1)]),
+    ]);
+    let query = Query { sightings: 0, ..Query::of(&pallet(1), Direction::Both) };
+    let trace = traced(&world.store(), query.clone());
+    assert_eq!(ids(&trace), [1, 3, 4, 5]);
+    assert_eq!((trace.items[0].events_left_out, trace.items[1].events_left_out), (0, 1));
+    let cut = trace.cuts[0];
+    assert_eq!((cut.item, cut.reason, cut.left_out), (0, CutReason::Sightings, 1));
+    let around = traced(&world.store(), Query { id: case(1), ..query });
+    assert_eq!(ids(&around), [1, 2, 3, 5], "the container's too");
+}
+
 /// Promise P46: what somebody without a part in the goods says is a claim, and leads nowhere.
 #[test]
 fn claims_are_shown_and_not_followed() {
@@ -502,8 +525,7 @@ fn what_no_block_can_see_is_derived() {
     world.records(&[made, shipped, far, measured(5, "01T04:00", &thing, 5)]);
     let store = world.store();
     let item = Told::read(&store, &thing, None).unwrap().unwrap();
-    let around = BTreeMap::new();
-    let chapters = story(&item, &around);
+    let chapters = story(&item, &|_| None);
     let now = present(&store, &thing, None).unwrap().unwrap();
     let derived = |hours: u64| {
         let time = item.steps[1].event_time.plus_ms(hours * 3_600_000);
@@ -600,6 +622,21 @@ proptest! {
                     present(&now, thing, as_of).unwrap(),
                     present(stopped, thing, None).unwrap()
                 );
+                let own = present(stopped, thing, None).unwrap();
+                let rules = stopped.item(thing).unwrap().map(|record| {
+                    let mut read = |uri: &str| {
+                        Ok::<_, Infallible>(stopped.item(uri)?.map(|record| record.state))
+                    };
+                    tracehold_contracts::provenance::present(&record.state, &mut read).unwrap()
+                });
+                let told_alike = own.zip(rules).is_none_or(|(own, rules)| {
+                    let containers = own.containers.iter().map(|joined| &joined.what);
+                    let holder = own.holder.map(|holder| holder.said.what);
+                    containers.eq(rules.parents.iter())
+                        && holder == rules.holder
+                        && own.transits.iter().map(|t| &t.said.what).eq(rules.transits.iter())
+                });
+                prop_assert!(told_alike, "{thing} at {height}");
                 prop_assert_eq!(
                     contents(&now, thing, as_of, None, 100).unwrap(),
                     contents(stopped, thing, None, None, 100).unwrap()

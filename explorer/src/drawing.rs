@@ -462,7 +462,8 @@ mod tests {
 
     fn node(uri: &str, depth: u8, way: Direction, is_container: bool) -> ItemNode {
         let level = canonical(uri).level();
-        ItemNode { uri: uri.to_owned(), level, depth, is_container, way, told: None }
+        let (events_left_out, told) = (0, None);
+        ItemNode { uri: uri.to_owned(), level, depth, is_container, way, events_left_out, told }
     }
 
     fn trace(uris: &[&str], outputs: usize) -> Trace {

@@ -385,7 +385,7 @@ impl Reading<'_> {
             }
             let (around, all) = surroundings(self.view, &told, self.as_of(), MAX_STEPS_AROUND)?;
             is_whole &= all;
-            let chapters = story(&told, &around);
+            let chapters = story(&told, &|uri| around.get(uri));
             let now = self.wanted.moment(self.view)?;
             for found in derive(self.view, uri, &chapters, present, now)? {
                 let mut one = derived_json(&found, to_token(found.position));

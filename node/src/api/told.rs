@@ -10,7 +10,7 @@ use tracehold_chain::state::ItemRole;
 use tracehold_chain::units::{Height, TimestampMs};
 use tracehold_contracts::Head;
 use tracehold_contracts::provenance::trace::Derived;
-use tracehold_contracts::provenance::{Amount, AsOf, Ending, Life, Standing, Unit};
+use tracehold_contracts::provenance::{Amount, AsOf, Ending, Life, Standing, Unit, words};
 use tracehold_explorer::language::Language;
 
 use super::problem::{Kind, Problem};
@@ -248,7 +248,14 @@ pub fn life(life: Life) -> &'static str {
 
 /// What a kind of anomaly means, who can mend it and how.
 pub fn explained(kind: AnomalyKind) -> Value {
-    json!({"code": kind.code()})
+    let words = words(kind);
+    json!({
+        "code": kind.code(),
+        "derived": false,
+        "sentence": {"en": words.en, "zh": words.zh},
+        "who_mends": {"en": words.who, "zh": words.who_zh},
+        "how": {"en": words.how, "zh": words.how_zh},
+    })
 }
 
 /// Something derived at reading, in the shape of an anomaly; `cursor` names the event.

@@ -12,8 +12,8 @@ use tracehold_chain::masterdata::{MasterData, MasterKind};
 use tracehold_chain::state::Position;
 use tracehold_chain::units::MemberId;
 use tracehold_contracts::provenance::trace::{
-    CutReason, Derived, EventNode, ItemNode, Link, MAX_STEPS_AROUND, MAX_TRACE_DEPTH, Query,
-    Resolution, StayEdge, Trace, TraceReader, derive, present, story, surroundings, trace,
+    CutReason, Derived, Direction, EventNode, ItemNode, Link, MAX_TRACE_DEPTH, Query, Resolution,
+    StayEdge, Told, Trace, TraceReader, derive, present, story, trace,
 };
 use tracehold_contracts::provenance::{Party, Standing};
 use tracehold_explorer::drawing;
@@ -137,7 +137,6 @@ fn wrong(name: &str, rule: &str, mend: &str) -> Problem {
 }
 
 fn read_query(given: &TraceQuery, id: &str) -> Result<Query, Problem> {
-    use tracehold_contracts::provenance::trace::Direction;
     let direction = match given.direction.as_deref() {
         None => Direction::Both,
         Some(word) => Direction::from_code(word).ok_or_else(|| {
@@ -258,8 +257,14 @@ fn about_root(
     let Some(root) = found.items.first() else { return Ok(nothing) };
     let Some(told) = &root.told else { return Ok(nothing) };
     let as_of = found.query.as_of;
-    let (around, is_whole) = surroundings(view, told, as_of, MAX_STEPS_AROUND)?;
-    let chapters = story(told, &around);
+    let around: BTreeMap<&str, &Told> = found
+        .items
+        .iter()
+        .filter_map(|item| Some((item.uri.as_str(), item.told.as_ref()?)))
+        .collect();
+    let is_whole =
+        !found.cuts.iter().any(|cut| matches!(cut.reason, CutReason::Journal | CutReason::Items));
+    let chapters = story(told, &|uri| around.get(uri).copied());
     let derived = match present(view, &root.uri, as_of)? {
         Some(present) => derive(view, &root.uri, &chapters, &present, now)?,
         None => Vec::new(),
@@ -297,9 +302,12 @@ struct ItemJson<'a> {
     id: &'a str,
     kind: &'static str,
     depth: u8,
-    way: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    way: Option<&'static str>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     container: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    events_left_out: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     product: Option<&'a BTreeMap<String, String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -492,7 +500,11 @@ fn answer<'a>(
         direction: trace.query.direction.code(),
         depth: trace.query.depth,
         as_of: wanted.json(),
-        items: trace.items.iter().map(|item| item_json(item, names)).collect(),
+        items: trace
+            .items
+            .iter()
+            .map(|item| item_json(item, trace.query.direction, names))
+            .collect(),
         events: trace.events.iter().map(|e| event_json(e, &index, whole(&e.recorder))).collect(),
         links: trace.links.iter().map(|link| link_json(link, trace, &index, whole)).collect(),
         packing: trace.stays.iter().map(|stay| stay_json(stay, &index)).collect(),
@@ -511,7 +523,7 @@ fn answer<'a>(
     }
 }
 
-fn item_json<'a>(item: &'a ItemNode, names: &'a Names) -> ItemJson<'a> {
+fn item_json<'a>(item: &'a ItemNode, direction: Direction, names: &'a Names) -> ItemJson<'a> {
     let state = item.told.as_ref().map(|told| &told.state);
     let product = class(&item.uri).and_then(|class| names.products.get(&class));
     let open = state.map(|state| state.open.as_slice()).unwrap_or_default();
@@ -521,7 +533,8 @@ fn item_json<'a>(item: &'a ItemNode, names: &'a Names) -> ItemJson<'a> {
         id: &item.uri,
         kind: level_code(item.level),
         depth: item.depth,
-        way: item.way.code(),
+        way: (item.way != direction).then(|| item.way.code()),
+        events_left_out: (item.events_left_out > 0).then_some(item.events_left_out),
         container: item.is_container,
         product: product.filter(|names| !names.is_empty()),
         life: state.map(|state| life(state.life)),
@@ -624,6 +637,10 @@ fn cut_json(
         CutReason::Events => (
             format!("The answer holds no more events; {left} are not shown."),
             format!("答复已达事件数上限；有 {left} 个未显示。"),
+        ),
+        CutReason::Sightings => (
+            format!("{left} sightings of other things are not shown: ask for each by itself."),
+            format!("其他物品的 {left} 次观察记录未显示：请逐个查询。"),
         ),
         CutReason::Journal => (
             "The story is longer than is read here; page through its events.".to_owned(),

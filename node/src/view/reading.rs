@@ -72,8 +72,8 @@ impl TraceReader for ReadView {
         id: &str,
     ) -> Result<(Vec<Position>, bool), Fault> {
         let (recorder, id) = (recorder.clone(), id.to_owned());
-        let record: Option<TransformationRecord> =
-            self.state(&StateKey::Transformation { recorder, id })?;
+        let key = StateKey::Transformation { recorder, id }.encode();
+        let record: Option<TransformationRecord> = self.packed(&key)?;
         let parts = record.unwrap_or_default().parts;
         let has_more = parts.len() >= MAX_TRANSFORMATION_PARTS;
         Ok((parts.iter().map(|part| part.position).collect(), has_more))

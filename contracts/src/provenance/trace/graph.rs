@@ -7,7 +7,9 @@ use tracehold_chain::state::{ItemRole, Position};
 use tracehold_chain::units::{MemberId, TimestampMs};
 
 use super::Left;
-use super::{DEFAULT_TRACE_DEPTH, MAX_TRACE_EVENTS, MAX_TRACE_ITEMS, Stay, Told};
+use super::{
+    DEFAULT_TRACE_DEPTH, MAX_TRACE_EVENTS, MAX_TRACE_ITEMS, MAX_TRACE_SIGHTINGS, Stay, Told,
+};
 use crate::provenance::{Amount, AsOf, Mark, Party, Standing};
 
 /// Which way to go from an item.
@@ -64,6 +66,8 @@ pub struct Query {
     pub items: usize,
     /// Events in the answer, at most.
     pub events: usize,
+    /// Of these, at most so many that only say that another item than the first was seen.
+    pub sightings: usize,
 }
 
 impl Query {
@@ -77,6 +81,7 @@ impl Query {
             as_of: None,
             items: MAX_TRACE_ITEMS,
             events: MAX_TRACE_EVENTS,
+            sightings: MAX_TRACE_SIGHTINGS,
         }
     }
 }
@@ -95,6 +100,8 @@ pub struct ItemNode {
     pub is_container: bool,
     /// Which way the walk came here: where it began, both.
     pub way: Direction,
+    /// How many of its events are not in the answer, for want of room.
+    pub events_left_out: u64,
     /// Its story; `None` for a class, which has none.
     pub told: Option<Told>,
 }
@@ -215,6 +222,8 @@ pub enum CutReason {
     Journal,
     /// More events of one transformationID than are kept apart.
     Joined,
+    /// Events that only say that something was seen, of other items than the first.
+    Sightings,
 }
 
 impl CutReason {
@@ -227,6 +236,7 @@ impl CutReason {
             CutReason::Events => "events",
             CutReason::Journal => "journal",
             CutReason::Joined => "joined",
+            CutReason::Sightings => "sightings",
         }
     }
 }

@@ -45,6 +45,10 @@ pub const MAX_TRACE_ITEMS: usize = 20_000;
 /// Events in one answer to a trace.
 pub const MAX_TRACE_EVENTS: usize = 20_000;
 
+/// Events in one answer that lead nowhere and say nothing of custody, of other items than the one
+/// asked for; the nearest items come first.
+pub const MAX_TRACE_SIGHTINGS: usize = 500;
+
 /// Levels of transformations and packing that a trace follows at most.
 pub const MAX_TRACE_DEPTH: u8 = 32;
 

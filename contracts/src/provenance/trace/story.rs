@@ -69,9 +69,9 @@ pub(super) fn concerns_contents(step: &Step) -> bool {
     !packs || step.basis.has(Basis::SENSED) || step.basis.has(Basis::EMPTIES)
 }
 
-/// What happened to an item, in the order of the story.
+/// What happened to an item, in the order of the story. `around` gives the stories of containers.
 #[must_use]
-pub fn story<'a>(told: &'a Told, around: &'a Surroundings) -> Vec<Chapter<'a>> {
+pub fn story<'a>(told: &'a Told, around: &dyn Fn(&str) -> Option<&'a Told>) -> Vec<Chapter<'a>> {
     let own = told.steps.iter().zip(&told.judgements);
     let own = own.map(|(step, judgement)| Chapter { step, judgement, through: Vec::new() });
     let mut chapters: Vec<Chapter<'a>> = own.collect();
@@ -91,11 +91,11 @@ pub fn story<'a>(told: &'a Told, around: &'a Surroundings) -> Vec<Chapter<'a>> {
 fn gather<'a>(
     stay: &'a Stay,
     within: Window,
-    around: &'a Surroundings,
+    around: &dyn Fn(&str) -> Option<&'a Told>,
     through: &mut Vec<&'a str>,
     chapters: &mut Vec<Chapter<'a>>,
 ) {
-    let Some(container) = around.get(&stay.parent) else { return };
+    let Some(container) = around(&stay.parent) else { return };
     let window = Window::of(stay, Told::end_of(stay, Some(container)));
     let Some(window) = window.within(within) else { return };
     if through.len() >= MAX_PACKING_DEPTH || through.contains(&stay.parent.as_str()) {

@@ -97,20 +97,26 @@ impl Told {
         if steps.is_empty() {
             return Ok(None);
         }
-        let mut told = Told::of(uri.to_owned(), steps);
-        if !is_whole {
-            told.is_whole = false;
-            if as_of.is_none() {
-                told.state = record.state;
-            }
-        }
+        let is_present = as_of.is_none() && steps.len() as u64 == record.log.count();
+        let folded = match is_present.then(|| straight(&steps)).flatten() {
+            Some(judgements) => Folded { state: record.state, judgements },
+            None if is_whole || as_of.is_some() => fold(&steps),
+            None => Folded { state: record.state, ..fold(&steps) },
+        };
+        let mut told = Told::with(uri.to_owned(), steps, folded);
+        told.is_whole = is_whole;
         Ok(Some(told))
     }
 
     /// Tells these steps, which are in the order of commitment.
     #[must_use]
     pub fn of(uri: String, steps: Vec<Step>) -> Told {
-        let Folded { state, judgements } = fold(&steps);
+        let folded = fold(&steps);
+        Told::with(uri, steps, folded)
+    }
+
+    fn with(uri: String, steps: Vec<Step>, folded: Folded) -> Told {
+        let Folded { state, judgements } = folded;
         let told = |index: &usize| judgements[*index].left_out.is_none();
         let mut order: Vec<usize> = (0..steps.len()).filter(told).collect();
         order.sort_by_key(|index| steps[*index].mark());
@@ -145,6 +151,19 @@ impl Told {
             (left, _) => left,
         }
     }
+}
+
+/// What became of the steps, when everything was recorded in the order in which it happened and
+/// nothing was corrected: what was seen then holds, and the story need not be told again.
+fn straight(steps: &[Step]) -> Option<Vec<Judgement>> {
+    let plain = |step: &Step| step.correction.is_none() && !step.basis.has(Basis::UNWEIGHED);
+    let in_order = steps.iter().all(plain) && steps.is_sorted_by_key(Step::mark);
+    let seen = |step: &Step| Judgement {
+        standing: step.standing,
+        anomalies: step.anomalies,
+        left_out: None,
+    };
+    in_order.then(|| steps.iter().map(seen).collect())
 }
 
 /// The stays that steps in the order of the story tell of. A claim tells of none, but what was

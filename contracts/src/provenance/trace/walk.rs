@@ -35,6 +35,7 @@ pub fn trace<R: TraceReader>(reader: &R, query: Query) -> Result<Option<Trace>, 
         links: Vec::new(),
         bodies: BTreeMap::new(),
         groups: BTreeMap::new(),
+        sightings: 0,
         expanded: BTreeSet::new(),
         queue: VecDeque::new(),
         containers: BTreeMap::new(),
@@ -54,6 +55,25 @@ pub fn trace<R: TraceReader>(reader: &R, query: Query) -> Result<Option<Trace>, 
     }
     walk.tell_containers();
     walk.finish().map(Some)
+}
+
+/// The item that the trace begins with.
+const ROOT: usize = 0;
+
+/// Whether a step leads on to other things, says who has the item, or does not add up.
+fn leads_on(step: &Step, judgement: &Judgement) -> bool {
+    let begins_or_ends = matches!(step.action, Some(Action::Add | Action::Delete));
+    let moves = matches!(
+        step.biz_step.as_deref(),
+        Some("shipping" | "departing" | "consigning" | "void_shipping")
+            | Some("receiving" | "arriving" | "accepting")
+    );
+    begins_or_ends
+        || moves
+        || step.event_type == EventType::Transformation
+        || step.correction.is_some()
+        || judgement.left_out.is_some()
+        || !step.anomalies.union(judgement.anomalies).is_empty()
 }
 
 /// An item on the way.
@@ -84,6 +104,8 @@ struct Walk<'r, R: TraceReader> {
     bodies: BTreeMap<Position, Option<Rc<EventBody>>>,
     /// The events of one transformation, by each of them.
     groups: BTreeMap<Position, Rc<Vec<Position>>>,
+    /// Events that only say that something was seen.
+    sightings: usize,
     /// Events whose one side was followed in a direction.
     expanded: BTreeSet<(Position, ItemRole, Direction)>,
     queue: VecDeque<(usize, bool, bool)>,
@@ -105,7 +127,8 @@ impl<R: TraceReader> Walk<'_, R> {
         let place = self.items.len();
         self.places.insert(uri.clone(), place);
         let way = Direction::Both;
-        let node = ItemNode { uri, level, depth, is_container: false, way, told };
+        let (is_container, events_left_out) = (false, 0);
+        let node = ItemNode { uri, level, depth, is_container, way, events_left_out, told };
         self.items.push(Item { node, back: false, forward: false, is_told: false });
         place
     }
@@ -156,6 +179,9 @@ impl<R: TraceReader> Walk<'_, R> {
             if is_new && !self.tell(item, &told, index, way) {
                 continue;
             }
+            if !is_new && !self.events.contains_key(&step.position) {
+                continue;
+            }
             if judgement.left_out.is_none() && judgement.standing != Standing::Claim {
                 self.follow(item, step, (back, forward))?;
             }
@@ -167,7 +193,17 @@ impl<R: TraceReader> Walk<'_, R> {
     /// Puts one step of an item into the graph, if there is room.
     fn tell(&mut self, item: usize, told: &Told, index: usize, way: Direction) -> bool {
         let (step, judgement) = (&told.steps[index], &told.judgements[index]);
+        let is_known = self.events.contains_key(&step.position);
+        if !is_known && item != ROOT && !leads_on(step, judgement) {
+            if self.sightings >= self.query.sightings {
+                self.items[item].node.events_left_out += 1;
+                self.cut(ROOT, CutReason::Sightings, self.query.direction, 1);
+                return false;
+            }
+            self.sightings += 1;
+        }
         if !self.has_event(step, judgement) {
+            self.items[item].node.events_left_out += 1;
             self.cut(item, CutReason::Events, way, 1);
             return false;
         }
