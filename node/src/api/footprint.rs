@@ -339,7 +339,7 @@ impl Reader<'_> {
     fn parts(&mut self, recorder: &str, id: &str) -> Result<Vec<Told>, Fault> {
         let Ok(recorder) = MemberId::new(recorder) else { return Ok(Vec::new()) };
         let key = StateKey::Transformation { recorder, id: id.to_owned() };
-        let record: Option<TransformationRecord> = self.view.state(&key)?;
+        let record: Option<TransformationRecord> = self.view.packed(&key.encode())?;
         let mut told = Vec::new();
         for part in record.into_iter().flat_map(|record| record.parts) {
             let found = self.told(part.position, false)?;

@@ -673,7 +673,7 @@ impl ReadView {
     }
 
     /// As [`ReadView::decoded`], for records that events write.
-    fn packed<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, Fault> {
+    pub(crate) fn packed<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, Fault> {
         let bytes = self.table(merged::get(&self.snapshot.layers, &*self.shared.table, key))?;
         bytes.map(|bytes| self.unpacked(&bytes)).transpose()
     }
