@@ -11,7 +11,9 @@ use tracehold_chain::epcis::{EventType, Level, canonical};
 use tracehold_chain::masterdata::product_of;
 use tracehold_chain::state::ItemRole;
 use tracehold_chain::units::TimestampMs;
-use tracehold_contracts::provenance::trace::{Direction, EventNode, ItemNode, StayEdge, Trace};
+use tracehold_contracts::provenance::trace::{
+    Direction, EventNode, ItemNode, Link, StayEdge, Trace,
+};
 
 use crate::language::Language;
 use crate::{story, words};
@@ -218,17 +220,22 @@ fn draw_events(
         let sum: usize = drawn.iter().map(|(_, spot)| spot.middle()).sum();
         let y = sum / drawn.len().max(1);
         let class = if event.voided_by.is_some() { " class=\"v\"" } else { "" };
-        for (from, to) in inputs()
-            .map(|(_, spot)| ((spot.right(), spot.middle()), (x, y)))
-            .chain(outputs().map(|(_, spot)| ((x, y), (spot.left(), spot.middle()))))
-        {
+        let lines_in = inputs().map(|(link, spot)| (*link, (spot.right(), spot.middle()), (x, y)));
+        let lines_out = outputs().map(|(link, spot)| (*link, (x, y), (spot.left(), spot.middle())));
+        for (link, from, to) in lines_in.chain(lines_out) {
             *lines += 1;
             if *lines <= MAX_LINES {
                 let middle = usize::midpoint(from.0, to.0);
                 let _ = write!(
                     out,
-                    r#"<path{class} d="M{} {}C{middle} {},{middle} {},{} {}"/>"#,
-                    from.0, from.1, from.1, to.1, to.0, to.1
+                    r#"<path{class} d="M{} {}C{middle} {},{middle} {},{} {}"><title>{}</title></path>"#,
+                    from.0,
+                    from.1,
+                    from.1,
+                    to.1,
+                    to.0,
+                    to.1,
+                    escaped(&how_much(link, language))
                 );
             }
         }
@@ -243,6 +250,21 @@ fn draw_events(
             y + 18,
             escaped(&date(event.happened, language))
         );
+    }
+}
+
+/// How much a line stands for; a single thing is one piece.
+fn how_much(link: &Link, language: Language) -> String {
+    let of_role = link.amounts.iter().filter(|amount| amount.role == link.role);
+    let told: Vec<String> = of_role
+        .map(|amount| match amount.unit.0.as_str() {
+            "" => format!("{} {}", amount.value, language.pick("pieces", "件")),
+            unit => format!("{} {unit}", amount.value),
+        })
+        .collect();
+    match told.is_empty() {
+        true => language.pick("no quantity given", "未注明数量").to_owned(),
+        false => told.join(", "),
     }
 }
 
@@ -454,8 +476,8 @@ mod tests {
     use tracehold_chain::digest::Digest;
     use tracehold_chain::state::Position;
     use tracehold_chain::units::{Height, MemberId};
+    use tracehold_contracts::provenance::trace::Query;
     use tracehold_contracts::provenance::trace::Stay;
-    use tracehold_contracts::provenance::trace::{Link, Query};
     use tracehold_contracts::provenance::{Mark, Standing};
 
     use super::*;
