@@ -22,6 +22,10 @@ pub struct Staged<'a> {
     pub overlay: Overlay<'a>,
     /// Steps of journals that the block may still read again.
     pub refold_left: u64,
+    /// Readings that the block may still hold against declared limits.
+    pub readings_left: u64,
+    /// Whether the block had too little left of either for the transaction.
+    pub is_short: bool,
     index: Vec<Vec<u8>>,
 }
 
@@ -93,6 +97,8 @@ impl<'a> Execution<'a> {
             staged: Staged {
                 overlay,
                 refold_left: provenance::MAX_REFOLD_STEPS_PER_BLOCK,
+                readings_left: provenance::MAX_READINGS_JUDGED_PER_BLOCK,
+                is_short: false,
                 index: Vec::new(),
             },
             authority,
@@ -118,6 +124,12 @@ impl<'a> Execution<'a> {
             return Ok(Err(unfit));
         }
         let mut verdict = self.verdict(transaction)?;
+        if std::mem::take(&mut self.staged.is_short) && !self.order.is_empty() {
+            // Others have used it up: in a block of its own it has all of it.
+            self.staged.overlay.discard();
+            self.staged.index.clear();
+            return Ok(Err(Unfit::NoRoom));
+        }
         if matches!(verdict, Verdict::Rejected(_)) {
             self.staged.overlay.discard();
             self.staged.index.clear();

@@ -12,13 +12,16 @@ pub struct Overlay<'a> {
     tree: &'a StateTree,
     block: Batch,
     transaction: Batch,
+    /// Bytes of values that the transaction has written, what it wrote over included.
+    written: usize,
 }
 
 impl<'a> Overlay<'a> {
     /// The state before a block; `tree` is the tree over it.
     #[must_use]
     pub fn new(table: &'a dyn Table, layers: &'a Layers, tree: &'a StateTree) -> Overlay<'a> {
-        Overlay { table, layers, tree, block: Batch::new(), transaction: Batch::new() }
+        let (block, transaction) = (Batch::new(), Batch::new());
+        Overlay { table, layers, tree, block, transaction, written: 0 }
     }
 
     /// The value at `key` of the state. Most keys asked for are new, which the tree, being over
@@ -41,6 +44,7 @@ impl<'a> Overlay<'a> {
 
     /// Writes, for now only for this transaction.
     pub fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.written = self.written.saturating_add(value.len());
         self.transaction.insert(key, Some(value));
     }
 
@@ -55,6 +59,12 @@ impl<'a> Overlay<'a> {
         self.transaction.len()
     }
 
+    /// How many bytes of values the transaction has written.
+    #[must_use]
+    pub fn written(&self) -> usize {
+        self.written
+    }
+
     /// How many entries the block has written with all transactions kept so far.
     #[must_use]
     pub fn block_touched(&self) -> usize {
@@ -65,11 +75,13 @@ impl<'a> Overlay<'a> {
     pub fn keep(&mut self) {
         // `append` would go through the whole block for each transaction.
         self.block.extend(std::mem::take(&mut self.transaction));
+        self.written = 0;
     }
 
     /// Forgets what the transaction wrote.
     pub fn discard(&mut self) {
         self.transaction.clear();
+        self.written = 0;
     }
 
     /// Everything the block wrote.

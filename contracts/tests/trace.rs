@@ -250,6 +250,13 @@ fn lot(name: &str) -> String {
     format!("https://id.gs1.org/01/09521101530001/10/{name}")
 }
 
+fn some_packed(id: u32, time: &str, parent: &str, lots: &[String]) -> Value {
+    let of = |lot: &String| json!({"epcClass": lot, "quantity": 1, "uom": "KGM"});
+    let more = json!({"action": "ADD", "bizStep": "packing", "parentID": parent,
+        "childQuantityList": lots.iter().map(of).collect::<Vec<_>>()});
+    event(id, time, "AggregationEvent", more)
+}
+
 fn pallet(serial: u32) -> String {
     format!("https://id.gs1.org/00/0952110{serial:010}0")
 }
@@ -278,6 +285,26 @@ fn uris(trace: &Trace) -> BTreeSet<&str> {
 fn ids(trace: &Trace) -> Vec<u32> {
     let number = |id: &String| id[id.len() - 12..].parse().unwrap();
     trace.events.iter().map(|event| number(event.event_id.as_ref().unwrap())).collect()
+}
+
+/// Promise P47: many ways that lead outwards through the same containers are gone once each.
+#[test]
+fn lots_in_lots_in_lots_have_a_story_all_the_same() {
+    const LAYERS: u32 = 12;
+    const WIDTH: u32 = 6;
+    let layer = |n: u32| (0..WIDTH).map(|m| lot(&format!("l{n}m{m}"))).collect::<Vec<_>>();
+    let mut world = World::new();
+    let mut events = Vec::new();
+    for n in 1..LAYERS {
+        for (m, parent) in (0..).zip(layer(n)) {
+            let time = format!("01T{:02}:{m:02}", n + 1);
+            events.push(some_packed(n * WIDTH + m, &time, &parent, &layer(n - 1)));
+        }
+    }
+    world.records(&events);
+    let store = world.store();
+    let story = told(&store, &lot("l0m0"), None);
+    assert!(story.len() >= usize::try_from(WIDTH).unwrap(), "{story:?}");
 }
 
 /// Promise P44: what happened to the pallet happened to the case inside, only while it was inside.

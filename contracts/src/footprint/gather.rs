@@ -61,8 +61,8 @@ pub struct History {
 pub type HistoryOf<'s, E> = &'s mut dyn FnMut(&str, usize) -> Result<History, E>;
 
 /// Gives the events of a transformation that several events tell, by recorder and
-/// transformationID.
-pub type PartsOf<'s, E> = &'s mut dyn FnMut(&str, &str) -> Result<Vec<Told>, E>;
+/// transformationID, and whether these are all of them.
+pub type PartsOf<'s, E> = &'s mut dyn FnMut(&str, &str) -> Result<(Vec<Told>, bool), E>;
 
 /// Gives the net mass of a piece of a product in micrograms, by the canonical identifier of the
 /// class.
@@ -279,7 +279,7 @@ impl<E> Gatherer<'_, E> {
                     }
                 }
                 EventType::Transformation if purpose == Purpose::Story => {
-                    self.whole_transformation(&told)?;
+                    self.whole_transformation(&told, id)?;
                     if is(Role::Output) && depth < MAX_TRANSFORMATION_LEVELS {
                         self.weigh(&of(Role::Output).collect::<Vec<_>>())?;
                         self.want_inputs(&told, depth)?;
@@ -310,13 +310,18 @@ impl<E> Gatherer<'_, E> {
         Ok(())
     }
 
-    /// Reads the other events of a transformation that several tell.
-    fn whole_transformation(&mut self, told: &Told) -> Result<(), E> {
+    /// Reads the other events of a transformation that several tell. Of very many, the oldest are
+    /// known by their sums only: then what `of` is made of is not all known.
+    fn whole_transformation(&mut self, told: &Told, of: &str) -> Result<(), E> {
         let Some((recorder, id)) = part_of(told) else { return Ok(()) };
         if !self.whole.insert((recorder.clone(), id.clone())) {
             return Ok(());
         }
-        for other in (self.sources.transformation)(&recorder, &id)? {
+        let (parts, is_whole) = (self.sources.transformation)(&recorder, &id)?;
+        if !is_whole {
+            self.cut.insert(of.to_owned());
+        }
+        for other in parts {
             self.keep("", other);
         }
         Ok(())
@@ -475,7 +480,8 @@ impl<E> Gatherer<'_, E> {
         let asked = self.reasons.iter().filter(|(_, purpose)| **purpose == Purpose::Story);
         for (id, _) in asked {
             let mut happened = BTreeMap::new();
-            seen.to(id, None, None, MAX_PACKING_LEVELS, &mut happened);
+            let mut visited = Visited::new();
+            seen.to(id, None, None, MAX_PACKING_LEVELS, &mut visited, &mut happened);
             let mut begun: Option<(Mark, &Told)> = None;
             let mut carriages: Vec<(Mark, &Told)> = Vec::new();
             let mut starts: Vec<Mark> = Vec::new();
@@ -518,6 +524,10 @@ impl<E> Gatherer<'_, E> {
     }
 }
 
+/// Things and the spans of their stories that were looked through, and how many levels of packing
+/// outwards.
+type Visited<'h> = BTreeMap<(&'h str, Option<Mark>, Option<Mark>), usize>;
+
 /// What happened to things, containers included.
 struct Happened<'h, 's, E> {
     gatherer: &'h Gatherer<'s, E>,
@@ -526,15 +536,22 @@ struct Happened<'h, 's, E> {
 }
 
 impl<'h, E> Happened<'h, '_, E> {
-    /// What happened to `id` in a span of time, and to what it was in.
+    /// What happened to `id` in a span of time, and to what it was in. A lot can be in many
+    /// containers at once, and these in others: `visited` keeps the spans that were looked through,
+    /// so that each is once, and not once for each way that leads to it.
     fn to(
         &self,
-        id: &str,
+        id: &'h str,
         from: Option<Mark>,
         until: Option<Mark>,
         levels: usize,
+        visited: &mut Visited<'h>,
         found: &mut BTreeMap<Mark, &'h Told>,
     ) {
+        if visited.get(&(id, from, until)).is_some_and(|known| *known >= levels) {
+            return;
+        }
+        visited.insert((id, from, until), levels);
         let own = self.gatherer.histories.get(id).into_iter().flatten();
         for (mark, told) in own.filter_map(|position| self.by_position.get(position)) {
             let within = from.is_none_or(|from| from <= *mark)
@@ -554,7 +571,7 @@ impl<'h, E> Happened<'h, '_, E> {
                 (one, other) => one.or(other),
             };
             if until.is_none_or(|until| from <= until) {
-                self.to(&packing.parent, Some(from), until, levels - 1, found);
+                self.to(&packing.parent, Some(from), until, levels - 1, visited, found);
             }
         }
     }

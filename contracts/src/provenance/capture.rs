@@ -1,5 +1,7 @@
 //! Recording one event.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use tracehold_chain::anomaly::{AnomalyKind, AnomalySet};
 use tracehold_chain::codec;
@@ -14,8 +16,7 @@ use super::facts::{Facts, NamedItem};
 use super::fold::{fold, fold_of};
 use super::journal;
 use super::packing::Surroundings;
-use super::sensor;
-use super::step::{Basis, Correction, ItemRecord, Party, Standing, Step};
+use super::step::{Basis, Correction, ItemRecord, Party, SensorVerdict, Standing, Step};
 use crate::admission::CapturedFacts;
 use crate::authority::Authority;
 use crate::execute::Staged;
@@ -37,6 +38,8 @@ pub struct EventRecord {
     pub corrects: bool,
     /// What did not add up when it was recorded: for ever, whatever is found or mended later.
     pub anomalies: Vec<EventAnomaly>,
+    /// Whether it moved lots in its parent and no error declaration has undone that.
+    pub packs: bool,
     /// Of how many things it only claims something, its recorder having no standing.
     pub claims: u32,
 }
@@ -51,6 +54,10 @@ pub struct EventAnomaly {
     /// The first of them.
     pub first: String,
 }
+
+/// Bytes of records that one transaction may write: an event of a few bytes an item can write long
+/// records.
+pub const MAX_WRITTEN_BYTES_PER_TRANSACTION: usize = 128 * 1024 * 1024;
 
 /// What became of one event of a transaction.
 pub enum Captured {
@@ -112,6 +119,10 @@ pub(super) struct Recording<'r, 's> {
     pub(super) facts: &'r Facts,
     pub(super) correction: Option<Correction>,
     pub(super) around: Surroundings,
+    /// What its readings say of each class of goods.
+    pub(super) verdicts: BTreeMap<String, Option<SensorVerdict>>,
+    /// For an error declaration: whether its original moved lots in its parent, until now.
+    pub(super) undoes: bool,
     /// The most levels of packing in anything that this event packs in its parent.
     pub(super) packed_levels: Option<u8>,
     digest: Digest,
@@ -130,6 +141,8 @@ impl<'r, 's> Recording<'r, 's> {
             facts: &event.facts,
             correction: None,
             around: Surroundings::default(),
+            verdicts: BTreeMap::new(),
+            undoes: false,
             packed_levels: None,
             digest: event.captured.digest,
             found: Vec::new(),
@@ -158,6 +171,9 @@ impl<'r, 's> Recording<'r, 's> {
         let output_above_input = self.weigh_transformation()?;
         let facts = self.facts;
         for item in &facts.items {
+            if self.staged.overlay.written() > MAX_WRITTEN_BYTES_PER_TRANSACTION {
+                return Err(self.refused(RejectionCode::TooManyTouches, "bytes of records"));
+            }
             let mut noted = self.noted(item)?;
             if output_above_input && self.shows_output(item) {
                 noted.insert(AnomalyKind::OutputAboveInput);
@@ -172,6 +188,7 @@ impl<'r, 's> Recording<'r, 's> {
             recorder: self.recorder.clone(),
             likeness: facts.likeness,
             corrects: matches!(self.correction, Some(Correction::Voids(_))),
+            packs: self.correction.is_none() && self.parent_counts,
             anomalies: self.found,
             claims: self.claims,
         };
@@ -180,10 +197,10 @@ impl<'r, 's> Recording<'r, 's> {
     }
 
     /// What the error declaration means.
-    fn correction(&self) -> Result<Correction, Stop> {
+    fn correction(&mut self) -> Result<Correction, Stop> {
         let event_id = self.facts.event_id.clone();
-        let original = StateKey::Event { event_id, declared_at: None }.encode();
-        let Some(original) = journal::read::<EventRecord>(self.staged, &original)? else {
+        let key = StateKey::Event { event_id, declared_at: None }.encode();
+        let Some(mut original) = journal::read::<EventRecord>(self.staged, &key)? else {
             return Ok(Correction::Nothing);
         };
         if original.recorder != *self.recorder {
@@ -192,6 +209,11 @@ impl<'r, 's> Recording<'r, 's> {
         }
         if original.likeness != self.facts.likeness {
             return Err(self.refused(RejectionCode::CorrectionDiffers, &self.facts.event_id));
+        }
+        self.undoes = original.packs;
+        if original.packs {
+            original.packs = false;
+            self.staged.overlay.put(key, codec::pack(&original));
         }
         Ok(Correction::Voids(original.position))
     }
@@ -232,7 +254,7 @@ impl<'r, 's> Recording<'r, 's> {
     fn record(&mut self, item: &NamedItem, mut noted: AnomalySet) -> Result<(), Stop> {
         let mut step = self.step(item);
         if !self.facts.telling.readings.is_empty() && self.correction.is_none() {
-            step.sensor = sensor::judge(self.staged, item, &self.facts.telling.readings)?;
+            step.sensor = self.judged(item)?;
             if step.sensor.as_ref().is_some_and(|verdict| verdict.limit.is_some()) {
                 noted.insert(AnomalyKind::OutsideLimits);
             }
@@ -291,7 +313,8 @@ impl<'r, 's> Recording<'r, 's> {
             return Ok(false);
         };
         if step.correction.is_none() {
-            let before = fold_of(steps.iter().filter(|step| step.mark() < mark)).state;
+            let counts = |step: &&Step| step.correction.is_some() || step.mark() < mark;
+            let before = fold_of(steps.iter().filter(counts)).state;
             let inherited = self.inherited(item, before.parent.as_ref(), step)?;
             step.inherited = inherited.filter(|inherited| before.learns_from(inherited));
         }

@@ -241,7 +241,7 @@ fn items(event: &Event) -> Vec<NamedItem> {
 fn amounts(role: ItemRole, named: &Named) -> Vec<Amount> {
     let mut sums = Vec::new();
     for (unit, value) in named.quantities.iter().filter_map(converted) {
-        quantity::add(&mut sums, &unit, value);
+        let _ = quantity::add(&mut sums, &unit, value);
     }
     sums.into_iter().map(|(unit, value)| Amount { role, unit, value }).collect()
 }

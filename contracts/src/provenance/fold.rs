@@ -570,7 +570,7 @@ impl ItemState {
         }
         let holder = self.holder().map(|holder| holder.what.clone());
         let place = self.place.as_ref().map(|place| (place.what.clone(), place.mark));
-        let transits = self.transits.clone();
+        let transits = self.transit().cloned().into_iter().collect();
         self.emptied.push(Emptied { mark, holder, place, transits });
     }
 }

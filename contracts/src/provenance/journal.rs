@@ -55,7 +55,11 @@ pub(super) fn steps_to_refold(
     record: &ItemRecord,
 ) -> Result<Option<Vec<Step>>, TableError> {
     let count = record.log.count();
-    if count > MAX_REFOLD_STEPS || count > staged.refold_left {
+    if count > MAX_REFOLD_STEPS {
+        return Ok(None);
+    }
+    if count > staged.refold_left {
+        staged.is_short = true;
         return Ok(None);
     }
     staged.refold_left = staged.refold_left.saturating_sub(count);

@@ -18,11 +18,15 @@ pub mod trace;
 mod transformation;
 mod words;
 
-pub use capture::{At, Captured, EventAnomaly, EventRecord, capture};
+pub use capture::{
+    At, Captured, EventAnomaly, EventRecord, MAX_WRITTEN_BYTES_PER_TRANSACTION, capture,
+};
 pub use facts::{Facts, MAX_PACKING_DEPTH, MAX_STEP_TEXT_BYTES, NamedItem, Telling};
 pub use fold::{AsOf, Folded, Judgement, LeftOut, fold, fold_of, state_as_of};
 pub use journal::{MAX_REFOLD_STEPS, MAX_REFOLD_STEPS_PER_BLOCK};
 pub use present::{Present, present};
+pub use quantity::MAX_UNITS;
+pub use sensor::MAX_READINGS_JUDGED_PER_BLOCK;
 pub use state::{
     Balance, Emptied, Ending, ItemState, Life, MAX_BALANCES, MAX_EMPTIED, MAX_HOLDERS,
     MAX_OPEN_ANOMALIES, MAX_TRANSITS, OpenAnomaly, Said, Transit,

@@ -16,7 +16,7 @@ use super::fold::fold_of;
 use super::journal;
 use super::quantity;
 use super::state::{Emptied, ItemState, Said, Transit};
-use super::step::{Basis, Edge, Inherited, ItemRecord, Mark, Party, Step};
+use super::step::{Basis, Correction, Edge, Inherited, ItemRecord, Mark, Party, Step};
 use crate::receipt::RejectionCode;
 
 /// What is around the containers that were asked for while an event is recorded, by the digests of
@@ -95,11 +95,11 @@ impl Recording<'_, '_> {
         if record.state.last <= mark {
             return Ok(record.state);
         }
+        *is_present = false;
         // Of a story too long to be told again, the present is the best that is known.
         let Some(steps) = journal::steps_to_refold(self.staged, name, &record)? else {
             return Ok(record.state);
         };
-        *is_present = false;
         Ok(fold_of(steps.iter().filter(|step| step.mark() <= mark || step.correction.is_some()))
             .state)
     }
@@ -166,6 +166,10 @@ impl Recording<'_, '_> {
         if same && !late {
             return Ok(());
         }
+        if late && !same && record.levels > 0 {
+            // Told again, a container has gone elsewhere: what was around things before is over.
+            self.around = Surroundings::default();
+        }
         let around = self.around(&after.what, Mark::LAST)?;
         if around.chain.contains(name) {
             return Err(self.refused(RejectionCode::PackingCycle, &record.uri));
@@ -214,7 +218,12 @@ impl Recording<'_, '_> {
         let packing = matches!(telling.event_type, EventType::Aggregation | EventType::Association);
         let Some(parent) = self.facts.parent() else { return Ok(()) };
         let moves = matches!(telling.action, Some(Action::Add | Action::Delete));
-        if !packing || item.role != ItemRole::Child || !moves || !self.parent_counts {
+        let counts = match step.correction {
+            None => self.parent_counts,
+            Some(Correction::Voids(_)) => self.undoes,
+            Some(Correction::Nothing) => false,
+        };
+        if !packing || item.role != ItemRole::Child || !moves || !counts {
             return Ok(());
         }
         let mark = step.mark();
@@ -224,8 +233,8 @@ impl Recording<'_, '_> {
         let edge = journal::read::<Edge>(self.staged, &key)?.filter(inside);
         let voids = step.correction.is_some();
         let adds = (telling.action == Some(Action::Add)) != voids;
-        if emptied.iter().any(|emptied| emptied.mark > mark) && !voids {
-            // It was out again by the time this came.
+        if emptied.iter().any(|emptied| emptied.mark > mark) {
+            // It was out again by the time this came, or what is undone is out already.
             return Ok(());
         }
         if adds {
@@ -233,7 +242,7 @@ impl Recording<'_, '_> {
             let mut edge = edge.unwrap_or(Edge { child, mark, amounts: Vec::new() });
             edge.mark = edge.mark.max(mark);
             for amount in &item.amounts {
-                quantity::add(&mut edge.amounts, &amount.unit, amount.value);
+                let _ = quantity::add(&mut edge.amounts, &amount.unit, amount.value);
             }
             self.staged.overlay.put(key, codec::pack(&edge));
             return Ok(());
@@ -273,7 +282,8 @@ impl Around {
         }
         if let Some(holder) = state.holder() {
             self.holder = Some(holder.what.clone());
-            self.transits.clone_from(&state.transits);
+            // As with holders, a lot passes on its newest: each thing inside keeps a copy.
+            self.transits = state.transit().cloned().into_iter().collect();
         }
         let newer = |place: &Said<String>| self.place.as_ref().is_none_or(|at| place.mark > at.1);
         if let Some(place) = state.place.as_ref().filter(|place| newer(place)) {

@@ -15,6 +15,10 @@ pub const AMOUNT_PLACES: u32 = 12;
 /// Bytes of a unit's code; a longer one is none.
 pub const MAX_UNIT_BYTES: usize = 16;
 
+/// Units in which one thing is counted at once, and those of one transformation; what comes in more
+/// is not weighed.
+pub const MAX_UNITS: usize = 16;
+
 /// Units of mass and volume (UN/CEFACT Rec 20), the unit they become, and the factor as digits and
 /// decimal places.
 const CONVERSIONS: [(&str, &str, i64, u32); 32] = [
@@ -92,12 +96,17 @@ pub fn converted(quantity: &Quantity) -> Option<(Unit, Decimal)> {
     bounded.then(|| (Unit(unit.to_owned()), value.round_dp(AMOUNT_PLACES).normalize()))
 }
 
-/// Adds to the sum of a unit.
-pub(super) fn add(sums: &mut Vec<(Unit, Decimal)>, unit: &Unit, value: Decimal) {
-    match sums.iter_mut().find(|(known, _)| known == unit) {
-        Some((_, sum)) => *sum = sum.saturating_add(value).normalize(),
-        None => sums.push((unit.clone(), value)),
+/// Adds to the sum of a unit; whether there was room for it.
+pub(super) fn add(sums: &mut Vec<(Unit, Decimal)>, unit: &Unit, value: Decimal) -> bool {
+    if let Some((_, sum)) = sums.iter_mut().find(|(known, _)| known == unit) {
+        *sum = sum.saturating_add(value).normalize();
+        return true;
     }
+    let has_room = sums.len() < MAX_UNITS;
+    if has_room {
+        sums.push((unit.clone(), value));
+    }
+    has_room
 }
 
 /// A temperature in degrees Celsius, or any other value of its unit as it is.
@@ -122,6 +131,18 @@ mod tests {
         let value = value.parse().expect("a number");
         let found = converted(&Quantity { value, uom: uom.map(str::to_owned) });
         found.map(|(unit, value)| (value.to_string(), unit.0))
+    }
+
+    #[test]
+    fn units_beyond_the_limit_are_not_weighed_and_that_is_said() {
+        let mut sums = Vec::new();
+        for n in 0..MAX_UNITS {
+            assert!(add(&mut sums, &Unit(n.to_string()), Decimal::ONE));
+        }
+        assert!(!add(&mut sums, &Unit("more".to_owned()), Decimal::ONE));
+        assert!(add(&mut sums, &Unit("0".to_owned()), Decimal::ONE));
+        assert_eq!(sums.len(), MAX_UNITS);
+        assert_eq!(sums[0].1, Decimal::TWO);
     }
 
     #[test]

@@ -6,26 +6,43 @@ use tracehold_chain::masterdata::SensorLimit;
 use tracehold_chain::state::TableError;
 use tracehold_chain::units::TimestampMs;
 
+use super::capture::{Recording, Stop};
 use super::facts::NamedItem;
 use super::quantity::celsius;
 use super::step::SensorVerdict;
 use crate::execute::Staged;
 use crate::masterdata;
+use crate::receipt::RejectionCode;
 
 /// Where canonical identifiers of trade items begin, and how long a GTIN is.
 const TRADE_ITEM: &str = "https://id.gs1.org/01/";
 const GTIN_DIGITS: usize = 14;
 
-/// What the readings say of an item whose product has declared limits; `None` when none of them
-/// speaks of what was declared.
-pub(super) fn judge(
-    staged: &Staged<'_>,
-    item: &NamedItem,
-    readings: &[SensorReading],
-) -> Result<Option<SensorVerdict>, TableError> {
-    let Some(class) = class_of(&item.named.uri) else { return Ok(None) };
-    let limits = declared_limits(staged, class)?;
-    Ok(verdict(&limits, readings))
+/// Readings that one block may hold against declared limits: a reading counts once for each class
+/// of goods that the event names and each of its limits.
+pub const MAX_READINGS_JUDGED_PER_BLOCK: u64 = 4_000_000;
+
+impl Recording<'_, '_> {
+    /// What the readings say of an item whose product has declared limits; `None` when none of them
+    /// speaks of what was declared. Judged once for each class.
+    pub(super) fn judged(&mut self, item: &NamedItem) -> Result<Option<SensorVerdict>, Stop> {
+        let Some(class) = class_of(&item.named.uri) else { return Ok(None) };
+        if let Some(known) = self.verdicts.get(class) {
+            return Ok(known.clone());
+        }
+        let limits = declared_limits(self.staged, class)?;
+        let readings = &self.facts.telling.readings;
+        let work = (limits.len() as u64).saturating_mul(readings.len() as u64);
+        let Some(left) = self.staged.readings_left.checked_sub(work) else {
+            self.staged.is_short = true;
+            let subject = format!("{} sensor readings", readings.len());
+            return Err(self.refused(RejectionCode::TooManyTouches, subject));
+        };
+        self.staged.readings_left = left;
+        let verdict = verdict(&limits, readings);
+        self.verdicts.insert(class.to_owned(), verdict.clone());
+        Ok(verdict)
+    }
 }
 
 /// The class of a trade item.

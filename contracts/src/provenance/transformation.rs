@@ -32,17 +32,17 @@ pub struct TransformationPart {
     pub inputs: Vec<(Unit, Decimal)>,
     /// What came out, by unit.
     pub outputs: Vec<(Unit, Decimal)>,
-    /// Whether something went in without a quantity.
+    /// Whether something went in without a quantity, or in more units than are weighed.
     pub unweighed: bool,
 }
 
 impl TransformationPart {
     fn add(&mut self, other: &TransformationPart) {
         for (unit, value) in &other.inputs {
-            quantity::add(&mut self.inputs, unit, *value);
+            self.unweighed |= !quantity::add(&mut self.inputs, unit, *value);
         }
         for (unit, value) in &other.outputs {
-            quantity::add(&mut self.outputs, unit, *value);
+            self.unweighed |= !quantity::add(&mut self.outputs, unit, *value);
         }
         self.unweighed |= other.unweighed;
     }
@@ -85,7 +85,7 @@ impl Recording<'_, '_> {
                     ItemRole::Output => &mut part.outputs,
                     _ => &mut part.inputs,
                 };
-                quantity::add(sums, &amount.unit, amount.value);
+                part.unweighed |= !quantity::add(sums, &amount.unit, amount.value);
             }
         }
         let loss = self.at.parameters.declared_loss_permille;

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use tracehold_chain::epcis::activity::{Activity, Basis, Factor, Per};
-use tracehold_chain::epcis::{Event, Level, canonical, time, uri};
+use tracehold_chain::epcis::{Event, Level, canonical, uri};
 use tracehold_chain::limits::MAX_URI_BYTES;
 use tracehold_chain::masterdata::{MasterData, MasterRecord};
 use tracehold_chain::state::{Position, StateKey};
@@ -16,13 +16,16 @@ use tracehold_contracts::footprint::gather::{History, MAX_NAMES, Sources, Told, 
 use tracehold_contracts::footprint::{
     Footprint, Graph, Leg, Mender, Open, Part, footprint, micrograms,
 };
-use tracehold_contracts::provenance::{LeftOut, Standing, Step, TransformationRecord, fold};
+use tracehold_contracts::provenance::{
+    AsOf, LeftOut, MAX_TRANSFORMATION_PARTS, Standing, Step, TransformationRecord, fold,
+};
 
 use super::ApiState;
 use super::auth::Keyed;
 use super::extract::Params;
 use super::limits::MAX_FOOTPRINT_ROWS;
 use super::problem::{Kind, Problem, ProblemBody};
+use super::told;
 use super::visible::{Caller, Record, Sight, visible};
 use crate::fault::Fault;
 use crate::view::{Order, ReadView};
@@ -178,36 +181,6 @@ pub struct InTwoLanguages {
     pub zh: &'static str,
 }
 
-/// Up to when what was recorded counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum AsOf {
-    Height(Height),
-    Time(TimestampMs),
-}
-
-impl AsOf {
-    fn read(text: &str) -> Result<AsOf, Problem> {
-        if let Ok(height) = text.parse() {
-            return Ok(AsOf::Height(Height(height)));
-        }
-        time::parse(text).map(AsOf::Time).map_err(|_| {
-            let rule = "must be a height or a date-time with a zone";
-            Problem::new(Kind::Parameter, format!("as_of {rule}, not {text:?}")).field(
-                "as_of",
-                rule,
-                "write it as 1200 or 2026-03-01T10:00:00Z",
-            )
-        })
-    }
-
-    fn knows(self, position: Position, recorded_at: TimestampMs) -> bool {
-        match self {
-            AsOf::Height(height) => position.height <= height,
-            AsOf::Time(time) => recorded_at <= time,
-        }
-    }
-}
-
 /// The carbon footprint of a thing
 ///
 /// Adds the legs that reached a thing by the method of ISO 14083, shared out by mass through
@@ -239,11 +212,14 @@ pub async fn get_footprint(
     Params(query): Params<FootprintQuery>,
 ) -> Result<Json<FootprintView>, Problem> {
     let id = identifier(query.id.as_deref())?;
-    let as_of = query.as_of.as_deref().map(AsOf::read).transpose()?;
+    let head = state.node()?.view().map_err(|why| super::submit::not_ready(&why))?.head().clone();
+    let as_of = told::as_of(query.as_of.as_deref(), &head)?.as_of;
     let wanted = id.clone();
-    let found = state.read(move |view| {
-        let is_known = view.item(&wanted)?.is_some();
-        if !is_known {
+    let found = state.read_much(move |view| {
+        let Some(record) = view.item(&wanted)? else { return Ok(None) };
+        let first = view.steps(&wanted, &record, None, 1, Order::OldestFirst)?;
+        let was_known = |step: &Step| as_of.is_none_or(|as_of| as_of.has(step));
+        if !first.first().is_some_and(was_known) {
             return Ok(None);
         }
         let graph = Reader { view, as_of, events: BTreeMap::new(), names: 0 }.graph(&wanted)?;
@@ -303,7 +279,11 @@ impl Reader<'_> {
     }
 
     fn knows(&self, position: Position, recorded_at: TimestampMs) -> bool {
-        self.as_of.is_none_or(|as_of| as_of.knows(position, recorded_at))
+        match self.as_of {
+            None => true,
+            Some(AsOf::Height(height)) => position.height <= height,
+            Some(AsOf::Recorded(time) | AsOf::Happened(time)) => recorded_at <= time,
+        }
     }
 
     fn history(&mut self, id: &str, most: usize) -> Result<History, Fault> {
@@ -336,16 +316,18 @@ impl Reader<'_> {
         Ok(history)
     }
 
-    fn parts(&mut self, recorder: &str, id: &str) -> Result<Vec<Told>, Fault> {
-        let Ok(recorder) = MemberId::new(recorder) else { return Ok(Vec::new()) };
+    fn parts(&mut self, recorder: &str, id: &str) -> Result<(Vec<Told>, bool), Fault> {
+        let Ok(recorder) = MemberId::new(recorder) else { return Ok((Vec::new(), true)) };
         let key = StateKey::Transformation { recorder, id: id.to_owned() };
         let record: Option<TransformationRecord> = self.view.packed(&key.encode())?;
         let mut told = Vec::new();
-        for part in record.into_iter().flat_map(|record| record.parts) {
+        let parts = record.map(|record| record.parts).unwrap_or_default();
+        let is_whole = parts.len() < MAX_TRANSFORMATION_PARTS;
+        for part in parts {
             let found = self.told(part.position, false)?;
             told.extend(found.filter(|told| self.knows(told.position, told.recorded_at)));
         }
-        Ok(told)
+        Ok((told, is_whole))
     }
 
     fn told(&mut self, position: Position, is_claim: bool) -> Result<Option<Told>, Fault> {
@@ -517,8 +499,5 @@ mod tests {
         }
         let lot = identifier(Some("urn:epc:class:lgtin:9521321.000101.L1")).unwrap();
         assert_eq!(lot, "https://id.gs1.org/01/09521321001015/10/L1");
-        assert!(AsOf::read("yesterday").is_err());
-        assert_eq!(AsOf::read("12").unwrap(), AsOf::Height(Height(12)));
-        assert!(matches!(AsOf::read("2026-03-01T10:00:00Z"), Ok(AsOf::Time(_))));
     }
 }

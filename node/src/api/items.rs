@@ -14,8 +14,8 @@ use tracehold_chain::state::Position;
 use tracehold_chain::state::key::name_digest;
 use tracehold_chain::units::MemberId;
 use tracehold_contracts::provenance::trace::{
-    MAX_STEPS_AROUND, Present, Resolution, Through, Told, TraceReader, contents, derive, findings,
-    present, story, surroundings,
+    MAX_STATE_STEPS, MAX_STEPS_AROUND, Present, Resolution, Through, Told, TraceReader, contents,
+    derive, findings, present, story, surroundings,
 };
 use tracehold_contracts::provenance::{
     AsOf, Edge, Life, Mark, OpenAnomaly, Party, Said, SensorVerdict, Transit,
@@ -89,10 +89,15 @@ pub async fn get_item(
     let wanted = as_of(given.as_of.as_deref(), &head)?;
     let (asked, caller) = (id.clone(), keyed.caller());
     let then = wanted.clone();
-    let answer = state.read(move |view| {
+    let read = move |view: &ReadView| {
         Reading { view, wanted: &then, caller: &caller, ids: BTreeMap::new() }.item(&asked, &page)
-    });
-    let Some((json, next)) = answer.await? else { return Err(unknown(&id, &wanted)) };
+    };
+    // What is known now is at hand; what was known is told again.
+    let answer = match wanted.as_of {
+        None => state.read(read).await?,
+        Some(_) => state.read_much(read).await?,
+    };
+    let Some((json, next)) = answer else { return Err(unknown(&id, &wanted)) };
     let mut response = axum::Json(json).into_response();
     if let Some(next) = next {
         let link = next_link(uri.path(), &query_pairs(&uri), &next);
@@ -159,9 +164,16 @@ impl Reading<'_> {
         if state.claims > 0 {
             json.insert("claims".into(), json!(state.claims));
         }
-        self.anomalies(&mut json, uri, record.log.count(), &present)?;
+        let events = match as_of {
+            None => record.log.count(),
+            Some(as_of) => {
+                let steps = TraceReader::journal(self.view, &record, MAX_STATE_STEPS)?;
+                steps.iter().filter(|step| as_of.has(step)).count() as u64
+            }
+        };
+        self.anomalies(&mut json, uri, events, &present)?;
         self.product(&mut json, id)?;
-        json.insert("events".into(), json!(record.log.count()));
+        json.insert("events".into(), json!(events));
         Ok(Some((Value::Object(json), next)))
     }
 

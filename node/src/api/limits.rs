@@ -44,6 +44,10 @@ pub const MIN_REQUEST_BYTES: usize = 4 * 1024;
 /// How long a request waits for room among [`MAX_BYTES_UNDER_WAY`].
 pub const ROOM_WAIT: Duration = Duration::from_secs(2);
 
+/// Traces, footprints and states of the past that are read at once: each may take a second and
+/// much memory. Others wait for [`ROOM_WAIT`], then they are refused with 503.
+pub const MAX_STORIES_AT_ONCE: usize = 4;
+
 /// Bytes of the errors of all capture jobs that are remembered; beyond it the oldest finished ones
 /// are forgotten.
 pub const MAX_JOB_ERROR_BYTES: usize = 32 * 1024 * 1024;

@@ -19,7 +19,8 @@ use super::feed;
 use super::health::Readiness;
 use super::jobs::{ErrorBehaviour, Jobs};
 use super::limits::{
-    HttpLimits, MAX_BYTES_UNDER_WAY, MIN_REQUEST_BYTES, ROOM_WAIT, TRANSACTION_LIFETIME_MS,
+    HttpLimits, MAX_BYTES_UNDER_WAY, MAX_STORIES_AT_ONCE, MIN_REQUEST_BYTES, ROOM_WAIT,
+    TRANSACTION_LIFETIME_MS,
 };
 use super::metrics::{Metrics, SharedRegistry};
 use super::problem::{Kind, Problem};
@@ -78,6 +79,7 @@ struct Shared {
     feeds: Arc<Semaphore>,
     /// Room for bodies, in units of [`MIN_REQUEST_BYTES`].
     room: Arc<Semaphore>,
+    stories: Arc<Semaphore>,
     rate: rate::RateLimit,
 }
 
@@ -122,6 +124,7 @@ impl ApiState {
             metrics,
             feeds: feed::places(),
             room: Arc::new(Semaphore::new(MAX_BYTES_UNDER_WAY / MIN_REQUEST_BYTES)),
+            stories: Arc::new(Semaphore::new(MAX_STORIES_AT_ONCE)),
             rate,
             parts,
         }))
@@ -185,6 +188,27 @@ impl ApiState {
                 tracing::error!(%fault, "a read failed");
                 Problem::new(Kind::Internal, format!("this node cannot read its records: {fault}"))
             })
+    }
+
+    /// As [`ApiState::read`], for what may take long: only so many at once.
+    pub(super) async fn read_much<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&ReadView) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let turn = Arc::clone(&self.0.stories).acquire_owned();
+        let Ok(Ok(turn)) = tokio::time::timeout(ROOM_WAIT, turn).await else {
+            let detail = format!(
+                "{MAX_STORIES_AT_ONCE} long answers are being worked on, which is the limit; ask \
+                 again in a second"
+            );
+            return Err(Problem::new(Kind::Unavailable, detail).code("busy"));
+        };
+        self.read(move |view| {
+            // The turn goes with the thread, which goes on when nobody waits any more.
+            let _turn = turn;
+            read(view)
+        })
+        .await
     }
 
     /// Works on about so many bytes without holding up other requests.

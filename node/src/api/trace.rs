@@ -103,7 +103,7 @@ pub async fn get_trace(
     let language = Language::choose(given.lang.as_deref(), accepted);
     let api = state.clone();
     let (path, then) = (uri.path().to_owned(), wanted.clone());
-    let answer = state.read(move |view| {
+    let answer = state.read_much(move |view| {
         let now = then.moment(view)?;
         let Some(found) = trace(view, query)? else { return Ok(None) };
         let names = Names::of(view, &found, |member| api.member_name(member))?;

@@ -5,7 +5,7 @@
 //! other.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
@@ -52,6 +53,9 @@ impl Default for Deadlines {
     }
 }
 
+/// Names that are looked up at once: each takes a thread for as long as the system's resolver does.
+pub const MAX_LOOKUPS: usize = 16;
+
 /// Finds the addresses of a name: the system's resolver, but in tests.
 pub type Lookup =
     Arc<dyn Fn(String, u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> + Send + Sync>;
@@ -68,9 +72,17 @@ impl Client {
     /// A client that goes where `guard` allows.
     #[must_use]
     pub fn new(guard: Guard, deadlines: Deadlines) -> Client {
-        let lookup: Lookup = Arc::new(|host, port| {
+        let turns = Arc::new(Semaphore::new(MAX_LOOKUPS));
+        let lookup: Lookup = Arc::new(move |host, port| {
+            let turns = Arc::clone(&turns);
             Box::pin(async move {
-                tokio::net::lookup_host((host.as_str(), port)).await.map(Iterator::collect)
+                let turn = turns.acquire_owned().await.map_err(io::Error::other)?;
+                let found = tokio::task::spawn_blocking(move || {
+                    // The turn goes with the thread, which goes on when nobody waits any more.
+                    let _turn = turn;
+                    (host.as_str(), port).to_socket_addrs().map(Iterator::collect)
+                });
+                found.await.map_err(io::Error::other)?
             })
         });
         Client { guard, deadlines, lookup, tls: OnceLock::new() }

@@ -205,11 +205,17 @@ impl Deliverer {
             }
             workers.insert(subscription.id.clone(), Arc::clone(&worker));
         }
-        if let Err(error) = worker.save(&self.0).await {
-            self.lock().remove(&subscription.id);
-            return Err(error.into());
-        }
-        worker.start(&self.0);
+        // On its own: who asked may go away while it is written, and it must not stay half made.
+        let this = self.clone();
+        let made = tokio::spawn(async move {
+            if let Err(error) = worker.save(&this.0).await {
+                this.lock().remove(worker.id());
+                return Err(error);
+            }
+            worker.start(&this.0);
+            Ok(())
+        });
+        made.await.expect("saving a webhook does not panic")?;
         Ok(subscription)
     }
 

@@ -147,7 +147,7 @@ impl Store {
     /// The picture with this digest; `None` when it is not here, or damaged.
     #[must_use]
     pub fn read(&self, digest: &Digest) -> Option<Vec<u8>> {
-        let (part, note_use) = {
+        let (uploaded, note_use) = {
             let mut index = self.index();
             index.clock += 1;
             let now = index.clock;
@@ -158,16 +158,16 @@ impl Store {
             if note_use {
                 kept.noted = SystemTime::now();
             }
-            (if kept.uploaded { UPLOADED } else { CACHED }, note_use)
+            (kept.uploaded, note_use)
         };
-        let path = self.path(part, digest);
+        let path = self.path(if uploaded { UPLOADED } else { CACHED }, digest);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) => {
                 tracing::warn!(path = %path.display(), %error, "a picture cannot be read");
                 // It may be there again when, say, fewer files are open.
                 if error.kind() == io::ErrorKind::NotFound {
-                    self.index().remove(digest);
+                    self.forget(digest, uploaded);
                 }
                 return None;
             }
@@ -175,7 +175,7 @@ impl Store {
         if Digest::of_file(&bytes) != *digest {
             tracing::error!(path = %path.display(), "a picture is damaged; it is removed");
             let _ = fs::remove_file(&path);
-            self.index().remove(digest);
+            self.forget(digest, uploaded);
             return None;
         }
         if note_use {
@@ -186,6 +186,14 @@ impl Store {
                 .and_then(|file| file.set_modified(SystemTime::now()));
         }
         Some(bytes)
+    }
+
+    /// Forgets a picture, unless it was uploaded since it was looked for among the cached.
+    fn forget(&self, digest: &Digest, uploaded: bool) {
+        let mut index = self.index();
+        if index.pictures.get(digest).is_some_and(|kept| kept.uploaded == uploaded) {
+            index.remove(digest);
+        }
     }
 
     /// Bytes kept: given to this node, and of peers.

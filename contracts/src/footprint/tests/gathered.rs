@@ -73,7 +73,7 @@ impl Record {
         };
         let mut transformation = |_: &str, id: &str| {
             let parts = self.told.iter().filter(|told| told.event.transformation_id() == Some(id));
-            Ok(parts.cloned().collect())
+            Ok((parts.cloned().collect(), true))
         };
         let mut net_mass =
             |class: &str| Ok((class == "https://id.gs1.org/01/09521321004016").then_some(2 * KG));

@@ -58,6 +58,13 @@ pub const DEFAULT_TRACE_DEPTH: u8 = 16;
 /// Steps of one item's journal that are read; of a longer one, the oldest.
 pub const MAX_JOURNAL_STEPS: usize = 4_096;
 
+/// Steps that are read to tell the state of an item with a longer journal as it was known; of one
+/// that is longer still, the oldest.
+pub const MAX_STATE_STEPS: usize = 65_536;
+
+/// Steps of all journals of one trace together; beyond them no further item is taken in.
+pub const MAX_TRACE_STEPS: usize = 500_000;
+
 /// Places where an answer was cut off that it names; it counts the others.
 pub const MAX_CUTS: usize = 100;
 

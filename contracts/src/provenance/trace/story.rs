@@ -45,6 +45,16 @@ impl Window {
         self.from <= mark && self.to.is_none_or(|to| mark <= to)
     }
 
+    /// Whether everything of `other` is in this.
+    fn covers(self, other: Window) -> bool {
+        let ends_later = match (self.to, other.to) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(to), Some(other)) => other <= to,
+        };
+        self.from <= other.from && ends_later
+    }
+
     /// What both have, if they have anything in common.
     pub fn within(self, other: Window) -> Option<Window> {
         let from = self.from.max(other.from);
@@ -73,44 +83,62 @@ pub(super) fn concerns_contents(step: &Step) -> bool {
 #[must_use]
 pub fn story<'a>(told: &'a Told, around: &dyn Fn(&str) -> Option<&'a Told>) -> Vec<Chapter<'a>> {
     let own = told.steps.iter().zip(&told.judgements);
-    let own = own.map(|(step, judgement)| Chapter { step, judgement, through: Vec::new() });
-    let mut chapters: Vec<Chapter<'a>> = own.collect();
+    let own = own
+        .map(|(step, judgement)| (step.mark(), Chapter { step, judgement, through: Vec::new() }));
+    let mut gathering = Gathering { chapters: own.collect(), seen: BTreeMap::new() };
     let mut through = Vec::new();
     for stay in &told.stays {
-        gather(stay, Window::ALL, around, &mut through, &mut chapters);
+        gathering.gather(stay, Window::ALL, around, &mut through);
     }
-    chapters.sort_by(|one, two| {
-        let key = |chapter: &Chapter<'_>| (chapter.step.mark(), chapter.through.len());
-        key(one).cmp(&key(two))
-    });
-    // An event that names the item and its container is the item's own.
-    chapters.dedup_by_key(|chapter| chapter.step.position);
-    chapters
+    gathering.chapters.into_values().collect()
 }
 
-fn gather<'a>(
-    stay: &'a Stay,
-    within: Window,
-    around: &dyn Fn(&str) -> Option<&'a Told>,
-    through: &mut Vec<&'a str>,
-    chapters: &mut Vec<Chapter<'a>>,
-) {
-    let Some(container) = around(&stay.parent) else { return };
-    let window = Window::of(stay, Told::end_of(stay, Some(container)));
-    let Some(window) = window.within(within) else { return };
-    if through.len() >= MAX_PACKING_DEPTH || through.contains(&stay.parent.as_str()) {
-        return;
-    }
-    through.push(&stay.parent);
-    for (step, judgement) in container.steps.iter().zip(&container.judgements) {
-        if window.has(step.mark()) && concerns_contents(step) {
-            chapters.push(Chapter { step, judgement, through: through.clone() });
+/// The chapters found so far. A lot can be in many containers at once, and these in others: each
+/// is gone through once for a span of time, not once for each way that leads to it.
+struct Gathering<'a> {
+    /// One for each event, through the fewest containers: an event that names the item and its
+    /// container is the item's own.
+    chapters: BTreeMap<Mark, Chapter<'a>>,
+    /// The spans of each container that were gone through, and how deep.
+    seen: BTreeMap<&'a str, Vec<(Window, usize)>>,
+}
+
+impl<'a> Gathering<'a> {
+    fn gather(
+        &mut self,
+        stay: &'a Stay,
+        within: Window,
+        around: &dyn Fn(&str) -> Option<&'a Told>,
+        through: &mut Vec<&'a str>,
+    ) {
+        let Some(container) = around(&stay.parent) else { return };
+        let window = Window::of(stay, Told::end_of(stay, Some(container)));
+        let Some(window) = window.within(within) else { return };
+        if through.len() >= MAX_PACKING_DEPTH || through.contains(&stay.parent.as_str()) {
+            return;
         }
+        let depth = through.len().saturating_add(1);
+        let seen = self.seen.entry(&stay.parent).or_default();
+        if seen.iter().any(|(wider, known)| *known <= depth && wider.covers(window)) {
+            return;
+        }
+        seen.push((window, depth));
+        through.push(&stay.parent);
+        for (step, judgement) in container.steps.iter().zip(&container.judgements) {
+            let mark = step.mark();
+            let is_news = |known: &Chapter<'_>| known.through.len() > depth;
+            if window.has(mark)
+                && concerns_contents(step)
+                && self.chapters.get(&mark).is_none_or(is_news)
+            {
+                self.chapters.insert(mark, Chapter { step, judgement, through: through.clone() });
+            }
+        }
+        for outer in &container.stays {
+            self.gather(outer, window, around, through);
+        }
+        through.pop();
     }
-    for outer in &container.stays {
-        gather(outer, window, around, through, chapters);
-    }
-    through.pop();
 }
 
 /// Reads the stories of all containers that an item was ever in, but of those with more than

@@ -4,9 +4,10 @@ use rust_decimal::Decimal;
 use tracehold_chain::epcis::{Action, EventType};
 use tracehold_chain::state::ItemRole;
 
-use super::{MAX_JOURNAL_STEPS, TraceReader};
+use super::{MAX_JOURNAL_STEPS, MAX_STATE_STEPS, TraceReader};
 use crate::provenance::{
     Amount, AsOf, Basis, Folded, ItemState, Judgement, Mark, Standing, Step, Unit, fold,
+    state_as_of,
 };
 
 /// One item's journal as it was known at a time.
@@ -90,18 +91,29 @@ impl Told {
     ) -> Result<Option<Told>, R::Error> {
         let Some(record) = reader.item(uri)? else { return Ok(None) };
         let mut steps = reader.journal(&record, MAX_JOURNAL_STEPS)?;
-        let is_whole = record.log.count() <= MAX_JOURNAL_STEPS as u64;
+        let read = steps.len();
         if let Some(as_of) = as_of {
             steps.retain(|step| as_of.has(step));
         }
+        // Steps stand in the order of commitment: when one that was read is too new, none that was
+        // not read belongs here.
+        let by_recording = matches!(as_of, Some(AsOf::Height(_) | AsOf::Recorded(_)));
+        let ends_here = by_recording && steps.len() < read;
+        let is_whole = ends_here || record.log.count() <= MAX_JOURNAL_STEPS as u64;
         if steps.is_empty() {
             return Ok(None);
         }
         let is_present = as_of.is_none() && steps.len() as u64 == record.log.count();
         let folded = match is_present.then(|| straight(&steps)).flatten() {
             Some(judgements) => Folded { state: record.state, judgements },
-            None if is_whole || as_of.is_some() => fold(&steps),
-            None => Folded { state: record.state, ..fold(&steps) },
+            None if is_whole => fold(&steps),
+            None => {
+                let state = match as_of {
+                    None => record.state,
+                    Some(as_of) => state_as_of(&reader.journal(&record, MAX_STATE_STEPS)?, as_of),
+                };
+                Folded { state, ..fold(&steps) }
+            }
         };
         let mut told = Told::with(uri.to_owned(), steps, folded);
         told.is_whole = is_whole;
@@ -210,11 +222,8 @@ fn stays<'a>(steps: impl Iterator<Item = (&'a Step, bool)>) -> Vec<Stay> {
             }
             (Some(Action::Add), Some(place)) => {
                 for amount in &step.amounts {
-                    super::super::quantity::add(
-                        &mut stays[place].amounts,
-                        &amount.unit,
-                        amount.value,
-                    );
+                    let inside = &mut stays[place].amounts;
+                    let _ = super::super::quantity::add(inside, &amount.unit, amount.value);
                 }
             }
             (Some(Action::Delete), Some(place)) => {
@@ -257,7 +266,7 @@ fn ends(step: &Step) -> bool {
 fn sums(amounts: &[Amount]) -> Vec<(Unit, Decimal)> {
     let mut sums = Vec::new();
     for amount in amounts {
-        super::super::quantity::add(&mut sums, &amount.unit, amount.value);
+        let _ = super::super::quantity::add(&mut sums, &amount.unit, amount.value);
     }
     sums
 }

@@ -10,7 +10,7 @@ use super::graph::{Cut, CutReason, Direction, EventNode, ItemNode, Link, Query, 
 use super::resolved::findings;
 use super::story::{Window, concerns_contents};
 use super::told::Told;
-use super::{EventBody, MAX_CUTS, TraceReader, was_known};
+use super::{EventBody, MAX_CUTS, MAX_TRACE_STEPS, TraceReader, was_known};
 use crate::provenance::{
     Amount, Basis, Correction, Facts, Judgement, LeftOut, MAX_PACKING_DEPTH, Standing, Step,
 };
@@ -30,6 +30,7 @@ pub fn trace<R: TraceReader>(reader: &R, query: Query) -> Result<Option<Trace>, 
         reader,
         query,
         items: Vec::new(),
+        steps: 0,
         places: BTreeMap::new(),
         events: BTreeMap::new(),
         links: Vec::new(),
@@ -98,6 +99,8 @@ struct Walk<'r, R: TraceReader> {
     reader: &'r R,
     query: Query,
     items: Vec<Item>,
+    /// Steps of all their journals together.
+    steps: usize,
     places: BTreeMap<String, usize>,
     events: BTreeMap<Position, EventNode>,
     links: Vec<(Position, Link)>,
@@ -123,7 +126,13 @@ struct Named {
 }
 
 impl<R: TraceReader> Walk<'_, R> {
+    /// Whether no further item can be taken in.
+    fn is_full(&self) -> bool {
+        self.items.len() >= self.query.items || self.steps >= MAX_TRACE_STEPS
+    }
+
     fn add(&mut self, uri: String, level: Level, depth: u8, told: Option<Told>) -> usize {
+        self.steps = self.steps.saturating_add(told.as_ref().map_or(0, |told| told.steps.len()));
         let place = self.items.len();
         self.places.insert(uri.clone(), place);
         let way = Direction::Both;
@@ -335,7 +344,7 @@ impl<R: TraceReader> Walk<'_, R> {
     ) -> Result<(), R::Error> {
         let place = match self.places.get(&named.uri) {
             Some(place) => *place,
-            None if self.items.len() >= self.query.items => {
+            None if self.is_full() => {
                 self.cut(from, CutReason::Items, way, 1);
                 return Ok(());
             }
@@ -456,7 +465,7 @@ impl<R: TraceReader> Walk<'_, R> {
         let Some(told) = self.items[item].node.told.take() else { return Ok(()) };
         for stay in &told.stays {
             if !self.places.contains_key(&stay.parent) {
-                if self.items.len() >= self.query.items {
+                if self.is_full() {
                     self.cut(item, CutReason::Items, self.query.direction, 1);
                     continue;
                 }
