@@ -197,7 +197,7 @@ impl Default for P2p {
 
 impl Default for Cache {
     fn default() -> Cache {
-        Cache { table_mib: 128 }
+        Cache { table_mib: 256 }
     }
 }
 
