@@ -17,7 +17,7 @@ use tracehold_contracts::{Receipt, Verdict};
 use super::ApiState;
 use super::auth::Keyed;
 use super::extract::{InPath, media_type, read_body};
-use super::problem::{Kind, Problem, ProblemBody};
+use super::problem::{Kind, Problem};
 use super::submit::{refused, submit};
 use super::visible::{Caller, Record, Sight, visible};
 
@@ -55,8 +55,7 @@ pub struct Status {
     get, path = "/api/v1/status", tag = "Ledger",
     responses(
         (status = 200, description = "Where this node is", body = Status),
-        (status = 503, description = "The node is starting", body = ProblemBody,
-            content_type = "application/problem+json"),
+        (status = 503, description = "The node is starting"),
     )
 )]
 pub async fn status(
@@ -146,10 +145,8 @@ impl ReceiptView {
     params(("height" = u64, Path, description = "1 for the first block")),
     responses(
         (status = 200, description = "The block", body = BlockView),
-        (status = 400, description = "Not a height", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 404, description = "There is no block at this height yet", body = ProblemBody,
-            content_type = "application/problem+json"),
+        (status = 400, description = "Not a height"),
+        (status = 404, description = "There is no block at this height yet"),
     )
 )]
 pub async fn get_block(
@@ -214,24 +211,14 @@ pub async fn get_block(
     responses(
         (status = 201, description = "Recorded", body = ReceiptView,
             headers(("Location" = String, description = "the receipt"))),
-        (status = 400, description = "Not well formed", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 401, description = "An API key is needed", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 403, description = "The sender may not do this", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 409, description = "On record already", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 413, description = "More than a limit allows", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 415, description = "Neither JSON nor octets", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 422, description = "Refused by the ledger", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 503, description = "The node cannot take it now", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 504, description = "The outcome is not known yet", body = ProblemBody,
-            content_type = "application/problem+json"),
+        (status = 400, description = "Not well formed"),
+        (status = 403, description = "The sender may not do this"),
+        (status = 409, description = "On record already"),
+        (status = 413, description = "More than a limit allows"),
+        (status = 415, description = "Neither JSON nor octets"),
+        (status = 422, description = "Refused by the ledger"),
+        (status = 503, description = "The node cannot take it now"),
+        (status = 504, description = "The outcome is not known yet"),
     ),
     security(("api_key" = []))
 )]
@@ -288,12 +275,8 @@ fn read_bundle(bytes: &[u8], is_json: bool) -> Result<Bundle, Problem> {
     params(("id" = String, Path, description = "the transaction's id, 64 hex digits")),
     responses(
         (status = 200, description = "Its receipt", body = ReceiptView),
-        (status = 400, description = "Not an id", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 401, description = "An API key is needed", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 404, description = "It is in no block", body = ProblemBody,
-            content_type = "application/problem+json"),
+        (status = 400, description = "Not an id"),
+        (status = 404, description = "It is in no block"),
     ),
     security(("api_key" = []))
 )]

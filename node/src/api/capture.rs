@@ -21,7 +21,7 @@ use super::extract::{InPath, check_json, read_body};
 use super::jobs::{ErrorBehaviour, Job, MasterDataDone, Running};
 use super::limits::MAX_PROCEED_EVENTS;
 use super::masterdata::Resolved;
-use super::problem::{Kind, Problem, ProblemBody};
+use super::problem::{Kind, Problem};
 use super::submit::{already_recorded, refused, repeated, submit};
 use super::{ApiState, headers, masterdata, now, prepare};
 use crate::keystore::AgentSigner;
@@ -52,16 +52,10 @@ const PROCEED_CHUNK_BYTES: usize = 512 * 1024;
     responses(
         (status = 202, description = "Accepted; `Location` names the job",
             headers(("Location" = String, description = "the capture job"))),
-        (status = 400, description = "The document breaks a rule", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 401, description = "An API key is needed", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 413, description = "More than a limit allows", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 415, description = "Not JSON", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 503, description = "Too many jobs run", body = ProblemBody,
-            content_type = "application/problem+json"),
+        (status = 400, description = "The document breaks a rule"),
+        (status = 413, description = "More than a limit allows"),
+        (status = 415, description = "Not JSON"),
+        (status = 503, description = "Too many jobs run"),
     ),
     security(("api_key" = []))
 )]
@@ -477,10 +471,7 @@ pub(super) fn fits(bundle: &Bundle) -> Result<(), Problem> {
     ),
     responses(
         (status = 200, description = "The job", body = Job),
-        (status = 401, description = "An API key is needed", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 404, description = "No such job is known here", body = ProblemBody,
-            content_type = "application/problem+json"),
+        (status = 404, description = "No such job is known here"),
     ),
     security(("api_key" = []))
 )]

@@ -15,7 +15,7 @@ use tracehold_contracts::Verdict;
 use super::auth::Keyed;
 use super::extract::{InPath, check_json, read_body};
 use super::paging::{from_token, next_link, per_page, to_token};
-use super::problem::{Kind, Problem, ProblemBody};
+use super::problem::{Kind, Problem};
 use super::submit::{already_recorded, refused, repeated, submit};
 use super::visible::{Caller, Record, Sight, visible};
 use super::{ApiState, capture, now, prepare, records};
@@ -33,22 +33,13 @@ use crate::view::StoredEvent;
         (status = 201, description = "Recorded; `Location` names the event",
             body = serde_json::Value,
             headers(("Location" = String, description = "the event"))),
-        (status = 400, description = "The event breaks a rule", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 401, description = "An API key is needed", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 403, description = "The agent may not record this", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 409, description = "An event with this eventID is on record", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 413, description = "More than a limit allows", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 415, description = "Not JSON", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 503, description = "The node cannot take it now", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 504, description = "The outcome is not known yet", body = ProblemBody,
-            content_type = "application/problem+json"),
+        (status = 400, description = "The event breaks a rule"),
+        (status = 403, description = "The agent may not record this"),
+        (status = 409, description = "An event with this eventID is on record"),
+        (status = 413, description = "More than a limit allows"),
+        (status = 415, description = "Not JSON"),
+        (status = 503, description = "The node cannot take it now"),
+        (status = 504, description = "The outcome is not known yet"),
     ),
     security(("api_key" = []))
 )]
@@ -96,10 +87,7 @@ pub async fn post_event(
     params(("eventID" = String, Path, description = "the eventID, percent-encoded")),
     responses(
         (status = 200, description = "An EPCISQueryDocument", body = serde_json::Value),
-        (status = 401, description = "An API key is needed", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 404, description = "No event has this eventID", body = ProblemBody,
-            content_type = "application/problem+json"),
+        (status = 404, description = "No event has this eventID"),
     ),
     security(("api_key" = []))
 )]
@@ -205,10 +193,7 @@ fn identifiers(name: &str, value: &str) -> Result<Vec<String>, Problem> {
         (status = 200, description = "An EPCISQueryDocument; `Link` with `rel=\"next\"` leads to \
             the next page, if there is one", body = serde_json::Value,
             headers(("Link" = String, description = "the next page"))),
-        (status = 400, description = "A parameter is unknown or breaks a rule", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 401, description = "An API key is needed", body = ProblemBody,
-            content_type = "application/problem+json"),
+        (status = 400, description = "A parameter is unknown or breaks a rule"),
     ),
     security(("api_key" = []))
 )]

@@ -25,7 +25,7 @@ use super::auth::Keyed;
 use super::extract::Params;
 use super::limits::MAX_FEEDS;
 use super::paging::{from_token, to_token};
-use super::problem::{Kind, Problem, ProblemBody};
+use super::problem::{Kind, Problem};
 use super::records;
 use super::server::stopped;
 use super::visible::{Caller, Record, Sight, visible};
@@ -133,12 +133,8 @@ enum Form {
     responses(
         (status = 200, description = "Events as they come", content(
             (FeedEntry = "application/x-ndjson"), (String = "text/event-stream"))),
-        (status = 400, description = "A parameter breaks a rule", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 401, description = "An API key is needed", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 503, description = "Too many feeds are open", body = ProblemBody,
-            content_type = "application/problem+json"),
+        (status = 400, description = "A parameter breaks a rule"),
+        (status = 503, description = "Too many feeds are open"),
     ),
     security(("api_key" = []))
 )]

@@ -24,7 +24,7 @@ use super::ApiState;
 use super::auth::Keyed;
 use super::extract::Params;
 use super::limits::MAX_FOOTPRINT_ROWS;
-use super::problem::{Kind, Problem, ProblemBody};
+use super::problem::{Kind, Problem};
 use super::told;
 use super::visible::{Caller, Record, Sight, visible};
 use crate::fault::Fault;
@@ -197,12 +197,8 @@ pub struct InTwoLanguages {
     ),
     responses(
         (status = 200, description = "What is known", body = FootprintView),
-        (status = 400, description = "A parameter breaks a rule", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 401, description = "An API key is needed", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 404, description = "No event names it", body = ProblemBody,
-            content_type = "application/problem+json"),
+        (status = 400, description = "A parameter breaks a rule"),
+        (status = 404, description = "No event names it"),
     ),
     security(("api_key" = []))
 )]

@@ -25,7 +25,7 @@ use super::ApiState;
 use super::auth::Keyed;
 use super::extract::{Params, query_pairs};
 use super::paging::{next_link, per_page, to_token};
-use super::problem::{Kind, Problem, ProblemBody};
+use super::problem::{Kind, Problem};
 use super::told::{
     Quantity, Wanted, as_of, derived_json, explained, identifier, level_code, life, moment, unknown,
 };
@@ -65,12 +65,8 @@ pub struct ItemQuery {
         (status = 200, description = "What is known; `Link` with `rel=\"next\"` leads to more \
             contents, if there are", body = serde_json::Value,
             headers(("Link" = String, description = "the next page of contents"))),
-        (status = 400, description = "A parameter is unknown or breaks a rule", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 401, description = "An API key is needed", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 404, description = "No event on record names the item", body = ProblemBody,
-            content_type = "application/problem+json"),
+        (status = 400, description = "A parameter is unknown or breaks a rule"),
+        (status = 404, description = "No event on record names the item"),
     ),
     security(("api_key" = []))
 )]

@@ -27,7 +27,7 @@ use super::extract::{Params, check_json, query_pairs, read_body};
 use super::jobs::MasterDataDone;
 use super::limits::MAX_RECORD_BODY_BYTES;
 use super::paging::{next_link, per_page};
-use super::problem::{FieldError, Kind, Problem, ProblemBody};
+use super::problem::{FieldError, Kind, Problem};
 use super::submit::{refused, submit};
 use super::{ApiState, prepare};
 use crate::fault::Fault;
@@ -300,18 +300,11 @@ impl AnyView {
     request_body(content = ProductView, content_type = "application/json"),
     responses(
         (status = 200, description = "On record", body = ProductView),
-        (status = 400, description = "It breaks a rule", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 401, description = "An API key is needed", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 403, description = "It is another's", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 413, description = "More than a limit allows", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 503, description = "The node cannot take it now", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 504, description = "The outcome is not known yet", body = ProblemBody,
-            content_type = "application/problem+json"),
+        (status = 400, description = "It breaks a rule"),
+        (status = 403, description = "It is another's"),
+        (status = 413, description = "More than a limit allows"),
+        (status = 503, description = "The node cannot take it now"),
+        (status = 504, description = "The outcome is not known yet"),
     ),
     security(("api_key" = []))
 )]
@@ -333,20 +326,12 @@ pub async fn put_product(
     request_body(content = PlaceView, content_type = "application/json"),
     responses(
         (status = 200, description = "On record", body = PlaceView),
-        (status = 400, description = "It breaks a rule", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 401, description = "An API key is needed", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 403, description = "It is another's", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 413, description = "More than a limit allows", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 422, description = "It would lie inside itself", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 503, description = "The node cannot take it now", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 504, description = "The outcome is not known yet", body = ProblemBody,
-            content_type = "application/problem+json"),
+        (status = 400, description = "It breaks a rule"),
+        (status = 403, description = "It is another's"),
+        (status = 413, description = "More than a limit allows"),
+        (status = 422, description = "It would lie inside itself"),
+        (status = 503, description = "The node cannot take it now"),
+        (status = 504, description = "The outcome is not known yet"),
     ),
     security(("api_key" = []))
 )]
@@ -367,18 +352,11 @@ pub async fn put_place(
     request_body(content = PartyView, content_type = "application/json"),
     responses(
         (status = 200, description = "On record", body = PartyView),
-        (status = 400, description = "It breaks a rule", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 401, description = "An API key is needed", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 403, description = "It is another's", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 413, description = "More than a limit allows", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 503, description = "The node cannot take it now", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 504, description = "The outcome is not known yet", body = ProblemBody,
-            content_type = "application/problem+json"),
+        (status = 400, description = "It breaks a rule"),
+        (status = 403, description = "It is another's"),
+        (status = 413, description = "More than a limit allows"),
+        (status = 503, description = "The node cannot take it now"),
+        (status = 504, description = "The outcome is not known yet"),
     ),
     security(("api_key" = []))
 )]
@@ -467,12 +445,8 @@ pub struct Wanted {
     responses(
         (status = 200, description = "A `ProductView` when `id` is given, else a page",
             body = Products, headers(("Link" = String, description = "the next page"))),
-        (status = 400, description = "A parameter breaks a rule", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 401, description = "An API key is needed", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 404, description = "Nothing is on record of it", body = ProblemBody,
-            content_type = "application/problem+json"),
+        (status = 400, description = "A parameter breaks a rule"),
+        (status = 404, description = "Nothing is on record of it"),
     ),
     security(("api_key" = []))
 )]
@@ -498,12 +472,8 @@ pub async fn get_products(
     responses(
         (status = 200, description = "A `PlaceView` when `id` is given, else a page",
             body = Places, headers(("Link" = String, description = "the next page"))),
-        (status = 400, description = "A parameter breaks a rule", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 401, description = "An API key is needed", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 404, description = "Nothing is on record of it", body = ProblemBody,
-            content_type = "application/problem+json"),
+        (status = 400, description = "A parameter breaks a rule"),
+        (status = 404, description = "Nothing is on record of it"),
     ),
     security(("api_key" = []))
 )]
@@ -529,12 +499,8 @@ pub async fn get_places(
     responses(
         (status = 200, description = "A `PartyView` when `id` is given, else a page",
             body = Parties, headers(("Link" = String, description = "the next page"))),
-        (status = 400, description = "A parameter breaks a rule", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 401, description = "An API key is needed", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 404, description = "Nothing is on record of it", body = ProblemBody,
-            content_type = "application/problem+json"),
+        (status = 400, description = "A parameter breaks a rule"),
+        (status = 404, description = "Nothing is on record of it"),
     ),
     security(("api_key" = []))
 )]

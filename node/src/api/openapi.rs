@@ -6,12 +6,13 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, options};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Content, Ref, RefOr, Response};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::limits::MAX_URI_BYTES;
-use super::problem::{Kind, Problem, render};
+use super::problem::{Kind, PROBLEM_JSON, Problem, render};
 use super::{
     ApiState, blocks, capture, events, feed, footprint, headers, health, items, masterdata,
     metrics, pages, pictures, rate, readings, trace, webhooks,
@@ -51,6 +52,29 @@ impl Modify for ApiKey {
     }
 }
 
+/// Says once what holds of every operation: an error is a problem, and where a key is needed, a
+/// request without one is refused.
+fn with_problems(mut openapi: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    for path in openapi.paths.paths.values_mut() {
+        let operations = [&mut path.get, &mut path.put, &mut path.post, &mut path.delete];
+        for operation in operations.into_iter().flatten() {
+            let responses = &mut operation.responses.responses;
+            if operation.security.is_some() {
+                let refused = Response::new("An API key is needed");
+                responses.insert("401".to_owned(), RefOr::T(refused));
+            }
+            for (status, response) in responses {
+                let RefOr::T(response) = response else { continue };
+                if status.as_str() >= "400" && response.content.is_empty() {
+                    let problem = Content::new(Some(Ref::from_schema_name("Problem")));
+                    response.content.insert(PROBLEM_JSON.to_owned(), problem.into());
+                }
+            }
+        }
+    }
+    openapi
+}
+
 /// Every described route.
 fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::with_openapi(Description::openapi())
@@ -86,14 +110,14 @@ fn routes() -> OpenApiRouter<ApiState> {
 /// The OpenAPI 3.1 description of the HTTP side.
 #[must_use]
 pub fn document() -> utoipa::openapi::OpenApi {
-    routes().into_openapi()
+    with_problems(routes().into_openapi())
 }
 
 /// Everything that the HTTP side answers.
 pub fn router(state: ApiState) -> Router {
     let (router, description) = routes().split_for_parts();
-    let description: &'static str =
-        description.to_pretty_json().map(String::leak).expect("the description is plain data");
+    let description = with_problems(description).to_pretty_json();
+    let description: &'static str = description.map(String::leak).expect("it is plain data");
     let json = [(http::header::CONTENT_TYPE, "application/json")];
     router
         .route("/openapi.json", get(move || async move { (json, description) }))

@@ -16,7 +16,7 @@ use super::ApiState;
 use super::auth::Keyed;
 use super::extract::{InPath, media_type, read_or_drain};
 use super::limits::{MAX_DRAINED_BYTES, PLACEHOLDER_SECONDS};
-use super::problem::{Finished, Kind, Problem, ProblemBody};
+use super::problem::{Finished, Kind, Problem};
 use super::visible::Caller;
 use crate::pictures::{MAX_PICTURE_BYTES, NoPicture, NotKept, PLACEHOLDER, Shape, image};
 
@@ -54,14 +54,9 @@ pub struct PictureView {
         (status = 200, description = "This node had it already", body = PictureView),
         (status = 201, description = "Kept; `Location` names it", body = PictureView,
             headers(("Location" = String, description = "the picture"))),
-        (status = 400, description = "Not a picture", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 401, description = "An API key is needed", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 413, description = "More than a limit allows", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 415, description = "Another kind of file", body = ProblemBody,
-            content_type = "application/problem+json"),
+        (status = 400, description = "Not a picture"),
+        (status = 413, description = "More than a limit allows"),
+        (status = 415, description = "Another kind of file"),
     ),
     security(("api_key" = []))
 )]
@@ -133,8 +128,7 @@ fn no_picture(wrong: &NoPicture) -> Problem {
         (status = 200, description = "The picture, byte for byte; it never changes",
             content_type = "image/*"),
         (status = 304, description = "The caller has it already"),
-        (status = 400, description = "Not a digest", body = ProblemBody,
-            content_type = "application/problem+json"),
+        (status = 400, description = "Not a digest"),
         (status = 404, description = "Nobody who was asked has it; a drawing stands in its place",
             content_type = "image/svg+xml"),
     )

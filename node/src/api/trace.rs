@@ -23,7 +23,7 @@ use super::ApiState;
 use super::auth::Keyed;
 use super::extract::Params;
 use super::paging::to_token;
-use super::problem::{Kind, Problem, ProblemBody};
+use super::problem::{Kind, Problem};
 use super::told::{
     AsOfJson, Quantity, Wanted, action_code, as_of, derived_json, explained, identifier,
     level_code, life, moment, quantities, role_code, standing_code, type_code, unknown,
@@ -76,12 +76,8 @@ const SVG: &str = "image/svg+xml";
     responses(
         (status = 200, description = "The graph", content(
             (serde_json::Value = "application/json"), (String = "image/svg+xml"))),
-        (status = 400, description = "A parameter is unknown or breaks a rule", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 401, description = "An API key is needed", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 404, description = "No event on record names the item", body = ProblemBody,
-            content_type = "application/problem+json"),
+        (status = 400, description = "A parameter is unknown or breaks a rule"),
+        (status = 404, description = "No event on record names the item"),
     ),
     security(("api_key" = []))
 )]

@@ -13,7 +13,7 @@ use super::auth::Keyed;
 use super::extract::{InPath, check_json, read_body};
 use super::feed::{after_block, bad_filter};
 use super::paging::{from_token, to_token};
-use super::problem::{Kind, Problem, ProblemBody};
+use super::problem::{Kind, Problem};
 use crate::deliver::filter::Filter;
 use crate::deliver::{Attempt, DeliverError, NewSubscription, PausedBy, Subscription};
 
@@ -203,14 +203,9 @@ impl From<DeliverError> for Problem {
     responses(
         (status = 201, description = "Made; the secret is told here only", body = Webhook,
             headers(("Location" = String, description = "the webhook"))),
-        (status = 400, description = "A field breaks a rule", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 401, description = "An API key is needed", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 409, description = "The member or the node has too many", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 413, description = "More than a limit allows", body = ProblemBody,
-            content_type = "application/problem+json"),
+        (status = 400, description = "A field breaks a rule"),
+        (status = 409, description = "The member or the node has too many"),
+        (status = 413, description = "More than a limit allows"),
     ),
     security(("api_key" = []))
 )]
@@ -293,8 +288,6 @@ fn secret(given: Option<String>) -> Result<String, Problem> {
     get, path = "/api/v1/webhooks", tag = "Live",
     responses(
         (status = 200, description = "The webhooks", body = Webhooks),
-        (status = 401, description = "An API key is needed", body = ProblemBody,
-            content_type = "application/problem+json"),
     ),
     security(("api_key" = []))
 )]
@@ -309,10 +302,7 @@ pub async fn get_webhooks(State(state): State<ApiState>, keyed: Keyed) -> Json<W
     params(("id" = String, Path, description = "the webhook")),
     responses(
         (status = 200, description = "The webhook and how far it is", body = Webhook),
-        (status = 401, description = "An API key is needed", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 404, description = "The member has no such webhook here", body = ProblemBody,
-            content_type = "application/problem+json"),
+        (status = 404, description = "The member has no such webhook here"),
     ),
     security(("api_key" = []))
 )]
@@ -331,10 +321,7 @@ pub async fn get_webhook(
     params(("id" = String, Path, description = "the webhook")),
     responses(
         (status = 204, description = "Removed; nothing more is sent"),
-        (status = 401, description = "An API key is needed", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 404, description = "The member has no such webhook here", body = ProblemBody,
-            content_type = "application/problem+json"),
+        (status = 404, description = "The member has no such webhook here"),
     ),
     security(("api_key" = []))
 )]
@@ -355,10 +342,7 @@ pub async fn delete_webhook(
     params(("id" = String, Path, description = "the webhook")),
     responses(
         (status = 200, description = "The last attempts, newest first", body = Deliveries),
-        (status = 401, description = "An API key is needed", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 404, description = "The member has no such webhook here", body = ProblemBody,
-            content_type = "application/problem+json"),
+        (status = 404, description = "The member has no such webhook here"),
     ),
     security(("api_key" = []))
 )]
@@ -380,10 +364,7 @@ pub async fn get_deliveries(
     params(("id" = String, Path, description = "the webhook")),
     responses(
         (status = 200, description = "The webhook", body = Webhook),
-        (status = 401, description = "An API key is needed", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 404, description = "The member has no such webhook here", body = ProblemBody,
-            content_type = "application/problem+json"),
+        (status = 404, description = "The member has no such webhook here"),
     ),
     security(("api_key" = []))
 )]
@@ -403,10 +384,7 @@ pub async fn pause_webhook(
     params(("id" = String, Path, description = "the webhook")),
     responses(
         (status = 200, description = "The webhook", body = Webhook),
-        (status = 401, description = "An API key is needed", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 404, description = "The member has no such webhook here", body = ProblemBody,
-            content_type = "application/problem+json"),
+        (status = 404, description = "The member has no such webhook here"),
     ),
     security(("api_key" = []))
 )]
@@ -427,10 +405,7 @@ pub async fn resume_webhook(
     params(("id" = String, Path, description = "the webhook")),
     responses(
         (status = 200, description = "What came of it", body = DeliveryAttempt),
-        (status = 401, description = "An API key is needed", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 404, description = "The member has no such webhook here", body = ProblemBody,
-            content_type = "application/problem+json"),
+        (status = 404, description = "The member has no such webhook here"),
     ),
     security(("api_key" = []))
 )]

@@ -24,7 +24,7 @@ use super::auth::Keyed;
 use super::extract::{Params, media_type, read_body};
 use super::limits::{DEFAULT_READING_INTERVAL, MAX_READING_INTERVAL, MAX_READING_LINES};
 use super::limits::{MAX_FIELD_ERRORS, MIN_READING_INTERVAL};
-use super::problem::{FieldError, Kind, Problem, ProblemBody};
+use super::problem::{FieldError, Kind, Problem};
 use super::submit::{refused, repeated, submit};
 use super::{capture, now, prepare};
 use fold::Summary;
@@ -104,20 +104,12 @@ pub struct ReadingsEvent {
     responses(
         (status = 200, description = "All of it was on record before", body = ReadingsAnswer),
         (status = 201, description = "Recorded", body = ReadingsAnswer),
-        (status = 400, description = "A line breaks a rule; nothing is recorded",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "An API key is needed", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 403, description = "The agent may not record this", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 413, description = "More than a limit allows", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 415, description = "Not JSON", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 503, description = "The node cannot take it now", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 504, description = "The outcome is not known yet: send it again",
-            body = ProblemBody, content_type = "application/problem+json"),
+        (status = 400, description = "A line breaks a rule; nothing is recorded"),
+        (status = 403, description = "The agent may not record this"),
+        (status = 413, description = "More than a limit allows"),
+        (status = 415, description = "Not JSON"),
+        (status = 503, description = "The node cannot take it now"),
+        (status = 504, description = "The outcome is not known yet: send it again"),
     ),
     security(("api_key" = []))
 )]
