@@ -208,7 +208,7 @@ pub async fn get_footprint(
     Params(query): Params<FootprintQuery>,
 ) -> Result<Json<FootprintView>, Problem> {
     let id = identifier(query.id.as_deref())?;
-    let head = state.node()?.view().map_err(|why| super::submit::not_ready(&why))?.head().clone();
+    let head = state.head()?;
     let as_of = told::as_of(query.as_of.as_deref(), &head)?.as_of;
     let wanted = id.clone();
     let found = state.read_much(move |view| {
