@@ -453,7 +453,7 @@ fn cut(text: &str, pixels: usize) -> String {
 }
 
 /// Text as XML takes it, without characters that XML has not.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

@@ -6,11 +6,17 @@
 //!
 //! [`language`] chooses between English and Chinese and holds the words of the pages. [`words`]
 //! says GS1's vocabulary in plain words. [`story`] turns recorded events into what a page shows.
-//! [`pages`] renders, [`drawing`] draws traces. Pages work without JavaScript, load nothing from
+//! [`verdict`] says in one line whether anything speaks against a thing, [`numbers`] writes numbers
+//! and units. [`pages`] renders; [`drawing`] draws traces, [`figures`] what stands inside pages;
+//! [`assets`] are the few files that pages name. Pages work without JavaScript, load nothing from
 //! anywhere else, and are made for a phone first.
 
+pub mod assets;
 pub mod drawing;
+pub mod figures;
 pub mod language;
+pub mod numbers;
 pub mod pages;
 pub mod story;
+pub mod verdict;
 pub mod words;

@@ -6,12 +6,28 @@ use serde_json::Value;
 use tracehold_chain::epcis::identifier::{Canonical, Level, canonical};
 use tracehold_chain::epcis::uri::percent_encoded;
 use tracehold_chain::units::TimestampMs;
+use tracehold_contracts::provenance::Standing;
 
 use crate::language::Language;
-use crate::words;
+use crate::{numbers, words};
+
+/// What was recorded this much later than it happened is shown to be late.
+const LATE_MS: u64 = 24 * 3_600_000;
 
 /// Identifiers of one kind that a page lists; it says how many more there are.
 pub const MAX_LISTED: usize = 12;
+
+/// Letters of one text from outside that a page shows; the event's own page has the whole.
+pub const MAX_SHOWN: usize = 240;
+
+/// A text cut to [`MAX_SHOWN`] letters, with an ellipsis where it was cut.
+#[must_use]
+pub fn shortened(text: &str) -> String {
+    match text.char_indices().nth(MAX_SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
 
 /// A recorded event as it is handed to a page: no more of it than its reader may see.
 #[derive(Clone, Debug)]
@@ -34,9 +50,53 @@ pub struct Recorded {
     pub anomalies: Vec<String>,
     /// Whether parts of the event were left out.
     pub is_partial: bool,
+    /// Why the recorder's word counts for the item whose story this is told in.
+    pub standing: Option<Standing>,
+    /// The containers through which it happened to the item, from the inside out.
+    pub through: Vec<String>,
 }
 
-/// Names of places: GLN to name.
+impl Recorded {
+    /// An event by itself, of which nothing is known but what it says.
+    #[must_use]
+    pub fn of(event: Value) -> Recorded {
+        let event_id = event.get("eventID").and_then(Value::as_str).unwrap_or_default().to_owned();
+        Recorded {
+            event,
+            event_id,
+            recorded_by: String::new(),
+            recorded_at: TimestampMs(0),
+            height: 0,
+            declared_wrong: false,
+            is_claim: false,
+            anomalies: Vec::new(),
+            is_partial: false,
+            standing: None,
+            through: Vec::new(),
+        }
+    }
+
+    fn text(&self, name: &str) -> &str {
+        self.event.get(name).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// Whether this is one of a row of readings, of which a page shows the first.
+    fn follows(&self, before: &Recorded) -> bool {
+        let plain = |one: &Recorded| {
+            words::bare(one.text("bizStep")) == "sensor_reporting"
+                && !one.declared_wrong
+                && !one.is_claim
+                && one.anomalies.is_empty()
+                && one.event.get("errorDeclaration").is_none()
+        };
+        plain(self)
+            && plain(before)
+            && self.recorded_by == before.recorded_by
+            && self.through == before.through
+    }
+}
+
+/// Names of places, by GLN or by canonical identifier.
 pub type Places = BTreeMap<String, String>;
 
 /// A link inside the pages, or text where there is nothing to link to.
@@ -92,6 +152,57 @@ pub struct Chapter {
     pub is_claim: bool,
     /// See [`Recorded::anomalies`].
     pub anomalies: Vec<String>,
+    /// Why the recorder's word counts.
+    pub standing: Option<&'static str>,
+    /// By how much it was recorded later than it happened, when that is much.
+    pub late: Option<String>,
+    /// The containers through which it happened to the item.
+    pub through: Vec<Reference>,
+    /// How many events this tells of: a row of readings is told once.
+    pub times: usize,
+    /// When the last of them happened.
+    pub until: Option<String>,
+}
+
+/// Says recorded events in plain words, in their order; a row of readings once.
+#[must_use]
+pub fn tell_all(events: &[Recorded], places: &Places, language: Language) -> Vec<Chapter> {
+    let mut chapters: Vec<Chapter> = Vec::new();
+    let mut before: Option<&Recorded> = None;
+    for recorded in events {
+        let follows = before.is_some_and(|before| recorded.follows(before));
+        before = Some(recorded);
+        match chapters.last_mut().filter(|_| follows) {
+            Some(chapter) => {
+                chapter.times += 1;
+                let zone = recorded.text("eventTimeZoneOffset");
+                chapter.until = Some(when(recorded.text("eventTime"), zone, language));
+            }
+            None => chapters.push(tell(recorded, places, language)),
+        }
+    }
+    chapters
+}
+
+fn standing(standing: Standing, language: Language) -> Option<&'static str> {
+    let (english, chinese) = match standing {
+        Standing::Owner => ("its code is theirs", "该编码归其所有"),
+        Standing::Holder => ("held it then", "当时的持有者"),
+        Standing::Named => ("named in the shipment", "货运中指定的一方"),
+        Standing::Accredited => ("accredited inspector", "经认可的检验方"),
+        Standing::FirstFinder => ("first to record it here", "在此首个记录者"),
+        Standing::Claim => return None,
+    };
+    Some(language.pick(english, chinese))
+}
+
+/// By how much an event was recorded later than it happened, when that is worth saying.
+fn late(recorded: &Recorded, language: Language) -> Option<String> {
+    let happened = recorded.text("eventTime").parse::<jiff::Timestamp>().ok()?;
+    let happened = u64::try_from(happened.as_millisecond()).ok()?;
+    let by = recorded.recorded_at.0.checked_sub(happened).filter(|by| *by > LATE_MS)?;
+    let by = numbers::span(by, language);
+    Some(language.pick(format!("Recorded {by} later"), format!("{by}后才记录")))
 }
 
 /// Says a recorded event in plain words.
@@ -107,11 +218,11 @@ pub fn tell(recorded: &Recorded, places: &Places, language: Language) -> Chapter
     let disposition = text("disposition");
     let place = |name: &str| {
         let id = event.get(name)?.get("id")?.as_str()?;
-        Some(name_place(id, places))
+        Some(name_place(id, places, language))
     };
     Chapter {
-        title,
-        state: (!disposition.is_empty()).then(|| words::state(disposition, language)),
+        title: shortened(&title),
+        state: (!disposition.is_empty()).then(|| shortened(&words::state(disposition, language))),
         happened: when(text("eventTime"), text("eventTimeZoneOffset"), language),
         happened_at: text("eventTime").to_owned(),
         recorded: moment(recorded.recorded_at, language),
@@ -125,6 +236,11 @@ pub fn tell(recorded: &Recorded, places: &Places, language: Language) -> Chapter
         declared_wrong: recorded.declared_wrong,
         is_claim: recorded.is_claim,
         anomalies: recorded.anomalies.clone(),
+        standing: recorded.standing.and_then(|known| standing(known, language)),
+        late: late(recorded, language),
+        through: recorded.through.iter().map(|id| identify(id, language)).collect(),
+        times: 1,
+        until: None,
     }
 }
 
@@ -172,10 +288,10 @@ pub fn identify(id: &str, language: Language) -> Reference {
     let canonical = canonical(id);
     match path_of(&canonical) {
         Some(path) => Reference {
-            text: describe(&canonical, language).unwrap_or_else(|| id.to_owned()),
+            text: shortened(&describe(&canonical, language).unwrap_or_else(|| id.to_owned())),
             path: Some(format!("{path}?lang={}", language.tag())),
         },
-        None => Reference { text: id.to_owned(), path: None },
+        None => Reference { text: shortened(id), path: None },
     }
 }
 
@@ -227,21 +343,20 @@ fn key_name(key: &str, language: Language) -> &'static str {
     language.pick(english, chinese)
 }
 
-/// A place by the name of the member whose GLN it is, else by its identifier.
-fn name_place(id: &str, places: &Places) -> Reference {
+/// A place by its name, or that of the member whose GLN it is, else by its identifier.
+#[must_use]
+pub fn name_place(id: &str, places: &Places, language: Language) -> Reference {
     let canonical = canonical(id);
-    let gln = path_of(&canonical).filter(|_| canonical.level() == Level::Location);
-    let gln = gln.and_then(|path| path.split('/').nth(2));
-    match gln {
-        Some(gln) => {
-            let text = match places.get(gln) {
-                Some(name) => format!("{name} (GLN {gln})"),
-                None => format!("GLN {gln}"),
-            };
-            Reference { text, path: None }
-        }
-        None => Reference { text: id.to_owned(), path: None },
-    }
+    let path = path_of(&canonical).filter(|_| canonical.level() == Level::Location);
+    let gln = path.and_then(|path| path.split('/').nth(2));
+    let Some((path, gln)) = path.zip(gln) else {
+        return Reference { text: shortened(id), path: None };
+    };
+    let text = match places.get(canonical.uri()).or_else(|| places.get(gln)) {
+        Some(name) => format!("{name} (GLN {gln})"),
+        None => format!("GLN {gln}"),
+    };
+    Reference { text, path: Some(format!("{path}?lang={}", language.tag())) }
 }
 
 /// The path of an event's page.
@@ -256,10 +371,10 @@ fn percent_decoded(text: &str) -> String {
 
 /// An event's time as a clock at the place showed it, with the offset.
 fn when(time: &str, offset: &str, language: Language) -> String {
-    let Ok(moment) = time.parse::<jiff::Timestamp>() else { return time.to_owned() };
+    let Ok(moment) = time.parse::<jiff::Timestamp>() else { return shortened(time) };
     let offset_minutes = tracehold_chain::epcis::time::zone_offset_minutes(offset).unwrap_or(0);
     let zone = jiff::tz::Offset::from_seconds(i32::from(offset_minutes) * 60);
-    let Ok(zone) = zone else { return time.to_owned() };
+    let Ok(zone) = zone else { return shortened(time) };
     let local = zone.to_datetime(moment);
     let offset = if offset.is_empty() { "+00:00" } else { offset };
     format!("{} ({offset})", clock(local, language))
@@ -298,16 +413,33 @@ mod tests {
 
     fn recorded(event: Value) -> Recorded {
         Recorded {
-            event,
             event_id: "urn:uuid:1 2".to_owned(),
             recorded_by: "Acme".to_owned(),
             recorded_at: TimestampMs(1_772_357_400_250),
             height: 3,
-            declared_wrong: false,
-            is_claim: false,
-            anomalies: Vec::new(),
             is_partial: true,
+            ..Recorded::of(event)
         }
+    }
+
+    #[test]
+    fn a_row_of_readings_is_told_once_and_what_is_late_says_so() {
+        let read = |minute: u32| {
+            recorded(json!({
+                "type": "ObjectEvent", "bizStep": "sensor_reporting",
+                "eventTime": format!("2026-02-27T09:{minute:02}:00Z"),
+                "eventTimeZoneOffset": "+00:00"
+            }))
+        };
+        let mut odd = read(3);
+        odd.anomalies.push("Too warm.".to_owned());
+        odd.standing = Some(Standing::Holder);
+        let events = [read(0), read(1), read(2), odd, read(4)];
+        let told = tell_all(&events, &Places::new(), Language::English);
+        assert_eq!(told.iter().map(|chapter| chapter.times).collect::<Vec<_>>(), [3, 1, 1]);
+        assert_eq!(told[0].until.as_deref(), Some("27 Feb 2026, 09:02:00 (+00:00)"));
+        assert_eq!(told[1].standing, Some("held it then"));
+        assert_eq!(told[0].late.as_deref(), Some("Recorded 2 days 30 minutes later"));
     }
 
     #[test]

@@ -1,0 +1,46 @@
+// What pages gain with a script; without it they are complete.
+(() => {
+  const chinese = document.documentElement.lang.startsWith("zh");
+  const say = (en, zh) => (chinese ? zh : en);
+
+  // Long identifiers get a button that copies them. Clipboards need https or this machine.
+  if (navigator.clipboard) {
+    for (const id of document.querySelectorAll("[data-copy]")) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "copy";
+      button.textContent = say("Copy", "复制");
+      button.addEventListener("click", async () => {
+        try {
+          await navigator.clipboard.writeText(id.dataset.copy);
+          button.textContent = say("Copied", "已复制");
+        } catch {
+          button.textContent = say("Select it and copy", "请选中后复制");
+        }
+      });
+      id.after(button);
+    }
+  }
+
+  // A line that says what is being committed. On small screens it waits to be asked for.
+  const live = document.querySelector("[data-live]");
+  if (live && window.EventSource) {
+    const begin = () => {
+      const source = new EventSource(live.dataset.live);
+      live.textContent = say("Waiting for the next block …", "等待下一个区块……");
+      source.onmessage = (message) => { live.textContent = message.data; };
+      addEventListener("pagehide", () => source.close());
+    };
+    live.hidden = false;
+    if (matchMedia("(min-width: 48rem)").matches) {
+      begin();
+    } else {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "copy";
+      button.textContent = say("Show what is being recorded", "显示正在记录的内容");
+      button.addEventListener("click", begin);
+      live.replaceChildren(button);
+    }
+  }
+})();

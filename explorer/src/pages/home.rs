@@ -1,0 +1,79 @@
+//! The first page: search, what needs looking into, the latest events.
+
+use askama::Template;
+use tracehold_chain::units::TimestampMs;
+
+use super::{Frame, STYLE, Texts, rendered};
+use crate::story::{Chapter, Places, Recorded, Reference, identify, moment, tell_all};
+use crate::verdict::{Oddity, Signal};
+
+/// How far the ledger is.
+#[derive(Clone, Copy, Debug)]
+pub struct Head {
+    /// The newest block.
+    pub height: u64,
+    /// Its time.
+    pub block_time: TimestampMs,
+}
+
+/// What the first page shows.
+#[derive(Clone, Debug)]
+pub struct Home {
+    /// How far the ledger is.
+    pub head: Head,
+    /// The newest events.
+    pub latest: Vec<Recorded>,
+    /// Items with something open, by identifier, with the worst of it.
+    pub open: Vec<(String, Oddity)>,
+    /// How many of the newest events were looked at for what is open.
+    pub looked_at: usize,
+}
+
+struct OpenItem {
+    item: Reference,
+    signal: Signal,
+    word: &'static str,
+    what: String,
+}
+
+#[derive(Template)]
+#[template(path = "home.html")]
+struct HomePage<'a> {
+    frame: &'a Frame,
+    t: &'static Texts,
+    style: &'static str,
+    title: &'a str,
+    height: u64,
+    block_time: String,
+    latest: Vec<Chapter>,
+    open: Vec<OpenItem>,
+    looked_at: usize,
+}
+
+/// The first page.
+#[must_use]
+pub fn home(frame: &Frame, home: &Home, places: &Places) -> String {
+    let language = frame.language;
+    let mut open: Vec<OpenItem> = home
+        .open
+        .iter()
+        .map(|(id, oddity)| OpenItem {
+            item: identify(id, language),
+            signal: oddity.signal(),
+            word: oddity.signal().word(language),
+            what: oddity.told(language).what,
+        })
+        .collect();
+    open.sort_by_key(|item| std::cmp::Reverse(item.signal));
+    rendered(&HomePage {
+        frame,
+        t: frame.texts(),
+        style: STYLE,
+        title: frame.texts().tagline,
+        height: home.head.height,
+        block_time: moment(home.head.block_time, language),
+        latest: tell_all(&home.latest, places, language),
+        open,
+        looked_at: home.looked_at,
+    })
+}

@@ -1,0 +1,71 @@
+//! The pages themselves. Every value is HTML-escaped by the templates.
+
+mod event;
+pub mod item;
+mod message;
+#[cfg(test)]
+mod tests;
+
+mod home;
+
+pub use event::event;
+pub use home::{Head, Home, home};
+pub use item::{Item, item};
+pub use message::{malformed, unknown_event, unknown_item};
+
+use askama::Template;
+
+use crate::assets;
+use crate::language::{Language, Texts};
+
+/// The style of every page, inlined so that a page is one answer.
+const STYLE: &str = include_str!("../../templates/style.css");
+
+/// What every page needs to know about where it is.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// The reader's language.
+    pub language: Language,
+    /// The page's own path, from the root of the site, without the `lang` parameter.
+    pub path: String,
+    /// The network's name.
+    pub chain_id: String,
+}
+
+impl Frame {
+    /// `english` or `chinese`.
+    fn say<'a>(&self, english: &'a str, chinese: &'a str) -> &'a str {
+        self.language.pick(english, chinese)
+    }
+
+    /// The link to another page, in the same language.
+    fn to(&self, path: &str) -> String {
+        let joint = if path.contains('?') { '&' } else { '?' };
+        format!("{path}{joint}lang={}", self.language.tag())
+    }
+
+    fn texts(&self) -> &'static Texts {
+        self.language.texts()
+    }
+
+    fn switch(&self) -> String {
+        let joint = if self.path.contains('?') { '&' } else { '?' };
+        format!("{}{joint}lang={}", self.path, self.language.other())
+    }
+
+    fn home(&self) -> String {
+        self.to("/")
+    }
+
+    fn script(&self) -> &'static str {
+        assets::SCRIPT.path
+    }
+
+    fn icon(&self) -> &'static str {
+        assets::ICON.path
+    }
+}
+
+fn rendered(template: &impl Template) -> String {
+    template.render().expect("templates only write to a string")
+}

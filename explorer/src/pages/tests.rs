@@ -1,0 +1,141 @@
+//! What people record never becomes markup, and pages name nothing outside their own site.
+
+use serde_json::json;
+use tracehold_chain::anomaly::AnomalyKind;
+use tracehold_chain::masterdata::Product;
+use tracehold_chain::units::TimestampMs;
+use tracehold_contracts::provenance::{ItemState, Mark, Party, Said, trace::Present};
+
+use super::item::{Balance, Finding, Inside, Names};
+use super::*;
+use crate::story::{Places, Recorded, Reference};
+use crate::verdict::Oddity;
+
+const SCRIPT: &str = "<script>alert('x')</script>\"&";
+
+fn frame(language: Language) -> Frame {
+    Frame { language, path: "/01/09506000134352".to_owned(), chain_id: "demo".to_owned() }
+}
+
+fn hostile() -> Recorded {
+    let event = json!({
+        "type": SCRIPT, "bizStep": SCRIPT, "disposition": SCRIPT, "eventTime": SCRIPT,
+        "epcList": [SCRIPT], "readPoint": {"id": SCRIPT}, "parentID": SCRIPT, "eventID": SCRIPT,
+    });
+    Recorded {
+        recorded_by: SCRIPT.to_owned(),
+        height: 1,
+        declared_wrong: true,
+        is_claim: true,
+        anomalies: vec![SCRIPT.to_owned()],
+        is_partial: true,
+        through: vec![SCRIPT.to_owned()],
+        ..Recorded::of(event)
+    }
+}
+
+fn present() -> Present {
+    fn said<T>(what: T) -> Said<T> {
+        Said { what, mark: Mark::default() }
+    }
+    let state = ItemState {
+        disposition: Some(said(SCRIPT.to_owned())),
+        holders: vec![said(Party::Other(SCRIPT.to_owned()))],
+        ..ItemState::default()
+    };
+    let own = |said| tracehold_contracts::provenance::trace::Through { said, container: None };
+    Present {
+        containers: vec![said(SCRIPT.to_owned())],
+        emptied: None,
+        holder: state.holder().cloned().map(own),
+        place: None,
+        transits: Vec::new(),
+        state,
+    }
+}
+
+fn hostile_item() -> Item {
+    let texts = || [("en".to_owned(), SCRIPT.to_owned())].into();
+    Item {
+        title: SCRIPT.to_owned(),
+        identifier: SCRIPT.to_owned(),
+        path: SCRIPT.to_owned(),
+        wider: vec![Reference { text: SCRIPT.to_owned(), path: Some(SCRIPT.to_owned()) }],
+        present: Some(present()),
+        product: Some(Product {
+            names: texts(),
+            descriptions: texts(),
+            brand: Some(SCRIPT.to_owned()),
+            ..Product::default()
+        }),
+        names: Names::default(),
+        findings: vec![Finding {
+            oddity: Oddity::Agreed(AnomalyKind::CommissionedTwice),
+            event_id: Some(SCRIPT.to_owned()),
+            happened: None,
+            resolved_by: None,
+        }],
+        events: vec![hostile()],
+        earlier: Some(SCRIPT.to_owned()),
+        stops: vec![crate::figures::map::Stop { name: SCRIPT.to_owned(), north: 0, east: 0 }],
+        balances: vec![Balance {
+            unit: SCRIPT.to_owned(),
+            amounts: [SCRIPT; 4].map(str::to_owned),
+        }],
+        contents: vec![Inside {
+            id: SCRIPT.to_owned(),
+            amounts: vec![(SCRIPT.to_owned(), SCRIPT.to_owned())],
+            inside: Vec::new(),
+            has_more: true,
+        }],
+        ..Item::default()
+    }
+}
+
+fn pages(language: Language) -> Vec<String> {
+    let mut frame = frame(language);
+    frame.path = "/\"><script>".to_owned();
+    let places = Places::new();
+    let first = Home {
+        head: Head { height: 1, block_time: TimestampMs(1) },
+        latest: vec![hostile()],
+        open: vec![(SCRIPT.to_owned(), Oddity::Agreed(AnomalyKind::OutsideLimits))],
+        looked_at: 1,
+    };
+    vec![
+        home(&frame, &first, &places),
+        item(&frame, &hostile_item()),
+        event(&frame, SCRIPT, &[hostile()], &places),
+        unknown_item(&frame, SCRIPT),
+        unknown_event(&frame, SCRIPT),
+        malformed(&frame, SCRIPT),
+    ]
+}
+
+/// Promise P75: what people record is text on every page.
+#[test]
+fn nothing_that_people_record_becomes_markup() {
+    for language in [Language::English, Language::Chinese] {
+        for page in pages(language) {
+            let scripts = page.matches("<script").count();
+            assert_eq!(scripts, 1, "only the page's own: {page}");
+            assert!(page.contains("&#60;script") || page.contains("&lt;script"), "{page}");
+        }
+    }
+}
+
+/// Promise P73: nothing that a browser loads by itself comes from another host.
+#[test]
+fn pages_load_nothing_from_elsewhere_and_fit_a_phone() {
+    for page in pages(Language::Chinese) {
+        assert!(page.starts_with("<!doctype html>"), "{page}");
+        assert!(page.contains("lang=\"zh-Hans\""));
+        assert!(page.contains("name=\"viewport\""));
+        for name in ["src=\"", "rel=\"icon\" href=\"", "action=\""] {
+            for (at, _) in page.match_indices(name) {
+                assert!(page[at + name.len()..].starts_with('/'), "{}", &page[at..at + 60]);
+            }
+        }
+        assert!(!page.contains("http://") && !page.contains("https://"));
+    }
+}
