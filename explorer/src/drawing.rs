@@ -57,6 +57,8 @@ pub struct Labels {
     pub places: BTreeMap<String, String>,
     /// Of products, by the canonical identifier of the class.
     pub products: BTreeMap<String, String>,
+    /// Whether quantities are kept from the reader: nothing is said of them then.
+    pub without_amounts: bool,
 }
 
 /// Where something is drawn.
@@ -111,7 +113,7 @@ pub fn draw(trace: &Trace, labels: &Labels, language: Language) -> String {
         cut(subtitle(trace, language), width - 2 * MARGIN)
     );
     let mut lines = 0;
-    draw_events(&mut out, trace, &spots, language, &mut lines);
+    draw_events(&mut out, trace, &spots, labels, language, &mut lines);
     for stay in &trace.stays {
         draw_stay(&mut out, stay, &spots, language, &mut lines);
     }
@@ -192,6 +194,7 @@ fn draw_events(
     out: &mut String,
     trace: &Trace,
     spots: &[Option<Spot>],
+    labels: &Labels,
     language: Language,
     lines: &mut usize,
 ) {
@@ -235,7 +238,11 @@ fn draw_events(
                     to.1,
                     to.0,
                     to.1,
-                    escaped(&how_much(link, language))
+                    escaped(&if labels.without_amounts {
+                        String::new()
+                    } else {
+                        how_much(link, language)
+                    })
                 );
             }
         }

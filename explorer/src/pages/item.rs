@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use askama::Template;
 use tracehold_chain::epcis::canonical;
 use tracehold_chain::masterdata::{Product, Texts as Spoken, product_of};
-use tracehold_chain::units::{MemberId, TimestampMs};
+use tracehold_chain::units::MemberId;
 use tracehold_contracts::provenance::trace::Present;
 use tracehold_contracts::provenance::{Life, Mark, Party};
 
@@ -66,9 +66,7 @@ pub struct Finding {
     pub oddity: Oddity,
     /// The event that shows it.
     pub event_id: Option<String>,
-    /// When that happened.
-    pub happened: Option<TimestampMs>,
-    /// The event that resolved it, of what is resolved.
+    /// The event that resolved it, of what is resolved; empty when no single one did.
     pub resolved_by: Option<String>,
 }
 
@@ -112,8 +110,8 @@ pub struct Item {
     pub title: String,
     /// Its canonical identifier.
     pub identifier: String,
-    /// Its path, from the root of the site.
-    pub path: String,
+    /// The link to the page with all of it, when this is what a scan shows.
+    pub full: Option<String>,
     /// The lot or product it is one of, when those have pages.
     pub wider: Vec<Reference>,
     /// What is known of it; nothing of a kind of goods.
@@ -128,6 +126,8 @@ pub struct Item {
     pub more_open: usize,
     /// Its events, in the order to show.
     pub events: Vec<Recorded>,
+    /// Whether there are more than these, which only the API tells.
+    pub has_more: bool,
     /// The link to earlier events, if there are.
     pub earlier: Option<String>,
     /// The link to later events, if there are.
@@ -345,7 +345,11 @@ fn shown(finding: &Finding, language: Language) -> FindingShown {
         who: told.who,
         how: told.how,
         event: finding.event_id.as_ref().map(|id| event_path(id, language)),
-        resolved_by: finding.resolved_by.as_ref().map(|id| event_path(id, language)),
+        resolved_by: finding
+            .resolved_by
+            .as_ref()
+            .filter(|id| !id.is_empty())
+            .map(|id| event_path(id, language)),
     }
 }
 

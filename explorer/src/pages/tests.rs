@@ -59,7 +59,7 @@ fn hostile_item() -> Item {
     Item {
         title: SCRIPT.to_owned(),
         identifier: SCRIPT.to_owned(),
-        path: SCRIPT.to_owned(),
+        full: Some(SCRIPT.to_owned()),
         wider: vec![Reference { text: SCRIPT.to_owned(), path: Some(SCRIPT.to_owned()) }],
         present: Some(present()),
         product: Some(Product {
@@ -72,7 +72,6 @@ fn hostile_item() -> Item {
         findings: vec![Finding {
             oddity: Oddity::Agreed(AnomalyKind::CommissionedTwice),
             event_id: Some(SCRIPT.to_owned()),
-            happened: None,
             resolved_by: None,
         }],
         events: vec![hostile()],

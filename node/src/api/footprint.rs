@@ -226,6 +226,26 @@ pub async fn get_footprint(
     Ok(Json(shown(&keyed.caller(), footprint, &graph, height)))
 }
 
+/// What an item's page tells of its footprint; `None` when no leg is on record.
+///
+/// # Errors
+/// [`Fault`] when it cannot be read.
+pub fn summary(
+    view: &ReadView,
+    id: &str,
+) -> Result<Option<tracehold_explorer::pages::item::Footprint>, Fault> {
+    let graph = Reader { view, as_of: None, events: BTreeMap::new(), names: 0 }.graph(id)?;
+    if graph.legs.iter().all(|leg| leg.activity.is_none()) {
+        return Ok(None);
+    }
+    let found = footprint(&graph, id);
+    Ok(Some(tracehold_explorer::pages::item::Footprint {
+        milligrams: found.milligrams,
+        primary_permille: found.primary_permille,
+        open: found.open.len(),
+    }))
+}
+
 fn identifier(given: Option<&str>) -> Result<Canonical, Problem> {
     let wrong = |rule: String, mend: &str| {
         Problem::new(Kind::Parameter, format!("id {rule}")).field("id", rule, mend)

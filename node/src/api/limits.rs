@@ -76,6 +76,34 @@ pub const MAX_READING_INTERVAL: u64 = 86_400;
 /// Events of an item that its page shows; the page says when there are more.
 pub const MAX_EVENTS_ON_ITEM_PAGE: usize = 200;
 
+/// Events of a story that one part of an item's page shows.
+pub const STORY_PART: usize = 30;
+
+/// Events of a story that a scan shows; the whole story is a link away.
+pub const SCAN_STORY: usize = 6;
+
+/// Steps of an item's journal up to which its page tells the story with what happened to its
+/// containers; of a longer one it lists the newest events.
+pub const MAX_STEPS_ON_ITEM_PAGE: u64 = 512;
+
+/// Things in a container that one page lists.
+pub const CONTENTS_PART: usize = 20;
+
+/// Things that the page of a container lists of what is in one of these again.
+pub const CONTENTS_DEEPER: usize = 5;
+
+/// Events with sensor readings that an item's page draws.
+pub const MAX_SENSED_EVENTS: usize = 200;
+
+/// The newest events that pages look through for what is open or under way.
+pub const LOOKED_AT_EVENTS: usize = 200;
+
+/// Items that a list of what is open or under way shows.
+pub const MAX_EXCEPTIONS: usize = 50;
+
+/// Items and events of a drawing on a page; a trace asked for with a key may have more.
+pub const MAX_DRAWN_ITEMS: usize = 200;
+
 /// Legs, and open legs, that one footprint lists; all are in its sums.
 pub const MAX_FOOTPRINT_ROWS: usize = 1_000;
 

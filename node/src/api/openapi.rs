@@ -1,6 +1,7 @@
 //! The router, and its description as OpenAPI 3.1: one list of routes makes both.
 
 use axum::Router;
+use axum::handler::Handler as _;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, options};
@@ -125,10 +126,8 @@ pub fn router(state: ApiState) -> Router {
         .route("/epcis/v2/capture/{captureID}", options(headers::discover))
         .route("/epcis/v2/events", options(headers::discover))
         .route("/epcis/v2/events/{eventID}", options(headers::discover))
-        .route("/", get(pages::home))
-        .route("/search", get(pages::search))
-        .route("/event/{eventID}", get(pages::event))
-        .fallback(pages::item_or_nothing)
+        .merge(pages::routes())
+        .fallback(pages::item_or_nothing.layer(pages::compression()))
         // Handlers bound their own bodies.
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn(short_uris))

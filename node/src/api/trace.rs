@@ -167,7 +167,7 @@ fn format(given: &TraceQuery, headers: &HeaderMap) -> Result<Format, Problem> {
 
 /// Names of products, places and members for people.
 #[derive(Default)]
-struct Names {
+pub(super) struct Names {
     /// Places, by canonical identifier, in the order in which the answer lists them.
     places: BTreeMap<String, BTreeMap<String, String>>,
     /// Members.
@@ -177,7 +177,7 @@ struct Names {
 }
 
 impl Names {
-    fn of(
+    pub(super) fn of(
         view: &ReadView,
         trace: &Trace,
         member_name: impl Fn(&MemberId) -> String,
@@ -215,7 +215,7 @@ impl Names {
         Ok(names)
     }
 
-    fn labels(&self, language: Language) -> drawing::Labels {
+    pub(super) fn labels(&self, language: Language) -> drawing::Labels {
         let named = |names: &BTreeMap<String, BTreeMap<String, String>>| {
             names
                 .iter()
@@ -224,7 +224,11 @@ impl Names {
                 })
                 .collect()
         };
-        drawing::Labels { places: named(&self.places), products: named(&self.products) }
+        drawing::Labels {
+            places: named(&self.places),
+            products: named(&self.products),
+            without_amounts: false,
+        }
     }
 }
 

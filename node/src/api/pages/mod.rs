@@ -1,30 +1,61 @@
 //! The pages: what the explorer is handed, and which path shows which.
+//!
+//! [`item`] reads what is known of a thing, [`recent`] looks at the newest events for what is open
+//! or under way, [`drawing`] draws traces. Whoever has no key is handed the public sections only.
 
+mod drawing;
+mod item;
+mod recent;
+
+use axum::Router;
 use axum::extract::{OriginalUri, Request, State};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, VARY};
+use axum::routing::get;
+use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_TYPE, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde::Deserialize;
+use tower_http::compression::CompressionLayer;
 use tracehold_chain::epcis::uri::percent_encoded;
-use tracehold_chain::epcis::{Canonical, Level, SectionName, canonical, digital_link};
+use tracehold_chain::epcis::{Canonical, SectionName, canonical, digital_link};
 use tracehold_chain::limits::MAX_URI_BYTES;
+use tracehold_explorer::assets;
 use tracehold_explorer::language::Language;
-use tracehold_explorer::pages::{self, Frame, Head, Item};
-use tracehold_explorer::story::{self, Recorded, Reference};
+use tracehold_explorer::pages::{self, Frame, Head, Home};
+use tracehold_explorer::story::{self, Places, Recorded};
 
+use self::item::{Asked, Reading};
+use super::ApiState;
 use super::extract::{InPath, query_pairs};
-use super::limits::{LATEST_EVENTS, MAX_EVENTS_ON_ITEM_PAGE};
+use super::limits::{LATEST_EVENTS, LOOKED_AT_EVENTS};
 use super::problem::{Kind, Problem};
 use super::visible::{Caller, Record, Sight, visible};
-use super::{ApiState, records};
-use crate::view::{Order, StoredEvent};
+use crate::fault::Fault;
+use crate::view::{ReadView, StoredEvent};
+
+/// Answers of pages are compressed for whoever takes that; those of the API are not, so that a
+/// feed comes line by line.
+pub fn compression() -> CompressionLayer {
+    CompressionLayer::new()
+}
+
+/// The pages that have a path of their own; Digital Link paths come to [`item_or_nothing`].
+pub fn routes() -> Router<ApiState> {
+    Router::new()
+        .route("/", get(home))
+        .route("/search", get(search))
+        .route("/event/{eventID}", get(event))
+        .route("/drawing", get(drawing::get_drawing))
+        .route("/assets/{name}", get(asset))
+        .layer(compression())
+}
 
 const CONTENT_SECURITY_POLICY: HeaderName = HeaderName::from_static("content-security-policy");
 const CONTENT_TYPE_OPTIONS: HeaderName = HeaderName::from_static("x-content-type-options");
 const REFERRER_POLICY: HeaderName = HeaderName::from_static("referrer-policy");
 
-/// Pages are text and style: nothing is loaded or run, and nobody may frame them.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; \
+/// Pages load and run only what this node serves, and nobody may frame them.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; \
+                      script-src 'self'; connect-src 'self'; form-action 'self'; \
                       base-uri 'none'; frame-ancestors 'none'";
 
 /// The parameters that every page knows; others that a scan link carries are left alone.
@@ -32,6 +63,13 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action
 struct PageQuery {
     lang: Option<String>,
     q: Option<String>,
+    /// `full` for all that a page has.
+    view: Option<String>,
+    /// The part of a long story, from 1.
+    story: Option<String>,
+    /// Where to go on in a container.
+    inside: Option<String>,
+    id: Option<String>,
 }
 
 impl PageQuery {
@@ -41,6 +79,10 @@ impl PageQuery {
             match name.as_str() {
                 "lang" => query.lang = Some(value),
                 "q" => query.q = Some(value),
+                "view" => query.view = Some(value),
+                "story" => query.story = Some(value),
+                "inside" => query.inside = Some(value),
+                "id" => query.id = Some(value),
                 _ => {}
             }
         }
@@ -69,34 +111,29 @@ fn page(status: StatusCode, html: String) -> Response {
 }
 
 /// A stored event as its page may show it to `caller`.
-fn recorded(state: &ApiState, caller: &Caller, stored: &StoredEvent) -> Result<Recorded, Problem> {
+fn recorded(state: &ApiState, caller: &Caller, stored: &StoredEvent) -> Result<Recorded, Fault> {
     let record = Record { recorded_by: stored.recorder() };
+    let damaged = |error: String| Fault::new(format!("a stored event is damaged: {error}"));
     let (event, is_partial) = match visible(caller, &record) {
         Sight::Whole => {
-            (serde_json::Value::Object(records::event(stored)?.object().clone()), false)
+            (stored.body().merge().map_err(|error| damaged(error.to_string()))?, false)
         }
         Sight::Public => {
             let text = stored.body().section(SectionName::Public).json();
-            let mut event: serde_json::Value = serde_json::from_str(text).map_err(|error| {
-                Problem::new(Kind::Internal, format!("a stored section is no JSON: {error}"))
-            })?;
+            let mut event: serde_json::Value =
+                serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
             if let Some(object) = event.as_object_mut() {
                 object.retain(|key, _| !key.starts_with('@'));
             }
             (event, true)
         }
     };
-    let event_id = event.get("eventID").and_then(|id| id.as_str()).unwrap_or_default().to_owned();
     Ok(Recorded {
-        event,
-        event_id,
         recorded_by: state.member_name(stored.recorder()),
         recorded_at: stored.record_time(),
         height: stored.position.height.0,
-        declared_wrong: false,
-        is_claim: false,
-        anomalies: Vec::new(),
         is_partial,
+        ..Recorded::of(event)
     })
 }
 
@@ -117,14 +154,56 @@ fn told(
     state: &ApiState,
     caller: &Caller,
     found: &[StoredEvent],
-) -> Result<Vec<Recorded>, Problem> {
+) -> Result<Vec<Recorded>, Fault> {
     let mut events: Vec<Recorded> =
         found.iter().map(|stored| recorded(state, caller, stored)).collect::<Result<_, _>>()?;
     mark_declared_wrong(&mut events);
     Ok(events)
 }
 
-/// `/`: search, latest events, how far the network is.
+/// Names of the places that these events name, and of the members that have GLNs.
+fn places_of(
+    state: &ApiState,
+    view: &ReadView,
+    events: &[Recorded],
+    language: Language,
+) -> Result<Places, Fault> {
+    let mut places = state.places().clone();
+    for recorded in events {
+        for name in ["readPoint", "bizLocation"] {
+            let id = recorded.event.get(name).and_then(|place| place.get("id"));
+            let Some(id) = id.and_then(|id| id.as_str()) else { continue };
+            let uri = canonical(id).into_uri();
+            if places.contains_key(&uri) {
+                continue;
+            }
+            if let Some(name) = item::place_name(view, &uri, language)? {
+                places.insert(uri, name);
+            }
+        }
+    }
+    Ok(places)
+}
+
+/// `/assets/{name}`: what pages name; it never changes under its path.
+pub async fn asset(OriginalUri(uri): OriginalUri) -> Response {
+    let Some(asset) = assets::at(uri.path()) else {
+        let detail = format!("there is nothing at {}", uri.path());
+        return Problem::new(Kind::NotFound, detail).into_response();
+    };
+    let mut response = asset.text.into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.media_type));
+    let forever = HeaderValue::from_static("public, max-age=31536000, immutable");
+    headers.insert(CACHE_CONTROL, forever);
+    headers.insert(CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // Opened by itself, a drawing is text and style.
+    let alone = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'");
+    headers.insert(CONTENT_SECURITY_POLICY, alone);
+    response
+}
+
+/// `/`: search, what is open, latest events, how far the network is.
 pub async fn home(
     State(state): State<ApiState>,
     caller: Caller,
@@ -132,11 +211,22 @@ pub async fn home(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let frame = frame(&state, &headers, &uri);
-    let found = state.read(|view| Ok((view.latest(None, LATEST_EVENTS)?, view.head().clone())));
-    let (latest, head) = found.await?;
-    let latest = told(&state, &caller, &latest.events)?;
-    let head = Head { height: head.height.0, block_time: head.block_time };
-    Ok(page(StatusCode::OK, pages::home(&frame, head, &latest, state.places())))
+    let (api, language) = (state.clone(), frame.language);
+    let found = state.read(move |view| {
+        let newest = view.latest(None, LOOKED_AT_EVENTS)?.events;
+        let latest = told(&api, &caller, newest.get(..LATEST_EVENTS).unwrap_or(&newest))?;
+        let head = view.head();
+        let home = Home {
+            head: Head { height: head.height.0, block_time: head.block_time },
+            open: recent::open(view, &newest)?,
+            looked_at: newest.len(),
+            latest,
+        };
+        let places = places_of(&api, view, &home.latest, language)?;
+        Ok((home, places))
+    });
+    let (home, places) = found.await?;
+    Ok(page(StatusCode::OK, pages::home(&frame, &home, &places)))
 }
 
 /// `/search?q=`: to the page of what was typed.
@@ -169,11 +259,7 @@ fn found_path(wanted: &str) -> String {
             _ => format!("/event/{digits}"),
         };
     }
-    let path_of = |uri: &str| {
-        let canonical = canonical(uri);
-        let path = story::path_of(&canonical).map(str::to_owned);
-        path.filter(|_| !matches!(canonical.level(), Level::Location | Level::Party))
-    };
+    let path_of = |uri: &str| story::path_of(&canonical(uri)).map(str::to_owned);
     let typed = wanted.strip_prefix('/').unwrap_or(wanted);
     path_of(wanted)
         .or_else(|| path_of(&format!("https://id.gs1.org/{typed}")))
@@ -189,13 +275,17 @@ pub async fn event(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let frame = frame(&state, &headers, &uri);
-    let wanted = id.clone();
-    let found = state.read(move |view| view.events_by_id(&wanted)).await?;
-    if found.is_empty() {
+    let (api, wanted, language) = (state.clone(), id.clone(), frame.language);
+    let found = state.read(move |view| {
+        let events = told(&api, &caller, &view.events_by_id(&wanted)?)?;
+        let places = places_of(&api, view, &events, language)?;
+        Ok((events, places))
+    });
+    let (events, places) = found.await?;
+    if events.is_empty() {
         return Ok(page(StatusCode::NOT_FOUND, pages::unknown_event(&frame, &id)));
     }
-    let events = told(&state, &caller, &found)?;
-    Ok(page(StatusCode::OK, pages::event(&frame, &id, &events, state.places())))
+    Ok(page(StatusCode::OK, pages::event(&frame, &id, &events, &places)))
 }
 
 /// Every path that no other route has: Digital Link paths show their item, others are not found.
@@ -225,7 +315,7 @@ pub async fn item_or_nothing(
     };
     let frame = frame(&state, &headers, &uri);
     match digital_link::from_path(uri.path()) {
-        Some(canonical) => item(&state, &caller, &frame, &canonical)
+        Some(canonical) => item(&state, &caller, &frame, &canonical, &PageQuery::of(&uri))
             .await
             .unwrap_or_else(IntoResponse::into_response),
         None => page(StatusCode::BAD_REQUEST, pages::malformed(&frame, uri.path())),
@@ -237,45 +327,24 @@ async fn item(
     caller: &Caller,
     frame: &Frame,
     canonical: &Canonical,
+    query: &PageQuery,
 ) -> Result<Response, Problem> {
     let title =
         story::describe(canonical, frame.language).unwrap_or_else(|| canonical.uri().to_owned());
-    let wanted = canonical.uri().to_owned();
-    let found = state
-        .read(move |view| view.history(&wanted, None, MAX_EVENTS_ON_ITEM_PAGE, Order::NewestFirst));
-    let found = found.await?;
-    if found.events.is_empty() && canonical.flaw().is_some() {
-        // Nothing on record has this slip of the pen.
-        return Ok(page(StatusCode::BAD_REQUEST, pages::malformed(frame, &title)));
-    }
-    if found.events.is_empty() {
-        return Ok(page(StatusCode::NOT_FOUND, pages::unknown_item(frame, &title)));
-    }
-    let mut events = told(state, caller, &found.events)?;
-    // The story is ordered by when things happened; the log, by when they were recorded.
-    events.sort_by_key(|recorded| {
-        let time = recorded.event.get("eventTime").and_then(|time| time.as_str());
-        time.and_then(|time| time.parse::<jiff::Timestamp>().ok())
-    });
-    let item = Item {
-        title,
-        identifier: canonical.uri().to_owned(),
-        wider: wider(canonical, frame.language),
-        events,
-        has_more: found.next.is_some(),
+    let asked = Asked::of(canonical, frame, query, caller);
+    let reading = Reading { state: state.clone(), caller: caller.clone(), asked };
+    // With a key the page adds up what events tell, which may take long.
+    let found = match caller {
+        Caller::Anonymous => state.read(move |view| reading.item(view)).await?,
+        Caller::Agent(_) => state.read_much(move |view| reading.item(view)).await?,
     };
-    Ok(page(StatusCode::OK, pages::item(frame, &item, state.places())))
-}
-
-/// The product that a serial or lot is one of.
-fn wider(canonical: &Canonical, language: Language) -> Vec<Reference> {
-    let Some(path) = story::path_of(canonical) else { return Vec::new() };
-    let mut parts = path.splitn(4, '/').skip(1);
-    match (parts.next(), parts.next(), parts.next()) {
-        (Some(key @ ("01" | "8006" | "8010")), Some(value), Some(_)) => {
-            vec![story::identify(&format!("https://id.gs1.org/{key}/{value}"), language)]
+    match found {
+        Some(item) => Ok(page(StatusCode::OK, pages::item(frame, &item))),
+        // Nothing on record has this slip of the pen.
+        None if canonical.flaw().is_some() => {
+            Ok(page(StatusCode::BAD_REQUEST, pages::malformed(frame, &title)))
         }
-        _ => Vec::new(),
+        None => Ok(page(StatusCode::NOT_FOUND, pages::unknown_item(frame, &title))),
     }
 }
 
@@ -298,12 +367,5 @@ mod tests {
         ] {
             assert_eq!(found_path(typed), path, "{typed}");
         }
-    }
-
-    #[test]
-    fn a_serial_leads_to_its_product() {
-        let serial = canonical("https://id.gs1.org/01/09506000134352/21/12");
-        let wider = wider(&serial, Language::English);
-        assert_eq!(wider[0].path.as_deref(), Some("/01/09506000134352?lang=en"));
     }
 }
