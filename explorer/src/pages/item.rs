@@ -37,7 +37,9 @@ impl Names {
         self.members.get(id).cloned().unwrap_or_else(|| id.to_string())
     }
 
-    fn party(&self, party: &Party, language: Language) -> Reference {
+    /// A party by its name.
+    #[must_use]
+    pub fn party(&self, party: &Party, language: Language) -> Reference {
         match party {
             Party::Member(id) => Reference {
                 text: self.member(id),

@@ -1,17 +1,25 @@
 //! The pages themselves. Every value is HTML-escaped by the templates.
 
+mod chain;
 mod event;
+mod home;
 pub mod item;
+mod label;
 mod message;
+mod plain;
+mod shipments;
 #[cfg(test)]
 mod tests;
+mod whereabouts;
 
-mod home;
-
+pub use chain::{Block, NetworkNode, Network, Transaction, block, network, transaction};
 pub use event::event;
 pub use home::{Head, Home, home};
 pub use item::{Item, item};
-pub use message::{malformed, unknown_event, unknown_item};
+pub use label::{Label, label};
+pub use message::{malformed, not_found, unknown_event, unknown_item};
+pub use shipments::{Board, Shipment, shipments};
+pub use whereabouts::{Whereabouts, whereabouts};
 
 use askama::Template;
 
@@ -34,7 +42,7 @@ pub struct Frame {
 
 impl Frame {
     /// `english` or `chinese`.
-    fn say<'a>(&self, english: &'a str, chinese: &'a str) -> &'a str {
+    fn say(&self, english: &'static str, chinese: &'static str) -> &'static str {
         self.language.pick(english, chinese)
     }
 
