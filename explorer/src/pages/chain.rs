@@ -88,10 +88,19 @@ pub fn network(frame: &Frame, network: &Network) -> String {
                 "以下为应答节点所知的情况。其他节点的连接与高度以其自身页面为准。",
             ),
             facts: vec![
-                (frame.say("Newest block", "最新区块"), vec![Cell::link(block_link(frame, network.height))]),
-                (frame.say("Its time", "区块时间"), vec![Cell::text(moment(network.block_time, language))]),
+                (
+                    frame.say("Newest block", "最新区块"),
+                    vec![Cell::link(block_link(frame, network.height))],
+                ),
+                (
+                    frame.say("Its time", "区块时间"),
+                    vec![Cell::text(moment(network.block_time, language))],
+                ),
                 (frame.say("Lag", "同步状态"), vec![lag]),
-                (frame.say("Waiting transactions", "等待中的交易"), vec![Cell::text(number(&network.waiting.to_string()))]),
+                (
+                    frame.say("Waiting transactions", "等待中的交易"),
+                    vec![Cell::text(number(&network.waiting.to_string()))],
+                ),
                 (frame.say("Version", "版本"), vec![Cell::text(network.version.clone())]),
             ],
             lists: vec![

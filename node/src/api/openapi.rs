@@ -1,8 +1,8 @@
 //! The router, and its description as OpenAPI 3.1: one list of routes makes both.
 
 use axum::Router;
-use axum::handler::Handler as _;
 use axum::extract::DefaultBodyLimit;
+use axum::handler::Handler as _;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, options};
 use tower_http::catch_panic::CatchPanicLayer;

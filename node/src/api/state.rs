@@ -272,6 +272,11 @@ impl ApiState {
         &self.0.parts.keystore
     }
 
+    /// The scheme and host under which this node's pages are reached, if its operator said so.
+    pub(super) fn public_url(&self) -> Option<&str> {
+        self.0.parts.http.public_url.as_deref()
+    }
+
     /// What sends to webhooks.
     #[must_use]
     pub fn deliverer(&self) -> &Deliverer {

@@ -13,9 +13,7 @@ use super::super::problem::Problem;
 use super::super::told::{as_of, identifier, unknown};
 use super::super::trace::Names;
 use super::super::visible::{Caller, Record, Sight, visible};
-use super::{
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE_OPTIONS, PageQuery, frame,
-};
+use super::{CONTENT_SECURITY_POLICY, CONTENT_TYPE_OPTIONS, PageQuery, frame};
 
 /// Levels of transformations and packing that a page draws.
 const DRAWN_DEPTH: u8 = 6;

@@ -18,8 +18,8 @@ use tracehold_contracts::provenance::{Basis, LeftOut, Party, Standing};
 use tracehold_explorer::figures::map::{MAX_STOPS, Stop};
 use tracehold_explorer::figures::strip::{Reading as Measured, Strip};
 use tracehold_explorer::language::Language;
-use tracehold_explorer::pages::item::{Balance, Finding, Inside, Item, Names, text_in};
 use tracehold_explorer::pages::Frame;
+use tracehold_explorer::pages::item::{Balance, Finding, Inside, Item, Names, text_in};
 use tracehold_explorer::story::{self, Recorded, Reference};
 use tracehold_explorer::verdict::Oddity;
 
@@ -334,7 +334,8 @@ impl Reading {
         for edge in edges {
             let shows = !edge.amounts.is_empty() && self.sees(view, edge.mark.position)?;
             let amounts = edge.amounts.iter().filter(|_| shows);
-            let amounts = amounts.map(|(unit, value)| (value.normalize().to_string(), unit.0.clone()));
+            let amounts =
+                amounts.map(|(unit, value)| (value.normalize().to_string(), unit.0.clone()));
             let amounts = amounts.collect();
             inside.push(Inside { id: edge.child, amounts, inside: Vec::new(), has_more: false });
         }
@@ -387,7 +388,8 @@ impl Reading {
     }
 }
 
-fn product(view: &ReadView, class: &str) -> Result<Option<Product>, Fault> {
+/// What the owner of a class of goods says of it.
+pub fn product(view: &ReadView, class: &str) -> Result<Option<Product>, Fault> {
     let record = view.master_record(MasterKind::Product, class)?;
     Ok(match record.map(|record| record.data) {
         Some(MasterData::Product(product)) => Some(product),

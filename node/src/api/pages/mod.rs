@@ -1,11 +1,18 @@
 //! The pages: what the explorer is handed, and which path shows which.
 //!
 //! [`item`] reads what is known of a thing, [`recent`] looks at the newest events for what is open
-//! or under way, [`drawing`] draws traces. Whoever has no key is handed the public sections only.
+//! or under way, [`board`] lists shipments, [`whereabouts`] tells of places, parties and members,
+//! [`chain`] of what is under the goods, [`label`] prints codes, [`drawing`] draws traces, [`live`]
+//! says what is being recorded. Whoever has no key is handed the public sections only.
 
+mod board;
+mod chain;
 mod drawing;
 mod item;
+mod label;
+mod live;
 mod recent;
+mod whereabouts;
 
 use axum::Router;
 use axum::extract::{OriginalUri, Request, State};
@@ -44,6 +51,14 @@ pub fn routes() -> Router<ApiState> {
         .route("/", get(home))
         .route("/search", get(search))
         .route("/event/{eventID}", get(event))
+        .route("/shipments", get(board::shipments))
+        .route("/member/{id}", get(whereabouts::member))
+        .route("/network", get(chain::network))
+        .route("/block/{height}", get(chain::block))
+        .route("/transaction/{id}", get(chain::transaction))
+        .route("/label", get(label::label))
+        .route("/qr", get(label::code))
+        .route("/live", get(live::live))
         .route("/drawing", get(drawing::get_drawing))
         .route("/assets/{name}", get(asset))
         .layer(compression())
@@ -115,9 +130,7 @@ fn recorded(state: &ApiState, caller: &Caller, stored: &StoredEvent) -> Result<R
     let record = Record { recorded_by: stored.recorder() };
     let damaged = |error: String| Fault::new(format!("a stored event is damaged: {error}"));
     let (event, is_partial) = match visible(caller, &record) {
-        Sight::Whole => {
-            (stored.body().merge().map_err(|error| damaged(error.to_string()))?, false)
-        }
+        Sight::Whole => (stored.body().merge().map_err(|error| damaged(error.to_string()))?, false),
         Sight::Public => {
             let text = stored.body().section(SectionName::Public).json();
             let mut event: serde_json::Value =
@@ -150,11 +163,7 @@ fn mark_declared_wrong(events: &mut [Recorded]) {
     }
 }
 
-fn told(
-    state: &ApiState,
-    caller: &Caller,
-    found: &[StoredEvent],
-) -> Result<Vec<Recorded>, Fault> {
+fn told(state: &ApiState, caller: &Caller, found: &[StoredEvent]) -> Result<Vec<Recorded>, Fault> {
     let mut events: Vec<Recorded> =
         found.iter().map(|stored| recorded(state, caller, stored)).collect::<Result<_, _>>()?;
     mark_declared_wrong(&mut events);
@@ -234,36 +243,74 @@ pub async fn search(
     State(state): State<ApiState>,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
-) -> Response {
+) -> Result<Response, Problem> {
     let frame = frame(&state, &headers, &uri);
     let wanted = PageQuery::of(&uri).q.unwrap_or_default();
     let wanted = wanted.trim();
+    let shown: String = wanted.chars().take(80).collect();
     if wanted.is_empty() || wanted.len() > MAX_URI_BYTES {
-        let shown: String = wanted.chars().take(80).collect();
-        return page(StatusCode::BAD_REQUEST, pages::malformed(&frame, &shown));
+        return Ok(page(StatusCode::BAD_REQUEST, pages::malformed(&frame, &shown)));
     }
-    let path = found_path(wanted);
-    Redirect::to(&format!("{path}?lang={}", frame.language.tag())).into_response()
+    let there = |path: &str| {
+        Ok(Redirect::to(&format!("{path}?lang={}", frame.language.tag())).into_response())
+    };
+    if let Some(path) = found_path(wanted) {
+        return there(&path);
+    }
+    let id = wanted.to_owned();
+    let found = state.read(move |view| Ok(!view.events_by_id(&id)?.is_empty())).await?;
+    match found {
+        true => there(&format!("/event/{}", percent_encoded(wanted))),
+        false => Ok(page(StatusCode::NOT_FOUND, pages::not_found(&frame, &shown))),
+    }
 }
 
-/// The path of the page for something typed: digits of a GS1 key, an identifier in any spelling,
-/// or else an eventID.
-fn found_path(wanted: &str) -> String {
+/// The path of the page for something typed: digits of a GS1 key, a GTIN with a lot or serial
+/// number, what is printed under a code, or an identifier in any spelling; `None` for what may be
+/// an eventID.
+fn found_path(wanted: &str) -> Option<String> {
     let digits: String = wanted.chars().filter(|c| !c.is_ascii_whitespace() && *c != '-').collect();
-    let is_digits = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    if is_digits {
-        return match digits.len() {
-            18 => format!("/00/{digits}"),
-            // GTIN-8, -12 and -13 are GTIN-14 with zeros in front.
-            8..=14 => format!("/01/{digits:0>14}"),
-            _ => format!("/event/{digits}"),
-        };
+    if let Some(path) = of_digits(&digits) {
+        return Some(path);
     }
-    let path_of = |uri: &str| story::path_of(&canonical(uri)).map(str::to_owned);
+    let path_of = |uri: &str| {
+        let canonical = canonical(uri);
+        story::path_of(&canonical).filter(|_| canonical.flaw().is_none()).map(str::to_owned)
+    };
     let typed = wanted.strip_prefix('/').unwrap_or(wanted);
     path_of(wanted)
         .or_else(|| path_of(&format!("https://id.gs1.org/{typed}")))
-        .unwrap_or_else(|| format!("/event/{}", percent_encoded(wanted)))
+        .or_else(|| path_of(&format!("https://id.gs1.org{}", printed(wanted)?)))
+        .or_else(|| {
+            // A GTIN and a word: a serial number is more common on what people hold.
+            let (gtin, word) = wanted.split_once(char::is_whitespace)?;
+            let key = if word.trim().to_ascii_lowercase().starts_with("lot") { "10" } else { "21" };
+            let gtin = of_digits(gtin).filter(|path| path.starts_with("/01/"))?;
+            path_of(&format!("https://id.gs1.org{gtin}/{key}/{}", percent_encoded(word.trim())))
+        })
+}
+
+/// The path of a GTIN, SSCC or GLN by its digits.
+fn of_digits(digits: &str) -> Option<String> {
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    match digits.len() {
+        18 => Some(format!("/00/{digits}")),
+        // GTIN-8, -12 and -13 are GTIN-14 with zeros in front.
+        8..=14 => Some(format!("/01/{digits:0>14}")),
+        _ => None,
+    }
+}
+
+/// The path of what is printed under a code, such as `(01)09506000134352(21)12`.
+fn printed(wanted: &str) -> Option<String> {
+    let mut path = String::new();
+    for part in wanted.strip_prefix('(')?.split('(') {
+        let (key, value) = part.split_once(')')?;
+        path.push_str(&format!("/{key}/{}", percent_encoded(value.trim())));
+    }
+    Some(path)
 }
 
 /// `/event/{eventID}`: the event and its corrections.
@@ -331,6 +378,11 @@ async fn item(
 ) -> Result<Response, Problem> {
     let title =
         story::describe(canonical, frame.language).unwrap_or_else(|| canonical.uri().to_owned());
+    if whereabouts::is_whereabouts(canonical)
+        && let Some(page) = whereabouts::place_or_party(state, caller, frame, canonical).await?
+    {
+        return Ok(page);
+    }
     let asked = Asked::of(canonical, frame, query, caller);
     let reading = Reading { state: state.clone(), caller: caller.clone(), asked };
     // With a key the page adds up what events tell, which may take long.
@@ -362,10 +414,15 @@ mod tests {
             ("urn:epc:id:sgtin:9506000.013435.12", "/01/09506000134352/21/12"),
             ("https://shop.example/01/09506000134352/21/12?x=1", "/01/09506000134352/21/12"),
             ("/01/09506000134352/21/12", "/01/09506000134352/21/12"),
-            ("urn:uuid:1-2", "/event/urn%3Auuid%3A1-2"),
-            ("a/../b\r\nX: y", "/event/a%2F..%2Fb%0D%0AX%3A%20y"),
+            ("(01)09506000134352(10)A/1", "/01/09506000134352/10/A%2F1"),
+            ("09506000134352 12", "/01/09506000134352/21/12"),
+            ("9506000134352 LOT-A", "/01/09506000134352/10/LOT-A"),
+            ("urn:epc:id:sgln:9506000.01343.0", "/414/9506000013437"),
         ] {
-            assert_eq!(found_path(typed), path, "{typed}");
+            assert_eq!(found_path(typed).as_deref(), Some(path), "{typed}");
+        }
+        for typed in ["urn:uuid:1-2", "a/../b\r\nX: y", "coffee", "()", "(01", "1234567"] {
+            assert_eq!(found_path(typed), None, "{typed}");
         }
     }
 }
