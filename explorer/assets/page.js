@@ -18,7 +18,7 @@
           button.textContent = say("Select it and copy", "请选中后复制");
         }
       });
-      id.after(button);
+      id.append(" ", button);
     }
   }
 

@@ -18,7 +18,7 @@ const LATE_MS: u64 = 24 * 3_600_000;
 pub const MAX_LISTED: usize = 12;
 
 /// Letters of one text from outside that a page shows; the event's own page has the whole.
-pub const MAX_SHOWN: usize = 240;
+pub const MAX_SHOWN: usize = 320;
 
 /// A text cut to [`MAX_SHOWN`] letters, with an ellipsis where it was cut.
 #[must_use]
@@ -119,6 +119,14 @@ pub struct Named {
     pub more: usize,
 }
 
+impl Named {
+    /// How many they are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.shown.len() + self.more
+    }
+}
+
 /// An event in plain words.
 #[derive(Clone, Debug)]
 pub struct Chapter {
@@ -176,7 +184,17 @@ pub fn tell_all(events: &[Recorded], places: &Places, language: Language) -> Vec
             Some(chapter) => {
                 chapter.times += 1;
                 let zone = recorded.text("eventTimeZoneOffset");
-                chapter.until = Some(when(recorded.text("eventTime"), zone, language));
+                let time = recorded.text("eventTime");
+                let told = when(time, zone, language);
+                let at = |time: &str| time.parse::<jiff::Timestamp>().ok();
+                // Lists of news go back in time.
+                if at(time) < at(&chapter.happened_at) {
+                    let later = std::mem::replace(&mut chapter.happened, told);
+                    time.clone_into(&mut chapter.happened_at);
+                    chapter.until.get_or_insert(later);
+                } else {
+                    chapter.until = Some(told);
+                }
             }
             None => chapters.push(tell(recorded, places, language)),
         }

@@ -3,8 +3,9 @@
 use askama::Template;
 use tracehold_chain::units::TimestampMs;
 
+use super::item::Names;
 use super::{Frame, STYLE, Texts, rendered};
-use crate::story::{Chapter, Places, Recorded, Reference, identify, moment, tell_all};
+use crate::story::{Chapter, Recorded, Reference, moment, tell_all};
 use crate::verdict::{Oddity, Signal};
 
 /// How far the ledger is.
@@ -27,6 +28,8 @@ pub struct Home {
     pub open: Vec<(String, Oddity)>,
     /// How many of the newest events were looked at for what is open.
     pub looked_at: usize,
+    /// Names of all that the page tells of.
+    pub names: Names,
 }
 
 struct OpenItem {
@@ -52,13 +55,13 @@ struct HomePage<'a> {
 
 /// The first page.
 #[must_use]
-pub fn home(frame: &Frame, home: &Home, places: &Places) -> String {
+pub fn home(frame: &Frame, home: &Home) -> String {
     let language = frame.language;
     let mut open: Vec<OpenItem> = home
         .open
         .iter()
         .map(|(id, oddity)| OpenItem {
-            item: identify(id, language),
+            item: home.names.thing(id, language),
             signal: oddity.signal(),
             word: oddity.signal().word(language),
             what: oddity.told(language).what,
@@ -72,7 +75,7 @@ pub fn home(frame: &Frame, home: &Home, places: &Places) -> String {
         title: frame.texts().tagline,
         height: home.head.height,
         block_time: moment(home.head.block_time, language),
-        latest: tell_all(&home.latest, places, language),
+        latest: tell_all(&home.latest, &home.names.places, language),
         open,
         looked_at: home.looked_at,
     })

@@ -16,7 +16,8 @@ use crate::figures::strip::{self, Strip};
 use crate::language::Language;
 use crate::numbers::{amount, measure, number, unit};
 use crate::story::{
-    Chapter, Places, Recorded, Reference, event_path, identify, moment, name_place, tell_all,
+    Chapter, Places, Recorded, Reference, event_path, identify, moment, name_place, shortened,
+    tell_all,
 };
 use crate::verdict::{Oddity, Signal, verdict};
 use crate::words;
@@ -161,13 +162,16 @@ struct Fact {
 }
 
 /// A finding in words.
-pub(super) struct FindingShown {
+struct FindingShown {
     signal: Signal,
     word: &'static str,
     what: String,
     who: String,
     how: String,
-    event: Option<String>,
+    /// The events that show it: the first few.
+    events: Vec<String>,
+    /// How often it was found.
+    times: usize,
     resolved_by: Option<String>,
 }
 
@@ -244,8 +248,7 @@ pub fn item(frame: &Frame, item: &Item) -> String {
     let verdict = verdict(state, &open, language);
     let (open, resolved): (Vec<&Finding>, Vec<&Finding>) =
         item.findings.iter().partition(|finding| finding.resolved_by.is_none());
-    let mut open: Vec<FindingShown> =
-        open.into_iter().map(|finding| shown(finding, language)).collect();
+    let mut open = gathered(&open, language);
     open.sort_by_key(|finding| std::cmp::Reverse(finding.signal));
     let product = item.product.as_ref().map(|product| product_shown(product, language));
     let name = product.as_ref().and_then(|product| product.name.clone());
@@ -261,7 +264,7 @@ pub fn item(frame: &Frame, item: &Item) -> String {
         reason: verdict.reason,
         facts: item.present.as_ref().map(|p| facts(p, &item.names, language)).unwrap_or_default(),
         open,
-        resolved: resolved.into_iter().map(|finding| shown(finding, language)).collect(),
+        resolved: gathered(&resolved, language),
         product,
         chapters: tell_all(&item.events, &item.names.places, language),
         map: map::draw(&item.stops, map_title),
@@ -337,6 +340,30 @@ fn facts(present: &Present, names: &Names, language: Language) -> Vec<Fact> {
     facts
 }
 
+/// Events that one finding leads to.
+const MAX_SHOWING: usize = 5;
+
+/// What was found several times is told once.
+fn gathered(findings: &[&Finding], language: Language) -> Vec<FindingShown> {
+    let mut told: Vec<FindingShown> = Vec::new();
+    for finding in findings {
+        let one = shown(finding, language);
+        let same = |known: &&mut FindingShown| {
+            known.what == one.what && known.resolved_by == one.resolved_by
+        };
+        match told.iter_mut().find(same) {
+            Some(known) => {
+                known.times += 1;
+                if known.events.len() < MAX_SHOWING {
+                    known.events.extend(one.events);
+                }
+            }
+            None => told.push(one),
+        }
+    }
+    told
+}
+
 fn shown(finding: &Finding, language: Language) -> FindingShown {
     let told = finding.oddity.told(language);
     let signal = finding.oddity.signal();
@@ -346,7 +373,8 @@ fn shown(finding: &Finding, language: Language) -> FindingShown {
         what: told.what,
         who: told.who,
         how: told.how,
-        event: finding.event_id.as_ref().map(|id| event_path(id, language)),
+        events: finding.event_id.iter().map(|id| event_path(id, language)).collect(),
+        times: 1,
         resolved_by: finding
             .resolved_by
             .as_ref()
@@ -361,9 +389,9 @@ fn product_shown(product: &Product, language: Language) -> ProductShown {
         (measure(&limit.measurement, language), told.allowed(language))
     });
     ProductShown {
-        name: text_in(&product.names, language).map(str::to_owned),
-        brand: product.brand.clone(),
-        description: text_in(&product.descriptions, language).map(str::to_owned),
+        name: text_in(&product.names, language).map(shortened),
+        brand: product.brand.as_deref().map(shortened),
+        description: text_in(&product.descriptions, language).map(shortened),
         picture: product.picture.map(|digest| format!("/api/v1/pictures/{digest}")),
         limits: limits.collect(),
         mass: product

@@ -100,9 +100,10 @@ fn pages(language: Language) -> Vec<String> {
         latest: vec![hostile()],
         open: vec![(SCRIPT.to_owned(), Oddity::Agreed(AnomalyKind::OutsideLimits))],
         looked_at: 1,
+        names: Names::default(),
     };
     vec![
-        home(&frame, &first, &places),
+        home(&frame, &first),
         item(&frame, &hostile_item()),
         event(&frame, SCRIPT, &[hostile()], &places),
         unknown_item(&frame, SCRIPT),

@@ -373,19 +373,30 @@ impl Reading {
                 names.places.insert(uri.to_owned(), name);
             }
         }
-        for uri in things {
-            let Some(class) = product_of(&canonical(uri)) else { continue };
-            if names.products.contains_key(&class) {
-                continue;
-            }
-            if let Some(product) = product(view, &class)?
-                && let Some(name) = text_in(&product.names, language)
-            {
-                names.products.insert(class, name.to_owned());
-            }
-        }
+        name_products(view, things, language, &mut names)?;
         Ok(names)
     }
+}
+
+/// Adds the names of the products that things are of.
+pub fn name_products<'t>(
+    view: &ReadView,
+    things: impl IntoIterator<Item = &'t str>,
+    language: Language,
+    names: &mut Names,
+) -> Result<(), Fault> {
+    for uri in things {
+        let Some(class) = product_of(&canonical(uri)) else { continue };
+        if names.products.contains_key(&class) {
+            continue;
+        }
+        if let Some(product) = product(view, &class)?
+            && let Some(name) = text_in(&product.names, language)
+        {
+            names.products.insert(class, name.to_owned());
+        }
+    }
+    Ok(())
 }
 
 /// What the owner of a class of goods says of it.

@@ -27,6 +27,7 @@ use tracehold_chain::epcis::{Canonical, SectionName, canonical, digital_link};
 use tracehold_chain::limits::MAX_URI_BYTES;
 use tracehold_explorer::assets;
 use tracehold_explorer::language::Language;
+use tracehold_explorer::pages::item::Names;
 use tracehold_explorer::pages::{self, Frame, Head, Home};
 use tracehold_explorer::story::{self, Places, Recorded};
 
@@ -225,17 +226,20 @@ pub async fn home(
         let newest = view.latest(None, LOOKED_AT_EVENTS)?.events;
         let latest = told(&api, &caller, newest.get(..LATEST_EVENTS).unwrap_or(&newest))?;
         let head = view.head();
-        let home = Home {
+        let open = recent::open(view, &newest)?;
+        let mut names =
+            Names { places: places_of(&api, view, &latest, language)?, ..Names::default() };
+        let things = open.iter().map(|(id, _)| id.as_str());
+        item::name_products(view, things, language, &mut names)?;
+        Ok(Home {
             head: Head { height: head.height.0, block_time: head.block_time },
-            open: recent::open(view, &newest)?,
             looked_at: newest.len(),
+            open,
             latest,
-        };
-        let places = places_of(&api, view, &home.latest, language)?;
-        Ok((home, places))
+            names,
+        })
     });
-    let (home, places) = found.await?;
-    Ok(page(StatusCode::OK, pages::home(&frame, &home, &places)))
+    Ok(page(StatusCode::OK, pages::home(&frame, &found.await?)))
 }
 
 /// `/search?q=`: to the page of what was typed.

@@ -1,0 +1,142 @@
+// Looks at pages in a real browser and says what is wrong with them. Reads what to look at from the
+// file named first: {base, key, chromium, out, pages: [{name, path, keyed, status}], codes}.
+// Prints one JSON object; whoever runs this decides what is a failure.
+import { readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { chromium } from "playwright-core";
+import jsqr from "jsqr";
+
+const plan = JSON.parse(readFileSync(process.argv[2], "utf8"));
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const decode = jsqr.default ?? jsqr;
+const WIDTHS = [320, 390, 1280];
+const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+
+const browser = await chromium.launch({
+  executablePath: plan.chromium,
+  args: [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+  ],
+});
+
+const findings = [];
+const report = { looks: 0, findings, codes: [], paints: [] };
+const find = (where, what) => findings.push(`${where}: ${what}`);
+
+async function look(page, one, where, { language, scripts, width }) {
+  const joint = one.path.includes("?") ? "&" : "?";
+  const response = await page.goto(`${plan.base}${one.path}${joint}lang=${language}`, { waitUntil: "load" });
+  const wanted = one.status ?? 200;
+  if (response.status() !== wanted) find(where, `answered ${response.status()}, not ${wanted}`);
+  const layout = await page.evaluate(() => ({
+    scroll: document.documentElement.scrollWidth,
+    inner: innerWidth,
+    lang: document.documentElement.lang,
+    h1: document.querySelectorAll("h1").length,
+    wide: [...document.querySelectorAll("body *")]
+      .filter((e) => !e.closest(".scroll, .skip, thead, .find") && e.getBoundingClientRect().right > innerWidth + 1)
+      .slice(0, 3)
+      .map((e) => e.outerHTML.slice(0, 120)),
+  }));
+  if (layout.scroll > layout.inner) find(where, `is ${layout.scroll} wide on ${layout.inner}: ${layout.wide}`);
+  if (layout.wide.length > 0) find(where, `reaches beyond the right edge: ${layout.wide}`);
+  if (!layout.lang.startsWith(language)) find(where, `is in ${layout.lang}`);
+  if (layout.h1 !== 1) find(where, `has ${layout.h1} h1`);
+  if (scripts && width !== 390) {
+    await page.evaluate(axe);
+    const result = await page.evaluate((tags) => axe.run(document, { runOnly: { type: "tag", values: tags } }), TAGS);
+    for (const violation of result.violations) {
+      find(where, `axe ${violation.id}: ${violation.nodes.slice(0, 2).map((n) => `${n.html.slice(0, 160)} ${n.any.map((a) => a.message).join(" ")}`)}`);
+    }
+  }
+  // Pictures load when they come into view.
+  await page.evaluate(() => { for (const e of document.querySelectorAll("img")) e.loading = "eager"; });
+  await page.waitForLoadState("load");
+  await page.screenshot({ path: `${plan.out}/${one.name}-${language}-${scripts ? "js" : "nojs"}-${width}.png`, fullPage: true });
+  report.looks += 1;
+}
+
+for (const language of ["en", "zh"]) {
+  for (const scripts of [true, false]) {
+    for (const keyed of [true, false]) {
+      const wanted = plan.pages.filter((one) => Boolean(one.keyed) === keyed);
+      if (wanted.length === 0) continue;
+      const context = await browser.newContext({
+        javaScriptEnabled: scripts,
+        bypassCSP: false,
+        colorScheme: (language === "en") === scripts ? "light" : "dark",
+        extraHTTPHeaders: keyed ? { authorization: `Bearer ${plan.key}` } : {},
+      });
+      const page = await context.newPage();
+      let where = "";
+      page.on("console", (message) => {
+        const missing = message.text().includes("404") && where.includes("(404)");
+        if (message.type() === "error" && !missing) find(where, `console: ${message.text()}`);
+      });
+      page.on("pageerror", (error) => find(where, `script: ${error.message}`));
+      context.on("request", (request) => {
+        const url = request.url();
+        if (!url.startsWith(plan.base) && !url.startsWith("data:")) find(where, `asks ${url}`);
+      });
+      for (const width of WIDTHS) {
+        await page.setViewportSize({ width, height: width === 1280 ? 900 : 740 });
+        for (const one of wanted) {
+          where = `${one.name} ${language} ${scripts ? "with" : "without"} scripts at ${width}${one.status ? ` (${one.status})` : ""}`;
+          try {
+            await look(page, one, where, { language, scripts, width });
+          } catch (error) {
+            find(where, `failed: ${error.message}`);
+          }
+        }
+      }
+      await context.close();
+    }
+  }
+}
+
+// Codes are read from what the browser painted, by a reader that knows nothing of how they are made.
+const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, deviceScaleFactor: 2 });
+for (const code of plan.codes) {
+  const page = await context.newPage();
+  await page.goto(`${plan.base}${code.path}`);
+  const svg = page.locator(code.selector).first();
+  const png = await svg.screenshot();
+  const blank = await context.newPage();
+  const pixels = await blank.evaluate(async (data) => {
+    const image = new Image();
+    image.src = `data:image/png;base64,${data}`;
+    await image.decode();
+    const canvas = new OffscreenCanvas(image.width, image.height);
+    const drawing = canvas.getContext("2d");
+    drawing.drawImage(image, 0, 0);
+    const { data: rgba, width, height } = drawing.getImageData(0, 0, image.width, image.height);
+    return { rgba: [...rgba], width, height };
+  }, png.toString("base64"));
+  const read = decode(Uint8ClampedArray.from(pixels.rgba), pixels.width, pixels.height);
+  report.codes.push({ path: code.path, read: read?.data ?? null });
+  await blank.close();
+  await page.close();
+}
+
+// How long a first visit takes on a slow line. Told, not judged.
+for (const one of plan.paints ?? []) {
+  const slow = await browser.newContext({ viewport: { width: 390, height: 740 } });
+  const page = await slow.newPage();
+  const session = await slow.newCDPSession(page);
+  await session.send("Network.enable");
+  await session.send("Network.emulateNetworkConditions", {
+    offline: false, latency: 400, downloadThroughput: 50_000, uploadThroughput: 50_000,
+  });
+  await page.goto(`${plan.base}${one}`, { waitUntil: "load" });
+  const ms = await page.evaluate(() => Object.fromEntries([
+    ...performance.getEntriesByType("paint").map((entry) => [entry.name, Math.round(entry.startTime)]),
+    ["load", Math.round(performance.getEntriesByType("navigation")[0].loadEventStart)],
+  ]));
+  report.paints.push({ path: one, ...ms });
+  await slow.close();
+}
+
+await browser.close();
+writeFileSync(`${plan.out}/report.json`, JSON.stringify(report, null, 2));
+console.log(JSON.stringify(report));

@@ -1,0 +1,316 @@
+//! Goods to look at: coffee that is roasted and packed, a vaccine that gets too warm, a bag whose
+//! tag was copied, and things whose every word is an attack on the page.
+
+use serde_json::{Value, json};
+use tracehold_chain::epcis::identifier::check_digit;
+use tracehold_chain::epcis::uri::percent_encoded;
+use tracehold_testnet::manifest::Plan;
+
+use crate::common::Network;
+
+/// Company prefixes of the four members.
+const PREFIXES: [&str; 4] = ["9521101", "9521102", "9521103", "9521104"];
+
+/// What somebody writes to break a page: markup, a script, and marks that turn the text around.
+pub const ATTACK: &str =
+    "<script>alert(1)</script><img src=x onerror=alert(2)>\u{202E}evil\u{2066}";
+
+fn checked(digits: String) -> String {
+    let last = check_digit(&digits).expect("digits");
+    format!("{digits}{last}")
+}
+
+fn gln(member: usize, place: u32) -> String {
+    checked(format!("{}{place:05}", PREFIXES[member]))
+}
+
+fn place(member: usize, number: u32) -> String {
+    format!("https://id.gs1.org/414/{}", gln(member, number))
+}
+
+fn party(member: usize) -> String {
+    format!("https://id.gs1.org/417/{}", gln(member, 0))
+}
+
+/// The class of a member's product.
+pub fn product(member: usize, number: u32) -> String {
+    format!("https://id.gs1.org/01/{}", checked(format!("0{}{number:05}", PREFIXES[member])))
+}
+
+/// A logistic unit of a member.
+pub fn unit(member: usize, number: u32) -> String {
+    format!("https://id.gs1.org/00/{}", checked(format!("0{}{number:09}", PREFIXES[member])))
+}
+
+/// Four members with a validator each, and a follower.
+pub fn plan() -> Plan {
+    let mut plan = Plan::plain(4, 1);
+    let names = ["Finca La Esperanza", "Nordlicht Rösterei", "Seaway Lines", "Stadtklinik Kiel"];
+    for (index, member) in plan.members.iter_mut().enumerate() {
+        member.name = names[index].to_owned();
+        member.prefixes = vec![PREFIXES[index].to_owned()];
+        member.glns = vec![gln(index, 0)];
+    }
+    plan
+}
+
+/// A network with goods on record.
+pub struct Goods<'n> {
+    network: &'n Network,
+    count: u32,
+}
+
+impl<'n> Goods<'n> {
+    pub fn new(network: &'n Network) -> Goods<'n> {
+        Goods { network, count: 0 }
+    }
+
+    fn put(&self, member: usize, kind: &str, body: &Value) {
+        let client = self.network.net.nodes[member].client();
+        let answer = client.put(&format!("/api/v1/{kind}"), body.to_string().as_bytes());
+        let answer = answer.expect("an answer");
+        assert_eq!(answer.status, 200, "{kind} {body}: {}", answer.text);
+    }
+
+    fn event(&mut self, member: usize, day: u32, minute: u32, at: Option<String>, more: Value) {
+        self.count += 1;
+        let mut event = json!({
+            "@context": [
+                "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld",
+                {"example": "https://ns.example.com/"}
+            ],
+            "eventID": format!("urn:uuid:00000000-0000-4000-8000-{:012}", self.count),
+            "eventTime": format!("2026-10-{day:02}T{:02}:{:02}:00Z", minute / 60, minute % 60),
+            "eventTimeZoneOffset": "+02:00",
+        });
+        let object = event.as_object_mut().expect("an object");
+        if let Some(at) = at {
+            object.insert("readPoint".to_owned(), json!({"id": at}));
+        }
+        object.extend(more.as_object().expect("an object").clone());
+        let (status, answer) = self.network.post_event(member, &event);
+        assert!(status < 300, "{event}: {answer}");
+    }
+
+    /// Who is where, and what is made.
+    pub fn describe(&self, picture: &str) {
+        let put = |member: usize, number, name: (&str, &str), city, country, north, east| {
+            let body = json!({
+                "id": place(member, number), "names": {"en": name.0, "zh": name.1},
+                "address": {"lines": ["Street 1"], "city": city, "country": country},
+                "latitude": north, "longitude": east,
+            });
+            self.put(member, "places", &body);
+        };
+        put(0, 1, ("Mill", "处理厂"), "Santa Rosa", "GT", "14.6", "-90.8");
+        put(1, 1, ("Roastery", "烘焙厂"), "Hamburg", "DE", "53.55", "9.99");
+        put(2, 1, ("Container terminal", "集装箱码头"), "Rotterdam", "NL", "51.95", "4.14");
+        put(3, 1, ("Pharmacy", "药房"), "Kiel", "DE", "54.32", "10.13");
+        for (member, number, body) in [
+            (0, 1, json!({"names": {"en": "Green coffee, washed", "zh": "水洗生豆"}})),
+            (
+                1,
+                1,
+                json!({
+                    "names": {"en": "Esperanza espresso, 250 g", "zh": "埃斯佩兰萨浓缩咖啡豆 250 克"},
+                    "descriptions": {"en": "One farm, one harvest.", "zh": "单一庄园，单季采收。"},
+                    "brand": "Nordlicht", "picture": picture, "netMassKg": 0.25,
+                }),
+            ),
+            (
+                3,
+                1,
+                json!({
+                    "names": {"en": "Vaccine, ten doses", "zh": "疫苗（十剂）"},
+                    "limits": [{"type": "Temperature", "min": 2, "max": 8, "uom": "CEL"}],
+                }),
+            ),
+            (
+                2,
+                1,
+                json!({"names": {"en": "Travel bag, calf leather", "zh": "小牛皮旅行袋"}, "brand": "Seaway"}),
+            ),
+            (
+                2,
+                2,
+                json!({
+                    "names": {"en": ATTACK, "zh": ATTACK},
+                    "descriptions": {"en": "W".repeat(2_000)}, "brand": ATTACK,
+                }),
+            ),
+        ] {
+            let mut body = body;
+            body["id"] = json!(product(member, number));
+            self.put(member, "products", &body);
+        }
+    }
+
+    /// From the farm to a pallet that is under way.
+    pub fn coffee(&mut self) {
+        let green = format!("{}/10/GREEN-1", product(0, 1));
+        let bag = |serial: u32| format!("{}/21/{serial}", product(1, 1));
+        let bags: Vec<String> = (1..=24).map(bag).collect();
+        let amount =
+            |kilograms: u32| json!([{"epcClass": green, "quantity": kilograms, "uom": "KGM"}]);
+        let to =
+            |member: usize| json!([{"type": "possessing_party", "destination": party(member)}]);
+        let mill = || Some(place(0, 1));
+        self.event(
+            0,
+            1,
+            480,
+            mill(),
+            json!({
+                "type": "ObjectEvent", "action": "ADD", "bizStep": "commissioning",
+                "disposition": "active", "quantityList": amount(600),
+            }),
+        );
+        self.event(
+            0,
+            3,
+            600,
+            mill(),
+            json!({
+                "type": "ObjectEvent", "action": "OBSERVE", "bizStep": "shipping",
+                "disposition": "in_transit", "quantityList": amount(600), "destinationList": to(1),
+            }),
+        );
+        let roastery = || Some(place(1, 1));
+        self.event(
+            1,
+            9,
+            540,
+            roastery(),
+            json!({
+                "type": "ObjectEvent", "action": "OBSERVE", "bizStep": "receiving",
+                "disposition": "in_progress", "quantityList": amount(600),
+            }),
+        );
+        self.event(
+            1,
+            10,
+            540,
+            roastery(),
+            json!({
+                "type": "TransformationEvent", "bizStep": "commissioning",
+                "inputQuantityList": amount(10), "outputEPCList": bags,
+                "example:note": ATTACK,
+            }),
+        );
+        self.event(
+            1,
+            10,
+            600,
+            roastery(),
+            json!({
+                "type": "AggregationEvent", "action": "ADD", "bizStep": "packing",
+                "parentID": unit(1, 1), "childEPCs": bags,
+            }),
+        );
+        self.event(
+            1,
+            10,
+            660,
+            roastery(),
+            json!({
+                "type": "AggregationEvent", "action": "ADD", "bizStep": "packing",
+                "parentID": unit(1, 2), "childEPCs": [unit(1, 1)],
+            }),
+        );
+        self.event(
+            1,
+            11,
+            480,
+            roastery(),
+            json!({
+                "type": "ObjectEvent", "action": "OBSERVE", "bizStep": "shipping",
+                "disposition": "in_transit", "epcList": [unit(1, 2)], "destinationList": to(3),
+            }),
+        );
+        self.event(
+            2,
+            12,
+            480,
+            Some(place(2, 1)),
+            json!({
+                "type": "ObjectEvent", "action": "OBSERVE", "bizStep": "arriving",
+                "epcList": [unit(1, 2)],
+            }),
+        );
+    }
+
+    /// A vaccine that was too warm for a while.
+    pub fn vaccine(&mut self) {
+        let thing = format!("{}/21/V1", product(3, 1));
+        let at = || Some(place(3, 1));
+        self.event(
+            3,
+            1,
+            480,
+            at(),
+            json!({
+                "type": "ObjectEvent", "action": "ADD", "bizStep": "commissioning",
+                "disposition": "active", "epcList": [thing],
+            }),
+        );
+        for (number, tenths) in [52, 48, 51, 63, 79, 94, 113, 88, 61, 50].into_iter().enumerate() {
+            let minute = 600 + u32::try_from(number).expect("few") * 30;
+            let value = f64::from(tenths) / 10.0;
+            self.event(
+                3,
+                2,
+                minute,
+                at(),
+                json!({
+                    "type": "ObjectEvent", "action": "OBSERVE", "bizStep": "sensor_reporting",
+                    "epcList": [thing],
+                    "sensorElementList": [{"sensorReport": [
+                        {"type": "Temperature", "value": value, "uom": "CEL"}
+                    ]}],
+                }),
+            );
+        }
+    }
+
+    /// A bag whose number turns up twice.
+    pub fn bag(&mut self) {
+        let thing = format!("{}/21/B1", product(2, 1));
+        for day in [4, 20] {
+            self.event(
+                2,
+                day,
+                600,
+                Some(place(2, 1)),
+                json!({
+                    "type": "ObjectEvent", "action": "ADD", "bizStep": "commissioning",
+                    "disposition": "active", "epcList": [thing],
+                }),
+            );
+        }
+        self.event(
+            1,
+            21,
+            600,
+            None,
+            json!({
+                "type": "ObjectEvent", "action": "OBSERVE", "bizStep": "retail_selling",
+                "epcList": [thing],
+            }),
+        );
+    }
+
+    /// Words that are attacks, and words that never end; gives the eventID.
+    pub fn attacks(&mut self) -> String {
+        let long = "w".repeat(10_000);
+        let serial = percent_encoded("<b>\"'&-1");
+        let step = format!("https://example.com/{}", "step".repeat(400));
+        self.event(2, 5, 600, None, json!({
+            "type": "ObjectEvent", "action": "ADD", "bizStep": step,
+            "disposition": format!("https://example.com/{}", "x".repeat(1_500)),
+            "epcList": [format!("{}/21/{serial}", product(2, 2))],
+            "example:word": long, "example:attack": ATTACK, "example:turned": "\u{202E}\u{202D}abc",
+            "ilmd": {"example:name": ATTACK},
+        }));
+        format!("urn:uuid:00000000-0000-4000-8000-{:012}", self.count)
+    }
+}
