@@ -1,5 +1,6 @@
 use super::*;
 
+/// Promise P78.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_scan_shows_the_story_of_the_item_and_nothing_that_is_not_public() {
     let api = Api::start().await;
@@ -57,5 +58,108 @@ async fn pages_speak_the_readers_language_and_help_the_lost() {
         (303, "/01/09521321001015/21/7?lang=zh-Hans")
     });
     assert_eq!(api.anonymous("/search").await.status, 400);
+    api.stop().await;
+}
+
+/// Promise P78 and P74: quantities and receivers are for those with a key, on every page and in the
+/// drawing; the verdict is for all.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn quantities_and_receivers_are_shown_with_a_key_only() {
+    let api = Api::start().await;
+    let lot = "https://id.gs1.org/01/09521321001015/10/L1";
+    let of = |number: u32, time: &str, more: Value| {
+        let mut event = json!({
+            "type": "ObjectEvent", "eventID": event_id(number),
+            "eventTime": format!("2026-03-01T{time}:00Z"), "eventTimeZoneOffset": "+00:00",
+            "readPoint": {"id": "https://id.gs1.org/414/9521321000018"},
+        });
+        event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        event
+    };
+    let amount = |value: u32| json!([{"epcClass": lot, "quantity": value, "uom": "KGM"}]);
+    let thing = "https://id.gs1.org/01/09521321001015/21/1";
+    let receiver = "https://id.gs1.org/417/9521321000025";
+    let to = json!([{"type": "possessing_party", "destination": receiver}]);
+    let events = [
+        of(
+            1,
+            "08:00",
+            json!({"action": "ADD", "bizStep": "commissioning",
+            "quantityList": amount(7_531)}),
+        ),
+        of(
+            2,
+            "09:00",
+            json!({"type": "TransformationEvent",
+            "inputQuantityList": amount(2_468), "outputEPCList": [thing]}),
+        ),
+        of(
+            3,
+            "10:00",
+            json!({"action": "OBSERVE", "bizStep": "shipping", "epcList": [thing],
+            "destinationList": to}),
+        ),
+    ];
+    assert_eq!(api.capture(&events, &[]).await["success"], true);
+    let lot_path = "/01/09521321001015/10/L1?view=full";
+    let thing_path = "/01/09521321001015/21/1?view=full";
+    let drawing = format!("/drawing?id={}", percent_encoded(thing));
+    let event = format!("/event/{}", event_id(2));
+    let secrets = ["7,531", "7531", "2,468", "2468", "9521321000025"];
+    for path in [lot_path, thing_path, &drawing, &event, "/shipments", "/", "/block/1"] {
+        let page = api.anonymous(path).await;
+        assert_eq!(page.status, 200, "{path}");
+        for secret in secrets {
+            assert!(!page.text.contains(secret), "{path} shows {secret}: {}", page.text);
+        }
+    }
+    for (path, shown) in [
+        (lot_path, "7,531"),
+        (thing_path, "9521321000025"),
+        (&drawing, "2468"),
+        (&event, "2468"),
+        ("/shipments", "9521321000025"),
+    ] {
+        let page = api.get(path).await;
+        assert!(page.text.contains(shown), "{path} lacks {shown}: {}", page.text);
+    }
+    let page = api.anonymous(thing_path).await;
+    assert!(page.text.contains("class=\"verdict "), "{}", page.text);
+    assert!(page.text.contains("/drawing?id="), "{}", page.text);
+    api.stop().await;
+}
+
+/// Promise P79: lists say how far they looked; places and members have pages.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lists_say_how_far_they_looked() {
+    let api = Api::start().await;
+    let mut born = event(1, 7);
+    born["action"] = json!("ADD");
+    born["bizStep"] = json!("commissioning");
+    let mut again = born.clone();
+    again["eventID"] = json!(event_id(2));
+    again["eventTime"] = json!("2026-03-02T08:00:00Z");
+    assert_eq!(api.capture(&[born, again], &[]).await["success"], true);
+    let home = api.anonymous("/").await.text;
+    assert!(home.contains("commissioned a second time") && home.contains("looked at: 2"), "{home}");
+    for path in ["/shipments", "/414/9521321000018", "/member/acme"] {
+        let page = api.anonymous(path).await;
+        assert_eq!(page.status, 200, "{path}");
+        assert!(page.text.contains("newest 2 events"), "{path}: {}", page.text);
+    }
+    for path in ["/network", "/block/1", "/label?id=https%3A%2F%2Fid.gs1.org%2F01%2F09521321001015"]
+    {
+        assert_eq!(api.anonymous(path).await.status, 200, "{path}");
+    }
+    for path in ["/member/nobody", "/block/999", "/block/x", "/transaction/x", "/search?q=coffee"] {
+        assert_eq!(api.anonymous(path).await.status, 404, "{path}");
+    }
+    assert_eq!(api.anonymous("/label?id=urn%3Ax%3Ay").await.status, 400);
+    let script = api.anonymous(tracehold_explorer::assets::SCRIPT.path).await;
+    assert!(script.header("cache-control").contains("immutable"));
+    assert_eq!(api.anonymous("/assets/none.js").await.status, 404);
+    let id = percent_encoded(&event_id(1));
+    let found = api.anonymous(&format!("/search?q={id}")).await;
+    assert_eq!(found.header("location"), format!("/event/{id}?lang=en"));
     api.stop().await;
 }
