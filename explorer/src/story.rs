@@ -20,10 +20,17 @@ pub const MAX_LISTED: usize = 12;
 /// Letters of one text from outside that a page shows; the event's own page has the whole.
 pub const MAX_SHOWN: usize = 320;
 
+/// Letters of a heading.
+const MAX_TITLE: usize = 80;
+
 /// A text cut to [`MAX_SHOWN`] letters, with an ellipsis where it was cut.
 #[must_use]
 pub fn shortened(text: &str) -> String {
-    match text.char_indices().nth(MAX_SHOWN) {
+    cut(text, MAX_SHOWN)
+}
+
+fn cut(text: &str, letters: usize) -> String {
+    match text.char_indices().nth(letters) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }
@@ -239,7 +246,7 @@ pub fn tell(recorded: &Recorded, places: &Places, language: Language) -> Chapter
         Some(name_place(id, places, language))
     };
     Chapter {
-        title: shortened(&title),
+        title: cut(&title, MAX_TITLE),
         state: (!disposition.is_empty()).then(|| shortened(&words::state(disposition, language))),
         happened: when(text("eventTime"), text("eventTimeZoneOffset"), language),
         happened_at: text("eventTime").to_owned(),

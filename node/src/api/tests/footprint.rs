@@ -72,6 +72,10 @@ async fn legs_are_added_and_what_is_open_is_said() {
     assert_eq!(found["milligrams"], "5000000");
     assert_eq!((&found["kilograms"], &found["primaryPermille"]), (&json!("5"), &json!(200)));
     assert_eq!((&found["id"], &found["complete"]), (&json!(FLOUR), &json!(false)));
+    let page = FLOUR.strip_prefix("https://id.gs1.org").unwrap();
+    let shown = api.get(page).await.text;
+    assert!(shown.contains("5 kg CO₂e · 20.0 %"), "{shown}");
+    assert!(!api.anonymous(page).await.text.contains("CO₂e"), "activities are not public");
     let leg = &found["legs"][0];
     assert_eq!(leg["eventID"], event_id(2));
     assert_eq!(leg["carriedBy"], json!([WHEAT]));
