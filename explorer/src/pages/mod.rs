@@ -27,7 +27,7 @@ use crate::assets;
 use crate::language::{Language, Texts};
 
 /// The style of every page, inlined so that a page is one answer.
-const STYLE: &str = include_str!("../../templates/style.css");
+pub(crate) const STYLE: &str = include_str!("../../templates/style.css");
 
 /// What every page needs to know about where it is.
 #[derive(Clone, Debug)]
@@ -42,38 +42,38 @@ pub struct Frame {
 
 impl Frame {
     /// `english` or `chinese`.
-    fn say(&self, english: &'static str, chinese: &'static str) -> &'static str {
+    pub(crate) fn say(&self, english: &'static str, chinese: &'static str) -> &'static str {
         self.language.pick(english, chinese)
     }
 
     /// The link to another page, in the same language.
-    fn to(&self, path: &str) -> String {
+    pub(crate) fn to(&self, path: &str) -> String {
         let joint = if path.contains('?') { '&' } else { '?' };
         format!("{path}{joint}lang={}", self.language.tag())
     }
 
-    fn texts(&self) -> &'static Texts {
+    pub(crate) fn texts(&self) -> &'static Texts {
         self.language.texts()
     }
 
-    fn switch(&self) -> String {
+    pub(crate) fn switch(&self) -> String {
         let joint = if self.path.contains('?') { '&' } else { '?' };
         format!("{}{joint}lang={}", self.path, self.language.other())
     }
 
-    fn home(&self) -> String {
+    pub(crate) fn home(&self) -> String {
         self.to("/")
     }
 
-    fn script(&self) -> &'static str {
+    pub(crate) fn script(&self) -> &'static str {
         assets::SCRIPT.path
     }
 
-    fn icon(&self) -> &'static str {
+    pub(crate) fn icon(&self) -> &'static str {
         assets::ICON.path
     }
 }
 
-fn rendered(template: &impl Template) -> String {
+pub(crate) fn rendered(template: &impl Template) -> String {
     template.render().expect("templates only write to a string")
 }
