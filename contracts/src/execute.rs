@@ -4,17 +4,36 @@ use std::collections::BTreeSet;
 
 use tracehold_chain::genesis::Parameters;
 use tracehold_chain::masterdata::MasterData;
+use tracehold_chain::money::AgreementId;
 use tracehold_chain::state::key::picture_key;
 use tracehold_chain::state::{Batch, Position, TableError};
-use tracehold_chain::transaction::TransactionId;
+use tracehold_chain::transaction::{Command, TransactionId};
 use tracehold_chain::units::{Height, TimestampMs};
 
 use crate::admission::Admitted;
+use crate::agreement;
 use crate::authority::Authority;
 use crate::masterdata;
+use crate::money;
 use crate::overlay::Overlay;
 use crate::provenance;
-use crate::receipt::{Receipt, Rejection, RejectionCode, Verdict};
+use crate::receipt::{Effects, Receipt, Rejection, RejectionCode, Repeat, Verdict};
+
+/// When and for whom something runs.
+#[derive(Clone, Copy)]
+pub struct Now<'a> {
+    /// The members.
+    pub authority: &'a Authority,
+    /// What the network chose.
+    pub parameters: &'a Parameters,
+    /// The block.
+    pub height: Height,
+    /// Its time.
+    pub block_time: TimestampMs,
+    /// Which receipt of the block this goes into: 0 for what is due when it begins, then one for
+    /// each transaction.
+    pub receipt: u32,
+}
 
 /// What a transaction writes while it runs: state, and entries of local indexes.
 pub struct Staged<'a> {
@@ -26,13 +45,33 @@ pub struct Staged<'a> {
     pub readings_left: u64,
     /// Whether the block had too little left of either for the transaction.
     pub is_short: bool,
-    index: Vec<Vec<u8>>,
+    /// What the transaction moved so far.
+    pub effects: Effects,
+    /// Its commands that had taken effect before.
+    pub repeats: Vec<Repeat>,
+    /// Agreements that it concerns and that are still to be looked at.
+    pub touched: BTreeSet<AgreementId>,
+    index: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Staged<'_> {
     /// Adds an entry to a local history index.
     pub fn index(&mut self, key: Vec<u8>) {
-        self.index.push(key);
+        self.index.push((key, Vec::new()));
+    }
+
+    /// Adds an entry with a value to a local history index.
+    pub fn index_value(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.index.push((key, value));
+    }
+
+    /// Forgets everything that the transaction wrote and moved.
+    fn discard(&mut self) {
+        self.overlay.discard();
+        self.index.clear();
+        self.effects = Effects::default();
+        self.repeats.clear();
+        self.touched.clear();
     }
 }
 
@@ -65,6 +104,7 @@ pub struct Execution<'a> {
     order: Vec<TransactionId>,
     bytes: usize,
     indexed: Batch,
+    due: Effects,
     receipts: Vec<Receipt>,
     events: usize,
 }
@@ -75,6 +115,8 @@ pub struct Executed {
     pub state: Batch,
     /// Writes to the local indexes.
     pub indexed: Batch,
+    /// What was due when the block began.
+    pub due: Effects,
     /// One for each transaction.
     pub receipts: Vec<Receipt>,
     /// The ids, in order.
@@ -99,6 +141,9 @@ impl<'a> Execution<'a> {
                 refold_left: provenance::MAX_REFOLD_STEPS_PER_BLOCK,
                 readings_left: provenance::MAX_READINGS_JUDGED_PER_BLOCK,
                 is_short: false,
+                effects: Effects::default(),
+                repeats: Vec::new(),
+                touched: BTreeSet::new(),
                 index: Vec::new(),
             },
             authority,
@@ -110,6 +155,7 @@ impl<'a> Execution<'a> {
             order: Vec::new(),
             bytes: 0,
             indexed: Batch::new(),
+            due: Effects::default(),
             receipts: Vec::new(),
             events: 0,
         }
@@ -126,20 +172,17 @@ impl<'a> Execution<'a> {
         let mut verdict = self.verdict(transaction)?;
         if std::mem::take(&mut self.staged.is_short) && !self.order.is_empty() {
             // Others have used it up: in a block of its own it has all of it.
-            self.staged.overlay.discard();
-            self.staged.index.clear();
+            self.staged.discard();
             return Ok(Err(Unfit::NoRoom));
         }
         if matches!(verdict, Verdict::Rejected(_)) {
-            self.staged.overlay.discard();
-            self.staged.index.clear();
+            self.staged.discard();
         }
         let touched =
             self.staged.overlay.touched().saturating_add(self.staged.overlay.block_touched());
         let limit = usize::try_from(self.parameters.max_block_touches).unwrap_or(usize::MAX);
         if touched > limit {
-            self.staged.overlay.discard();
-            self.staged.index.clear();
+            self.staged.discard();
             if !self.order.is_empty() {
                 return Ok(Err(Unfit::NoRoom));
             }
@@ -152,11 +195,13 @@ impl<'a> Execution<'a> {
             self.events = self.events.saturating_add(new);
         }
         self.staged.overlay.keep();
-        self.indexed.extend(self.staged.index.drain(..).map(|key| (key, Some(Vec::new()))));
+        self.indexed.extend(self.staged.index.drain(..).map(|(key, value)| (key, Some(value))));
         self.bytes = self.bytes.saturating_add(transaction.bytes);
         self.ids.insert(transaction.id);
         self.order.push(transaction.id);
-        self.receipts.push(Receipt { transaction_id: transaction.id, verdict });
+        let effects = std::mem::take(&mut self.staged.effects);
+        let repeats = std::mem::take(&mut self.staged.repeats);
+        self.receipts.push(Receipt { transaction_id: transaction.id, verdict, effects, repeats });
         Ok(Ok(()))
     }
 
@@ -182,7 +227,14 @@ impl<'a> Execution<'a> {
         let index = u32::try_from(self.receipts.len()).expect("a block's bytes bound its length");
         let mut repeated = Vec::new();
         let signed = &transaction.bundle.transaction;
-        let (sender, records) = (&signed.body.sender, signed.master_data());
+        let (sender, records, id) = (&signed.body.sender, signed.master_data(), transaction.id);
+        let now = Now {
+            authority: self.authority,
+            parameters: self.parameters,
+            height: self.height,
+            block_time: self.block_time,
+            receipt: index.saturating_add(1),
+        };
         let at = (self.height, self.block_time);
         let overlay = &mut self.staged.overlay;
         if let Err(rejection) = masterdata::set(overlay, self.authority, sender, records, at)? {
@@ -202,11 +254,25 @@ impl<'a> Execution<'a> {
             };
             let captured = provenance::capture(&mut self.staged, event, at)?;
             match captured {
-                Ok(provenance::Captured::New) => {}
+                Ok(provenance::Captured::New) => {
+                    agreement::observe(&mut self.staged, event, position, now)?;
+                }
                 Ok(provenance::Captured::Repeated) => repeated.push(place),
                 Err(rejection) => return Ok(Verdict::Rejected(rejection)),
             }
         }
+        for (place, command) in (0_u32..).zip(&signed.body.commands) {
+            let staged = &mut self.staged;
+            let done = match command {
+                Command::Money(command) => money::run(staged, command, sender, place, id, now)?,
+                Command::Agreement(command) => agreement::run(staged, command, sender, now)?,
+                Command::Capture(_) | Command::SetMasterData(_) => Ok(()),
+            };
+            if let Err(rejection) = done {
+                return Ok(Verdict::Rejected(rejection));
+            }
+        }
+        agreement::settle(&mut self.staged, now)?;
         Ok(Verdict::Recorded { repeated })
     }
 
@@ -216,6 +282,7 @@ impl<'a> Execution<'a> {
         Executed {
             state: self.staged.overlay.into_writes(),
             indexed: self.indexed,
+            due: self.due,
             receipts: self.receipts,
             ids: self.order,
             events: self.events,

@@ -28,7 +28,7 @@ use crate::authority::Authority;
 use crate::execute::{Executed, Execution, Unfit};
 use crate::layer::{Head, Layer, Layers};
 use crate::overlay::Overlay;
-use crate::receipt::{Receipt, Rejection, RejectionCode, TransactionRecord};
+use crate::receipt::{Effects, Receipt, Rejection, RejectionCode, TransactionRecord};
 
 /// Why a ledger cannot be opened on a table.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -96,6 +96,7 @@ pub struct Outcome {
     head: Head,
     writes: Batch,
     tree: TreeChange,
+    due: Effects,
     receipts: Vec<Receipt>,
     ids: Vec<TransactionId>,
     events: usize,
@@ -428,7 +429,9 @@ impl Ledger {
     fn roots(&self, executed: &Executed) -> (TreeChange, Digest) {
         let writes = executed.state.iter();
         let tree = self.tree.change(writes.map(|(key, value)| (key.as_slice(), value.as_deref())));
-        let leaves: Vec<Digest> = executed.receipts.iter().map(Receipt::leaf).collect();
+        let due = (!executed.due.is_empty()).then(|| executed.due.due_leaf());
+        let leaves: Vec<Digest> =
+            due.into_iter().chain(executed.receipts.iter().map(Receipt::leaf)).collect();
         (tree, merkle::root(&leaves))
     }
 
@@ -451,8 +454,8 @@ impl Ledger {
             writes.insert(replay_key(over), None);
         }
         writes.insert(HEAD_KEY.to_vec(), Some(codec::encode(&head)));
-        let Executed { receipts, ids, events, .. } = executed;
-        Outcome { header: header.clone(), head, writes, tree, receipts, ids, events }
+        let Executed { due, receipts, ids, events, .. } = executed;
+        Outcome { header: header.clone(), head, writes, tree, due, receipts, ids, events }
     }
 
     /// Makes the outcome of the decided next block the new state.
@@ -464,14 +467,14 @@ impl Ledger {
             outcome.header.previous_block_id, self.head.block_id,
             "an outcome is committed on the head it was computed from"
         );
-        let Outcome { header, head, writes, tree, receipts, ids, events } = outcome;
+        let Outcome { header, head, writes, tree, due, receipts, ids, events } = outcome;
         self.tree.merge(tree);
         self.replay.forget(head.block_time, self.parameters.expiry_window_ms);
         if !ids.is_empty() {
             self.replay.push(head.height, head.block_time, ids);
         }
         self.head = head.clone();
-        let layer = Arc::new(Layer { head, header, writes, receipts, events });
+        let layer = Arc::new(Layer { head, header, writes, due, receipts, events });
         self.layers.0.push(layer.clone());
         layer
     }

@@ -1,0 +1,208 @@
+//! The closed language of conditions: all that an agreement can wait for.
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use super::payout::Percent;
+use super::terms::Label;
+use crate::anomaly::AnomalyKind;
+use crate::epcis::{Action, EventType};
+use crate::money::Asset;
+use crate::units::{DurationMs, TimestampMs};
+
+/// Something that is true or not yet true of what is on the ledger. Only events that were recorded
+/// while the agreement ran count.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Condition {
+    /// Events were recorded about a share of the goods.
+    Observed(Observed),
+    /// Sensors reported values inside bounds, or outside of them, between two events.
+    Readings(Readings),
+    /// An inspector recorded an inspection with a certification reference.
+    Inspected(Inspected),
+    /// A role has a title on its account.
+    TitleHeld {
+        /// Which.
+        title: Asset,
+        /// Who.
+        by: Label,
+    },
+    /// A title is back with its issuer.
+    TitleSurrendered {
+        /// Which.
+        title: Asset,
+    },
+    /// A role said yes.
+    Approved {
+        /// Who.
+        by: Label,
+        /// To what.
+        what: Label,
+    },
+    /// The block time is at or after this.
+    After(#[serde(with = "crate::units::rfc3339")] TimestampMs),
+    /// So much time has passed since a milestone was fulfilled.
+    Elapsed {
+        /// Which milestone.
+        since: Label,
+        /// How much.
+        time: DurationMs,
+    },
+    /// Nothing open does not add up with the goods, as it is known at a moment. Claims of strangers
+    /// open no anomalies.
+    NoOpenAnomaly {
+        /// Which kinds; all when the list is empty.
+        #[serde(default)]
+        kinds: Vec<AnomalyKind>,
+        /// Decided then, once.
+        at: Moment,
+    },
+    /// All of these.
+    All(Vec<Condition>),
+    /// One of these at least.
+    Any(Vec<Condition>),
+    /// So many of these at least.
+    AtLeast {
+        /// How many.
+        count: u8,
+        /// Of these.
+        of: Vec<Condition>,
+    },
+    /// Not this, as it is known at a moment.
+    Not {
+        /// What.
+        of: Box<Condition>,
+        /// Decided then, once.
+        at: Moment,
+    },
+}
+
+/// When something is decided for good.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Moment {
+    /// At the first block at or after this time.
+    Time(#[serde(with = "crate::units::rfc3339")] TimestampMs),
+    /// When all of the goods were observed so.
+    Observed(Sighting),
+    /// When this milestone is fulfilled.
+    Milestone(Label),
+}
+
+/// What an event must look like. What is not given may be anything.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sighting {
+    /// The business step in its one spelling, such as `receiving`.
+    #[serde(default)]
+    pub biz_step: Option<String>,
+    /// The disposition in its one spelling.
+    #[serde(default)]
+    pub disposition: Option<String>,
+    /// The type of the event.
+    #[serde(default)]
+    pub event_type: Option<EventType>,
+    /// What it does.
+    #[serde(default)]
+    pub action: Option<Action>,
+    /// The read point or business location, by canonical identifier.
+    #[serde(default)]
+    pub place: Option<String>,
+    /// Recorded by one of these roles.
+    pub by: Vec<Label>,
+}
+
+/// Events about a share of the goods.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Observed {
+    /// What the events look like.
+    pub event: Sighting,
+    /// For how much of the goods.
+    #[serde(default)]
+    pub share: Share,
+}
+
+/// How much of the goods.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Share {
+    /// All.
+    #[default]
+    All,
+    /// At least so much of them.
+    AtLeast(Percent),
+    /// Each part when it comes: what the milestone pays grows with it.
+    ProRata,
+}
+
+/// What sensors reported between two events.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Readings {
+    /// What is measured: a standard word such as `Temperature`, or a URI, in its one spelling.
+    pub measurement: String,
+    /// The unit of the bounds (UN/CEFACT Rec 20), such as `CEL`.
+    pub uom: String,
+    /// The least allowed, itself included.
+    #[serde(default)]
+    pub min: Option<Decimal>,
+    /// The most allowed, itself included.
+    #[serde(default)]
+    pub max: Option<Decimal>,
+    /// Time outside the bounds that is tolerated, over the whole interval.
+    #[serde(default)]
+    pub outside_at_most: DurationMs,
+    /// Time without any reading that still counts as covered.
+    pub max_gap: DurationMs,
+    /// The interval begins with this event.
+    pub from: Sighting,
+    /// And ends with this one.
+    pub to: Sighting,
+    /// How long after the ending event was recorded late readings are awaited.
+    #[serde(default)]
+    pub settle: DurationMs,
+    /// What must be true.
+    #[serde(default)]
+    pub expect: Expect,
+}
+
+/// Whether bounds are to be kept or broken. An interval that readings do not cover is neither.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Expect {
+    /// Covered by readings, and outside no longer than tolerated.
+    #[default]
+    Kept,
+    /// Outside for longer than tolerated.
+    Broken,
+}
+
+/// An inspection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Inspected {
+    /// The roles that may have done it; their members are inspectors of the network.
+    pub by: Vec<Label>,
+    /// What it found.
+    #[serde(default)]
+    pub finding: Finding,
+    /// The certification reference that the event must carry; any when there is none.
+    #[serde(default)]
+    pub certification: Option<String>,
+    /// For how much of the goods.
+    #[serde(default)]
+    pub share: Share,
+}
+
+/// What an inspection found: the dispositions `conformant` and `non_conformant`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finding {
+    /// The goods are as they should be.
+    #[default]
+    Conformant,
+    /// They are not.
+    NonConformant,
+}
