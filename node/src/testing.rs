@@ -1,7 +1,11 @@
 //! A network of one validator and its history, for the tests of this crate.
 
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 use tracehold_chain::certificate::{
     CommitCertificate, CommitSignature, DecidedBlock, VoteKind, vote_digest,
@@ -9,9 +13,17 @@ use tracehold_chain::certificate::{
 use tracehold_chain::epcis::{Event, SectionedEvent};
 use tracehold_chain::genesis::{Agent, Genesis, Member, Node, NodeRole, Parameters};
 use tracehold_chain::keys::{SecretKey, Signer};
+use tracehold_chain::mempool::MempoolLimits;
 use tracehold_chain::transaction::{Bundle, CapturedEvent, Command, Nonce, TransactionBody};
 use tracehold_chain::units::{ChainId, MemberId, NodeName, TimestampMs};
 use tracehold_contracts::{Layer, Ledger};
+
+use crate::net::{FileSource, NetConfig, NetLimits, Network};
+use crate::runtime::{self, NodeHandle, NodeParts, Phase, StartError};
+use crate::store::recover::DataFolder;
+
+/// Nothing that should happen takes this long, even on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// When the test network began.
 pub const CREATED: TimestampMs = TimestampMs(1_772_000_000_000);
@@ -95,6 +107,39 @@ impl TestNetwork {
         let certificate = CommitCertificate { height, round: 0, block_id, signatures };
         (DecidedBlock { block, certificate }, ledger.commit(outcome))
     }
+}
+
+/// Starts the only node of its network.
+pub fn start(network: &TestNetwork, path: &Path) -> Result<NodeHandle, StartError> {
+    let key = network.node_key.clone();
+    let config = NetConfig {
+        members: BTreeSet::from([key.public_key()]),
+        listen: vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()],
+        peers: Vec::new(),
+        chain_id: network.genesis.chain_id.clone(),
+        genesis_id: network.genesis.id().0,
+        limits: NetLimits::default(),
+        files: FileSource::default(),
+        key: key.clone(),
+    };
+    runtime::start(NodeParts {
+        genesis: network.genesis.clone(),
+        folder: DataFolder { path: path.to_owned(), table_cache_bytes: 1024 * 1024 },
+        signer: Arc::new(key),
+        mempool: MempoolLimits::default(),
+        network: Box::new(move || Network::start(config, &mut Registry::default())),
+    })
+}
+
+/// Waits until the node runs.
+pub async fn running(handle: &NodeHandle) {
+    let wait = async {
+        while handle.phase() != Phase::Running {
+            assert!(matches!(handle.phase(), Phase::Starting(_)), "{:?}", handle.phase());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.unwrap();
 }
 
 /// An event of its own that observes one serial number of the test product.

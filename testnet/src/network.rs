@@ -214,6 +214,13 @@ impl RunningNode {
         probe.get("/readyz").is_ok_and(|answer| answer.status == 200)
     }
 
+    /// The height of its newest block; `None` when it does not say.
+    #[must_use]
+    pub fn height(&self) -> Option<u64> {
+        let answer = self.client().get("/api/v1/status").ok()?;
+        answer.json["height"].as_u64()
+    }
+
     /// Its process id; 0 while it does not run.
     #[must_use]
     pub fn pid(&self) -> u32 {
@@ -234,7 +241,8 @@ pub struct Testnet {
 }
 
 impl Testnet {
-    /// Makes the network if its folder holds none, starts all nodes and waits until they are ready.
+    /// Makes the network if its folder holds none, starts all nodes and waits until they are ready
+    /// and level.
     ///
     /// # Errors
     /// [`TestnetError`] with the end of the log of the node that failed.
@@ -252,7 +260,7 @@ impl Testnet {
         loop {
             manifest.assign_ports(&options.dir, options.first_ports)?;
             let mut network = Testnet::of(&manifest, &options);
-            let started = network.start_all().and_then(|()| network.wait_ready());
+            let started = network.start_all().and_then(|()| network.wait_level());
             match started {
                 Ok(()) => {
                     network.lock = lock.take();
@@ -283,7 +291,11 @@ impl Testnet {
         Testnet { chain_id: manifest.chain_id.clone(), nodes, options: options.clone(), lock: None }
     }
 
-    fn start_all(&mut self) -> Result<(), TestnetError> {
+    /// Starts every node that does not run, without waiting until it is ready.
+    ///
+    /// # Errors
+    /// [`TestnetError::Io`] when a process cannot be started.
+    pub fn start_all(&mut self) -> Result<(), TestnetError> {
         (0..self.nodes.len()).try_for_each(|index| self.start(index))
     }
 
@@ -307,9 +319,30 @@ impl Testnet {
     /// # Errors
     /// [`TestnetError`] when one ends, is not ready in time, or the caller gives up.
     pub fn wait_ready(&mut self) -> Result<(), TestnetError> {
+        self.wait_each(Instant::now() + self.options.ready_timeout, RunningNode::is_ready)
+    }
+
+    /// Waits until every node that runs is ready and has the newest block that any of them had by
+    /// then: a node says that it is ready when some blocks are still missing, and whoever reads
+    /// from it would not find what another node answered before.
+    ///
+    /// # Errors
+    /// [`TestnetError`] when one ends, is not so far in time, or the caller gives up.
+    pub fn wait_level(&mut self) -> Result<(), TestnetError> {
         let deadline = Instant::now() + self.options.ready_timeout;
+        self.wait_each(deadline, RunningNode::is_ready)?;
+        let running = self.nodes.iter().filter(|node| node.process.is_some());
+        let newest = running.map(RunningNode::height).max().flatten();
+        self.wait_each(deadline, |node| node.height() >= newest)
+    }
+
+    fn wait_each(
+        &mut self,
+        deadline: Instant,
+        is_done: impl Fn(&RunningNode) -> bool,
+    ) -> Result<(), TestnetError> {
         for index in 0..self.nodes.len() {
-            while self.nodes[index].process.is_some() && !self.nodes[index].is_ready() {
+            while self.nodes[index].process.is_some() && !is_done(&self.nodes[index]) {
                 self.check_running()?;
                 if self.options.cancelled.load(Ordering::Relaxed) {
                     return Err(TestnetError::Cancelled);

@@ -44,22 +44,23 @@ impl Testnet {
         }
     }
 
-    /// Starts node `index` again, killing it first if it runs, and waits until all are ready.
+    /// Starts node `index` again, killing it first if it runs, and waits until all are ready and
+    /// level.
     ///
     /// # Errors
-    /// [`TestnetError`] when it does not become ready.
+    /// [`TestnetError`] when it does not get so far.
     pub fn restart(&mut self, index: usize) -> Result<(), TestnetError> {
         self.kill(index);
         self.start(index)?;
-        self.wait_ready()
+        self.wait_level()
     }
 
-    /// Starts every node that does not run and waits until all are ready.
+    /// Starts every node that does not run and waits until all are ready and level.
     ///
     /// # Errors
-    /// [`TestnetError`] when one does not become ready.
+    /// [`TestnetError`] when one does not get so far.
     pub fn start_missing(&mut self) -> Result<(), TestnetError> {
-        (0..self.nodes.len()).try_for_each(|index| self.start(index))?;
-        self.wait_ready()
+        self.start_all()?;
+        self.wait_level()
     }
 }

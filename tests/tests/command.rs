@@ -5,9 +5,8 @@ mod common;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
 
-use common::{binary, event, wait_until};
+use common::{binary, event, turn, wait_until};
 use serde_json::Value;
 use tracehold_chain::epcis::uri::percent_encoded;
 use tracehold_testnet::client::Client;
@@ -63,6 +62,11 @@ impl Up {
         Client::new(http).with_key(node["api_key"].as_str().expect("a key"))
     }
 
+    fn height(&self, node: usize) -> u64 {
+        let status = self.client(node).get("/api/v1/status").expect("a status");
+        status.json["height"].as_u64().expect("a height")
+    }
+
     /// What must be the same when the network is started again.
     fn lasting(&self) -> Value {
         let mut first = self.first.clone();
@@ -106,6 +110,7 @@ const UP: [&str; 11] = [
 
 #[test]
 fn a_test_network_says_what_it_is_resumes_and_leaves_nothing_behind() {
+    let _turn = turn();
     let folder = tempfile::tempdir().expect("a temporary folder");
     let up = Up::start(folder.path(), &UP);
     assert!(up.first["chain_id"].is_string());
@@ -117,7 +122,7 @@ fn a_test_network_says_what_it_is_resumes_and_leaves_nothing_behind() {
     }
     let posted = up.client(0).post("/epcis/v2/events", event("kept").to_string().as_bytes(), &[]);
     assert_eq!(posted.unwrap().status, 201);
-    let lasting = up.lasting();
+    let (lasting, height) = (up.lasting(), up.height(0));
     up.stop("-INT");
 
     let up = Up::start(folder.path(), &UP);
@@ -126,13 +131,12 @@ fn a_test_network_says_what_it_is_resumes_and_leaves_nothing_behind() {
     assert_eq!(second.status.code(), Some(1), "one folder, one network");
     let path = format!("/epcis/v2/events/{}", percent_encoded("urn:example:event:kept"));
     for node in 0..5 {
-        assert_eq!(up.client(node).get(&path).unwrap().status, 200, "node {node}");
+        assert!(up.height(node) >= height, "node {node} is behind what was answered");
+        wait_until("the event", || up.client(node).get(&path).unwrap().status == 200);
     }
     let pids = up.pids();
     signal(&up.child, "-KILL");
-    wait_until("nodes to end with their network", Duration::from_secs(10), || {
-        pids.iter().all(|pid| !runs(*pid))
-    });
+    wait_until("nodes to end with their network", || pids.iter().all(|pid| !runs(*pid)));
     drop(up);
     Up::start(folder.path(), &UP).stop("-TERM");
 
@@ -142,6 +146,7 @@ fn a_test_network_says_what_it_is_resumes_and_leaves_nothing_behind() {
 
 #[test]
 fn the_demo_tells_its_story_resumes_and_can_be_reset() {
+    let _turn = turn();
     let folder = tempfile::tempdir().expect("a temporary folder");
     let args = ["demo", "--dir", "coffee", "--json"];
     let up = Up::start(folder.path(), &args);

@@ -5,7 +5,6 @@ mod common;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use common::{Network, corpora, wait_until};
 use serde_json::{Value, json};
@@ -130,7 +129,7 @@ fn example_documents_come_back_as_they_were_given() {
     }
     assert!(sent.len() > 1_000, "{} events", sent.len());
     let height = network.height(0);
-    wait_until("node 2", Duration::from_secs(5), || network.height(2) >= height);
+    wait_until("node 2", || network.height(2) >= height);
     let received = all_events(&network, 2);
     assert_eq!(received.len(), sent.len());
     for ((name, sent, without_id), received) in sent.iter().zip(&received) {

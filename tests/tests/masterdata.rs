@@ -11,7 +11,6 @@ use tracehold_chain::epcis::uri::percent_encoded;
 use tracehold_testnet::client::Answer;
 use tracehold_testnet::manifest::Plan;
 
-const SOON: Duration = Duration::from_secs(5);
 const MILK: &str = "https://id.gs1.org/01/09521321000018";
 
 /// A PNG, as far as its head; the rest stands for pixels.
@@ -60,14 +59,14 @@ fn a_product_and_its_picture_are_seen_at_every_node() {
     assert_eq!(set.status, 200, "{}", set.text);
 
     // Read at node 3, with the same bytes; then also when nobody else could give them.
-    wait_until("the product at node 3", SOON, || product(&network, 3)["names"]["en"] == "Milk");
+    wait_until("the product at node 3", || product(&network, 3)["names"]["en"] == "Milk");
     assert_eq!(product(&network, 3), set.json);
     let shown = show(&network, 3, &digest);
     assert_eq!(shown.status, 200, "{}", shown.text);
     assert!(shown.bytes == picture, "the same bytes");
     network.net.stop_node(0);
     assert!(show(&network, 3, &digest).bytes == picture, "node 3 keeps it");
-    wait_until("the product at node 1", SOON, || product(&network, 1)["names"]["en"] == "Milk");
+    wait_until("the product at node 1", || product(&network, 1)["names"]["en"] == "Milk");
     let passed_on = show(&network, 1, &digest);
     assert!(passed_on.bytes == picture, "node 3 passes it on: {}", passed_on.status);
     network.net.restart(0).expect("the node restarts");
@@ -101,7 +100,7 @@ fn a_product_and_its_picture_are_seen_at_every_node() {
     let placeholder = show(&network, 0, &nowhere);
     assert_eq!(placeholder.status, 404);
     assert!(placeholder.text.starts_with("<svg"), "{}", placeholder.text);
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     network.assert_agreement(&[0, 1, 2, 3]);
 
     // Built again from the block log, a node knows the product, and which pictures may be fetched.

@@ -32,7 +32,7 @@ use tracehold_node::net::{
 };
 
 /// Nothing that should happen takes this long, even on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How long a stranger keeps trying.
 const PERSISTENCE: Duration = Duration::from_secs(3);

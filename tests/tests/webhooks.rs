@@ -6,12 +6,9 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use common::{Network, event, wait_until};
 use serde_json::{Value, json};
-
-const SOON: Duration = Duration::from_secs(60);
 
 /// A delivery as it came.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,7 +62,7 @@ impl Receiver {
     }
 
     fn wait_for(&self, count: usize) -> Vec<Got> {
-        wait_until("the delivery", SOON, || self.got().len() >= count);
+        wait_until("the delivery", || self.got().len() >= count);
         self.got()
     }
 }
@@ -128,7 +125,7 @@ fn a_killed_node_sends_what_was_under_way_again_and_says_so() {
     assert_eq!(got[2], Got { attempt: 2, ..under_way });
     assert_eq!((got[3].event_ids(), got[3].attempt), (vec!["urn:example:event:three".into()], 1));
     let path = made.location.expect("a location");
-    wait_until("the cursor", SOON, || {
+    wait_until("the cursor", || {
         let webhook = network.net.nodes[0].client().get(&path).expect("an answer").json;
         webhook["deliveredEvents"] == 3 && webhook["state"] == "active"
     });

@@ -7,8 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use tracehold_chain::epcis::activity::{Activity, Basis, Factor, Per};
-use tracehold_chain::epcis::{Event, Level, canonical, uri};
-use tracehold_chain::limits::MAX_URI_BYTES;
+use tracehold_chain::epcis::{Canonical, Event, Level, uri};
 use tracehold_chain::masterdata::{MasterData, MasterRecord};
 use tracehold_chain::state::{Position, StateKey};
 use tracehold_chain::units::{Height, MemberId, TimestampMs};
@@ -208,27 +207,26 @@ pub async fn get_footprint(
     Params(query): Params<FootprintQuery>,
 ) -> Result<Json<FootprintView>, Problem> {
     let id = identifier(query.id.as_deref())?;
-    let head = state.node()?.view().map_err(|why| super::submit::not_ready(&why))?.head().clone();
-    let as_of = told::as_of(query.as_of.as_deref(), &head)?.as_of;
-    let wanted = id.clone();
+    let head = state.head()?;
+    let wanted = told::as_of(query.as_of.as_deref(), &head)?;
+    let (name, as_of) = (id.uri().to_owned(), wanted.as_of);
     let found = state.read_much(move |view| {
-        let Some(record) = view.item(&wanted)? else { return Ok(None) };
-        let first = view.steps(&wanted, &record, None, 1, Order::OldestFirst)?;
+        let Some(record) = view.item(&name)? else { return Ok(None) };
+        let first = view.steps(&name, &record, None, 1, Order::OldestFirst)?;
         let was_known = |step: &Step| as_of.is_none_or(|as_of| as_of.has(step));
         if !first.first().is_some_and(was_known) {
             return Ok(None);
         }
-        let graph = Reader { view, as_of, events: BTreeMap::new(), names: 0 }.graph(&wanted)?;
-        Ok(Some((footprint(&graph, &wanted), graph, view.height())))
+        let graph = Reader { view, as_of, events: BTreeMap::new(), names: 0 }.graph(&name)?;
+        Ok(Some((footprint(&graph, &name), graph, view.height())))
     });
     let Some((footprint, graph, height)) = found.await? else {
-        let detail = format!("no event on record names {id}");
-        return Err(Problem::new(Kind::NotFound, detail));
+        return Err(told::unknown(&id, &wanted));
     };
     Ok(Json(shown(&keyed.caller(), footprint, &graph, height)))
 }
 
-fn identifier(given: Option<&str>) -> Result<String, Problem> {
+fn identifier(given: Option<&str>) -> Result<Canonical, Problem> {
     let wrong = |rule: String, mend: &str| {
         Problem::new(Kind::Parameter, format!("id {rule}")).field("id", rule, mend)
     };
@@ -236,18 +234,15 @@ fn identifier(given: Option<&str>) -> Result<String, Problem> {
     let Some(given) = given else {
         return Err(wrong("is missing".to_owned(), example));
     };
-    if given.len() > MAX_URI_BYTES {
-        return Err(wrong(format!("may have at most {MAX_URI_BYTES} bytes"), example));
-    }
     if !uri::is_uri(given) {
         return Err(wrong(format!("must be a URI, not {given:?}"), example));
     }
-    let found = canonical(given);
+    let found = told::identifier(given)?;
     if found.level() == Level::Class {
         let mend = "add a lot (/10/…) or a serial number (/21/…)";
         return Err(wrong("must not be a class: only things and lots have a way".to_owned(), mend));
     }
-    Ok(found.into_uri())
+    Ok(found)
 }
 
 /// Reads histories for one footprint.
@@ -494,6 +489,6 @@ mod tests {
             );
         }
         let lot = identifier(Some("urn:epc:class:lgtin:9521321.000101.L1")).unwrap();
-        assert_eq!(lot, "https://id.gs1.org/01/09521321001015/10/L1");
+        assert_eq!(lot.uri(), "https://id.gs1.org/01/09521321001015/10/L1");
     }
 }

@@ -81,7 +81,7 @@ pub async fn get_item(
         most: per_page(given.per_page.as_deref())?.get(),
         after: given.next_page_token.as_deref().map(token).transpose()?,
     };
-    let head = state.node()?.view().map_err(|why| super::submit::not_ready(&why))?.head().clone();
+    let head = state.head()?;
     let wanted = as_of(given.as_of.as_deref(), &head)?;
     let (asked, caller) = (id.clone(), keyed.caller());
     let then = wanted.clone();

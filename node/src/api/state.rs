@@ -11,6 +11,7 @@ use tracehold_chain::digest::Digest;
 use tracehold_chain::genesis::{Genesis, Member, NodeRole};
 use tracehold_chain::keys::PublicKey;
 use tracehold_chain::units::{ChainId, MemberId, NodeName, TimestampMs};
+use tracehold_contracts::Head;
 use tracehold_explorer::story::Places;
 
 use super::blocks::Status;
@@ -176,12 +177,21 @@ impl ApiState {
         }
     }
 
+    fn view(&self) -> Result<ReadView, Problem> {
+        self.node()?.view().map_err(|why| not_ready(&why))
+    }
+
+    /// The newest committed block.
+    pub(super) fn head(&self) -> Result<Head, Problem> {
+        Ok(self.view()?.head().clone())
+    }
+
     /// Reads from the newest committed block, on a thread that may wait for the disk.
     pub(super) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&ReadView) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Problem> {
-        let view = self.node()?.view().map_err(|why| not_ready(&why))?;
+        let view = self.view()?;
         let done = tokio::task::spawn_blocking(move || read(&view)).await;
         done.map_err(|error| Problem::new(Kind::Internal, format!("reading failed: {error}")))?
             .map_err(|fault| {

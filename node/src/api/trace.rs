@@ -91,7 +91,7 @@ pub async fn get_trace(
     let id = identifier(&given.id)?;
     let query = read_query(&given, id.uri())?;
     let format = format(&given, &headers)?;
-    let head = state.node()?.view().map_err(|why| super::submit::not_ready(&why))?.head().clone();
+    let head = state.head()?;
     let wanted = as_of(given.as_of.as_deref(), &head)?;
     let query = Query { as_of: wanted.as_of, ..query };
     let caller = keyed.caller();

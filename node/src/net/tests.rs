@@ -19,9 +19,7 @@ use super::{
     FileSource, NetCommand, NetConfig, NetError, NetEvent, NetEvents, NetHandle, NetLimits,
     Network, RequestFailure, Topic, limits,
 };
-
-/// Nothing that should happen takes this long, even on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::testing::PATIENCE;
 
 struct Node {
     key: PublicKey,

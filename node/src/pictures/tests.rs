@@ -10,6 +10,7 @@ use tracehold_chain::units::ChainId;
 use super::image::some_png;
 use super::*;
 use crate::net::{NetConfig, NetEvent, NetEvents, NetLimits, Network, limits};
+use crate::testing::PATIENCE;
 
 const ROOM: StoreLimits = StoreLimits { uploaded_bytes: 10_000_000, cached_bytes: 10_000_000 };
 
@@ -54,7 +55,7 @@ async fn network(sources: Vec<FileSource>) -> (Peer, Vec<Peer>) {
     let mut asker = peer(1, &known, FileSource::default()).await;
     let mut up = 0;
     while up < others.len() {
-        let event = tokio::time::timeout(Duration::from_secs(30), asker.events.recv()).await;
+        let event = tokio::time::timeout(PATIENCE, asker.events.recv()).await;
         up += usize::from(matches!(event.unwrap(), Some(NetEvent::PeerUp(_))));
     }
     (asker, others)

@@ -1,59 +1,19 @@
-use std::collections::BTreeSet;
-use std::path::Path;
 use std::time::Duration;
 
-use prometheus_client::registry::Registry;
 use tracehold_chain::state::key::name_digest;
 use tracehold_chain::state::{StateKey, Table};
-use tracehold_chain::units::{Height, TimestampMs};
+use tracehold_chain::units::Height;
 use tracehold_contracts::Verdict;
 
 use super::*;
+use crate::api::now;
 use crate::audit::audit;
-use crate::net::{FileSource, NetConfig, NetLimits, Network};
-use crate::testing::{TestNetwork, item, observed};
+use crate::testing::{PATIENCE, TestNetwork, item, observed, running, start};
 use crate::view::Order;
-
-fn now() -> TimestampMs {
-    let since = std::time::UNIX_EPOCH.elapsed().unwrap();
-    TimestampMs(u64::try_from(since.as_millis()).unwrap())
-}
-
-/// The only node of its network.
-fn node(network: &TestNetwork, path: &Path) -> Result<NodeHandle, StartError> {
-    let key = network.node_key.clone();
-    let config = NetConfig {
-        members: BTreeSet::from([key.public_key()]),
-        listen: vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()],
-        peers: Vec::new(),
-        chain_id: network.genesis.chain_id.clone(),
-        genesis_id: network.genesis.id().0,
-        limits: NetLimits::default(),
-        files: FileSource::default(),
-        key: key.clone(),
-    };
-    start(NodeParts {
-        genesis: network.genesis.clone(),
-        folder: DataFolder { path: path.to_owned(), table_cache_bytes: 1024 * 1024 },
-        signer: Arc::new(key),
-        mempool: MempoolLimits::default(),
-        network: Box::new(move || Network::start(config, &mut Registry::default())),
-    })
-}
-
-async fn ready(handle: &NodeHandle) {
-    let wait = async {
-        while handle.phase() != Phase::Running {
-            assert!(matches!(handle.phase(), Phase::Starting(_)), "{:?}", handle.phase());
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), wait).await.unwrap();
-}
 
 async fn submit(handle: &NodeHandle, network: &mut TestNetwork, event: u64) -> Height {
     let bundle = network.bundle(now(), &[observed(event, 7)]);
-    let submitted = tokio::time::timeout(Duration::from_secs(60), handle.submit(bundle)).await;
+    let submitted = tokio::time::timeout(PATIENCE, handle.submit(bundle)).await;
     let committed = submitted.unwrap().unwrap();
     assert!(matches!(committed.receipt.verdict, Verdict::Recorded { .. }));
     committed.height
@@ -67,9 +27,9 @@ async fn what_a_node_acknowledges_is_readable_and_there_after_a_restart() {
     network.genesis.created_at = now();
     let mut number = 0;
     for _ in 0..3 {
-        let handle = node(&network, path.path()).unwrap();
-        assert!(node(&network, path.path()).is_err(), "one process for one folder");
-        ready(&handle).await;
+        let handle = start(&network, path.path()).unwrap();
+        assert!(start(&network, path.path()).is_err(), "one process for one folder");
+        running(&handle).await;
         let mut changes = handle.changes();
         for _ in 0..3 {
             number += 1;
@@ -99,8 +59,8 @@ async fn a_deleted_table_is_built_again_and_nothing_is_lost() {
     let path = tempfile::tempdir().unwrap();
     let mut network = TestNetwork::new();
     network.genesis.created_at = now();
-    let handle = node(&network, path.path()).unwrap();
-    ready(&handle).await;
+    let handle = start(&network, path.path()).unwrap();
+    running(&handle).await;
     for number in 1..=5 {
         submit(&handle, &mut network, number).await;
     }
@@ -109,8 +69,8 @@ async fn a_deleted_table_is_built_again_and_nothing_is_lost() {
     handle.ended().await.unwrap();
     drop(handle);
     std::fs::remove_dir_all(path.path().join(crate::store::recover::TABLE_FOLDER)).unwrap();
-    let handle = node(&network, path.path()).unwrap();
-    ready(&handle).await;
+    let handle = start(&network, path.path()).unwrap();
+    running(&handle).await;
     let view = handle.view().unwrap();
     assert!(view.height() >= before.height);
     assert_eq!(view.header(before.height).unwrap().unwrap().header.state_root, before.state_root);
@@ -126,8 +86,8 @@ async fn a_damaged_log_keeps_the_node_from_starting_and_is_named() {
     let path = tempfile::tempdir().unwrap();
     let mut network = TestNetwork::new();
     network.genesis.created_at = now();
-    let handle = node(&network, path.path()).unwrap();
-    ready(&handle).await;
+    let handle = start(&network, path.path()).unwrap();
+    running(&handle).await;
     for number in 1..=3 {
         submit(&handle, &mut network, number).await;
     }
@@ -139,7 +99,7 @@ async fn a_damaged_log_keeps_the_node_from_starting_and_is_named() {
     let mut bytes = std::fs::read(&segment).unwrap();
     bytes[300] ^= 1;
     std::fs::write(&segment, bytes).unwrap();
-    let handle = node(&network, path.path()).unwrap();
+    let handle = start(&network, path.path()).unwrap();
     let fault = handle.ended().await.unwrap_err();
     assert_eq!(fault.file(), Some(segment.to_string_lossy().as_ref()));
     assert!(fault.offset().is_some_and(|offset| offset <= 300));
@@ -149,13 +109,15 @@ async fn a_damaged_log_keeps_the_node_from_starting_and_is_named() {
 
 /// Opens the table of a node that has just ended: its thread may hold the folder a moment longer.
 async fn open_when_free(folder: &std::path::Path) -> crate::store::SledTable {
-    for _ in 0..100 {
-        match crate::store::SledTable::open(folder, 1024 * 1024) {
-            Ok(table) => return table,
-            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
+    let wait = async {
+        loop {
+            match crate::store::SledTable::open(folder, 1024 * 1024) {
+                Ok(table) => return table,
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
         }
-    }
-    panic!("the table is not free after five seconds");
+    };
+    tokio::time::timeout(PATIENCE, wait).await.expect("the table is free")
 }
 
 /// Promise P12, P13.
@@ -164,8 +126,8 @@ async fn a_journal_that_lacks_steps_is_found_at_the_start_and_built_again() {
     let path = tempfile::tempdir().unwrap();
     let mut network = TestNetwork::new();
     network.genesis.created_at = now();
-    let handle = node(&network, path.path()).unwrap();
-    ready(&handle).await;
+    let handle = start(&network, path.path()).unwrap();
+    running(&handle).await;
     for number in 1..=5 {
         submit(&handle, &mut network, number).await;
     }
@@ -181,8 +143,8 @@ async fn a_journal_that_lacks_steps_is_found_at_the_start_and_built_again() {
     opened.flush().unwrap();
     drop(opened);
 
-    let handle = node(&network, path.path()).unwrap();
-    ready(&handle).await;
+    let handle = start(&network, path.path()).unwrap();
+    running(&handle).await;
     let whole = handle.view().unwrap().history(&item(7), None, 100, Order::OldestFirst).unwrap();
     assert_eq!(whole.events.len(), 5);
     handle.stop();

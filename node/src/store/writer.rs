@@ -298,7 +298,7 @@ mod tests {
         let table = Arc::new(MemoryTable::default());
         let (writer, reports) = writer(table);
         writer.push(layer(1)).unwrap();
-        assert_eq!(reports.recv_timeout(Duration::from_secs(10)).unwrap(), Ok(Height(1)));
+        assert_eq!(reports.recv_timeout(crate::testing::PATIENCE).unwrap(), Ok(Height(1)));
         assert_eq!(writer.flushed(), Height(1));
     }
 

@@ -30,8 +30,20 @@ pub fn binary() -> PathBuf {
         .clone()
 }
 
-/// Held while a network runs: several at once on a small machine only wait for each other.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+/// Nothing that should happen takes this long, even on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Ports below those that the system gives to whoever calls: a node that is started again finds its
+/// own free.
+const FIRST_PORTS: (u16, u16) = (22_080, 21_070);
+
+/// A turn to run a network: several at once on a small machine only wait for each other, and take
+/// each other's ports between a stop and a start.
+pub fn turn() -> MutexGuard<'static, ()> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    // A test that failed has told so itself.
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A network of validators (and followers) in a folder of its own.
 pub struct Network {
@@ -50,13 +62,13 @@ impl Network {
 
     /// Starts the planned network with a small state tree and waits until every node is ready.
     pub fn of(plan: Plan) -> Network {
-        // A test that failed has told so itself.
-        let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = turn();
         let dir = tempfile::tempdir().expect("a temporary folder");
         let mut options = Options::new(binary(), dir.path(), plan.members.len());
         options.plan = plan;
         options.plan.parameters = vec!["state_buckets_log2=10".to_owned()];
-        options.first_ports = (0, 0);
+        options.first_ports = FIRST_PORTS;
+        options.ready_timeout = PATIENCE;
         Network { net: Testnet::up(options).expect("the network comes up"), dir, _turn: turn }
     }
 
@@ -118,11 +130,11 @@ pub fn event(serial: &str) -> Value {
     })
 }
 
-/// Waits until `holds`, at most `limit`.
-pub fn wait_until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) -> Duration {
+/// Waits until `holds`; how long that took.
+pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) -> Duration {
     let start = Instant::now();
     while !holds() {
-        assert!(start.elapsed() < limit, "waited {limit:?} for {what}");
+        assert!(start.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
     start.elapsed()

@@ -2,8 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, reason = "a test may stop at once")]
 
-use std::net::TcpListener;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use libp2p::Multiaddr;
@@ -18,9 +17,12 @@ use tracehold_node::net::{FileSource, NetConfig, NetLimits, NetMetrics, Network,
 use tracehold_node::replica::Committed;
 use tracehold_node::runtime::{self, NodeHandle, NodeParts, Phase, Status, SubmitError};
 use tracehold_node::store::recover::DataFolder;
+use tracehold_testnet::ports::Ports;
 
 /// Nothing that should happen takes this long, even on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(180);
+
+const FIRST_PORT: u16 = 23_000;
 
 /// A network of validators, all of which know each other's addresses.
 pub struct Cluster {
@@ -63,13 +65,13 @@ fn member(index: usize) -> Member {
     }
 }
 
-/// Ports that are free now.
+/// Ports that are free now and given to no other cluster, below those that the system gives to
+/// whoever calls: a node that is started again finds its own free.
 fn free_addresses(count: usize) -> Vec<Multiaddr> {
-    let sockets: Vec<_> =
-        (0..count).map(|_| TcpListener::bind(("127.0.0.1", 0)).unwrap()).collect();
-    let port = |socket: &TcpListener| socket.local_addr().unwrap().port();
-    let address = |socket| format!("/ip4/127.0.0.1/tcp/{}", port(socket)).parse().unwrap();
-    sockets.iter().map(address).collect()
+    static PORTS: LazyLock<Mutex<Ports>> = LazyLock::new(Mutex::default);
+    let mut ports = PORTS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut address = || format!("/ip4/127.0.0.1/tcp/{}", ports.take(FIRST_PORT).unwrap());
+    (0..count).map(|_| address().parse().unwrap()).collect()
 }
 
 impl Cluster {

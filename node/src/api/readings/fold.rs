@@ -10,24 +10,10 @@ use tracehold_chain::epcis::canonical;
 use tracehold_chain::epcis::context::GS1_CONTEXT;
 use tracehold_chain::units::TimestampMs;
 
-use super::line::{Line, Series};
+use super::line::{Line, Series, Summary};
 
 /// What the prefix of our extension fields stands for.
 pub const EXTENSIONS: &str = "urn:tracehold:";
-
-/// What becomes one event.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Summary {
-    pub series: Series,
-    pub start: TimestampMs,
-    pub end: TimestampMs,
-    pub min: Decimal,
-    pub max: Decimal,
-    pub mean: Decimal,
-    pub count: u64,
-    /// Milliseconds outside the limits; a reading holds until the next one of its series.
-    pub outside_ms: Option<u64>,
-}
 
 /// Folds the readings among `lines` into one summary for each series and interval; devices' own
 /// summaries stay as they are. The order of the lines does not matter, and the same line twice is
@@ -40,16 +26,7 @@ pub fn summaries(lines: Vec<Line>, interval_ms: u64) -> Vec<Summary> {
             Line::Reading { series: of, at, value } => {
                 series.entry(of).or_default().push((at, value));
             }
-            Line::Summary(series, given) => folded.push(Summary {
-                series,
-                start: given.start,
-                end: given.end,
-                min: given.min,
-                max: given.max,
-                mean: given.mean,
-                count: given.count,
-                outside_ms: given.outside_ms,
-            }),
+            Line::Summary(summary) => folded.push(summary),
         }
     }
     for (series, mut readings) in series {

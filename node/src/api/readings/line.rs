@@ -75,19 +75,21 @@ pub enum Line {
     /// One value at one time.
     Reading { series: Series, at: TimestampMs, value: Decimal },
     /// What the device made of many.
-    Summary(Series, Given),
+    Summary(Summary),
 }
 
-/// A device's own summary.
+/// What many readings of a series say together: a device folded them, or this node did.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Given {
+pub struct Summary {
+    pub series: Series,
     pub start: TimestampMs,
     pub end: TimestampMs,
     pub min: Decimal,
     pub max: Decimal,
     pub mean: Decimal,
     pub count: u64,
-    /// Milliseconds outside the limits, when the device says.
+    /// Milliseconds outside the limits, when they are known; a reading holds until the next one of
+    /// its series.
     pub outside_ms: Option<u64>,
 }
 
@@ -121,7 +123,7 @@ impl Line {
         }
         let series = reader.series();
         let line = if is_summary {
-            reader.summary(&series, now).map(|given| Line::Summary(series, given))
+            reader.summary(series, now).map(Line::Summary)
         } else {
             let at = reader.time("time", now);
             let value = reader.number("value", MAX_DECIMALS);
@@ -285,12 +287,12 @@ impl Reader<'_> {
         }
     }
 
-    fn summary(&mut self, series: &Series, now: TimestampMs) -> Option<Given> {
+    fn summary(&mut self, series: Series, now: TimestampMs) -> Option<Summary> {
         let (start, end) = (self.time("start", now), self.time("end", now));
         let (min, max) = (self.number("min", MAX_DECIMALS), self.number("max", MAX_DECIMALS));
         let mean = self.number("mean", MAX_MEAN_DECIMALS);
-        self.in_bounds("min", min, series);
-        self.in_bounds("max", max, series);
+        self.in_bounds("min", min, &series);
+        self.in_bounds("max", max, &series);
         let count = match self.fields.get("count").map(Value::as_u64) {
             Some(Some(count)) if (1..MAX_NUMBER).contains(&count) => Some(count),
             _ => {
@@ -328,7 +330,7 @@ impl Reader<'_> {
             }
             ms
         });
-        Some(Given { start, end, min, max, mean, count, outside_ms })
+        Some(Summary { series, start, end, min, max, mean, count, outside_ms })
     }
 }
 
@@ -384,9 +386,10 @@ mod tests {
         assert_eq!((at.to_string().as_str(), value.to_string().as_str()), {
             ("2026-03-01T08:00:00.000Z", "4.5")
         });
-        let Line::Summary(series, given) = Line::read(&summary(), NOW).unwrap() else {
+        let Line::Summary(given) = Line::read(&summary(), NOW).unwrap() else {
             panic!("a summary")
         };
+        let series = &given.series;
         assert!(!series.by_class && series.is_outside(given.max) && !series.is_outside(given.min));
         assert_eq!((given.mean.to_string().as_str(), given.outside_ms), ("4.123456", Some(30_500)));
         let lot = with(reading(), "item", json!("https://id.gs1.org/01/09521321001015/10/L1"));

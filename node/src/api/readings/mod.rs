@@ -27,8 +27,7 @@ use super::limits::{MAX_FIELD_ERRORS, MIN_READING_INTERVAL};
 use super::problem::{FieldError, Kind, Problem};
 use super::submit::{refused, repeated, submit};
 use super::{capture, now, prepare};
-use fold::Summary;
-use line::{Line, LineError};
+use line::{Line, LineError, Summary};
 
 /// The query of a batch.
 #[derive(Debug, Deserialize)]

@@ -107,12 +107,13 @@ async fn wrong_units_are_refused_at_capture_and_bad_questions_by_name() {
     assert_eq!(error["field"], "/epcisBody/eventList/0/carbon:activity/distance/uom");
     assert_eq!(error["rule"], "unit");
 
-    assert_eq!(api.get(&path(WHEAT)).await.problem()["code"], "not_found");
+    assert_eq!(api.get(&path(WHEAT)).await.problem()["code"], "unknown-item");
     assert_eq!(api.anonymous(&path(WHEAT)).await.status, 401);
     for (query, field) in [
         ("", "id"),
         ("?id=apple", "id"),
         ("?id=https://id.gs1.org/01/09521321001015", "id"),
+        ("?id=urn:epc:idpat:sgtin:9521321.000101.*", "id"),
         ("?id=urn:x:y&as_of=soon", "as_of"),
     ] {
         let answer = api.get(&format!("/api/v1/footprint{query}")).await;

@@ -10,7 +10,6 @@ mod programs;
 mod reads;
 mod refusals;
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -24,7 +23,6 @@ use tokio::sync::watch;
 use tower::ServiceExt as _;
 use tracehold_chain::epcis::uri::percent_encoded;
 use tracehold_chain::keys::Signer as _;
-use tracehold_chain::mempool::MempoolLimits;
 use tracehold_chain::units::AgentId;
 
 use super::limits::HttpLimits;
@@ -32,11 +30,9 @@ use super::*;
 use crate::config;
 use crate::deliver::{self, Client, Deadlines, Deliverer, Guard, NodeHistory, Pace};
 use crate::keystore::Keystore;
-use crate::net::{FileSource, NetConfig, NetLimits, Network};
 use crate::pictures::{Pictures, StoreLimits};
-use crate::runtime::{NodeHandle, NodeParts, Phase};
-use crate::store::recover::DataFolder;
-use crate::testing::TestNetwork;
+use crate::runtime::NodeHandle;
+use crate::testing::{self, PATIENCE, TestNetwork};
 
 /// Receivers of tests are on this machine.
 pub(super) const LOOSE: Guard = Guard { allow_http: true, allow_private: true };
@@ -140,7 +136,7 @@ impl Api {
         });
         network.genesis.check().unwrap();
         let key = keystore.create_api_key(&agent, now()).unwrap().clear;
-        let handle = node(&network, dir.path());
+        let handle = testing::start(&network, dir.path()).unwrap();
         let (stop, stopped) = watch::channel(false);
         let settings = deliver::Settings { client, pace: PACE };
         let mut registry = Registry::default();
@@ -164,12 +160,7 @@ impl Api {
         let router = router(state.clone());
         let api = Api { router, key, agent, keystore, handle, network, deliverer, stop, _dir: dir };
         assert_eq!(api.get("/api/v1/status").await.problem()["code"], "starting");
-        let wait = async {
-            while api.handle.phase() != Phase::Running {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(60), wait).await.unwrap();
+        testing::running(&api.handle).await;
         state.attach(api.handle.clone());
         api.deliverer.run(Arc::new(NodeHistory::new(api.handle.clone())));
         api
@@ -185,7 +176,7 @@ impl Api {
     pub async fn send(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
-        let read = tokio::time::timeout(Duration::from_secs(60), body.collect()).await;
+        let read = tokio::time::timeout(PATIENCE, body.collect()).await;
         let bytes = read.expect("an answer ends").unwrap().to_bytes();
         let text = String::from_utf8_lossy(&bytes).into_owned();
         Answer { status: parts.status, headers: parts.headers, text, bytes: bytes.to_vec() }
@@ -239,7 +230,7 @@ impl Api {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), wait).await.unwrap()
+        tokio::time::timeout(PATIENCE, wait).await.unwrap()
     }
 }
 
@@ -247,29 +238,6 @@ impl Api {
 fn pictures(path: &std::path::Path) -> Pictures {
     const MIB: u64 = 1024 * 1024;
     Pictures::open(path, StoreLimits { uploaded_bytes: MIB, cached_bytes: MIB }).unwrap()
-}
-
-/// The only node of its network.
-fn node(network: &TestNetwork, path: &std::path::Path) -> NodeHandle {
-    let key = network.node_key.clone();
-    let config = NetConfig {
-        members: BTreeSet::from([key.public_key()]),
-        listen: vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()],
-        peers: Vec::new(),
-        chain_id: network.genesis.chain_id.clone(),
-        genesis_id: network.genesis.id().0,
-        limits: NetLimits::default(),
-        files: FileSource::default(),
-        key: key.clone(),
-    };
-    let started = crate::runtime::start(NodeParts {
-        genesis: network.genesis.clone(),
-        folder: DataFolder { path: path.to_owned(), table_cache_bytes: 1024 * 1024 },
-        signer: Arc::new(key),
-        mempool: MempoolLimits::default(),
-        network: Box::new(move || Network::start(config, &mut Registry::default())),
-    });
-    started.unwrap()
 }
 
 /// An EPCISDocument around events.

@@ -40,7 +40,7 @@ async fn an_open_feed_gives_signs_of_life_and_new_events_and_ends_with_the_node(
     assert_eq!(response.headers()["content-type"], "text/event-stream");
     let mut stream = response.into_body().into_data_stream();
     let mut next = async || {
-        let next = tokio::time::timeout(Duration::from_secs(30), stream.next()).await;
+        let next = tokio::time::timeout(PATIENCE, stream.next()).await;
         next.unwrap().map(|bytes| String::from_utf8(bytes.unwrap().to_vec()).unwrap())
     };
     assert_eq!(next().await.unwrap(), ": heartbeat\n\n");

@@ -1,6 +1,5 @@
 //! `tracehold bench ingest`: what recording events costs.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread;
@@ -12,9 +11,9 @@ use tracehold_testnet::Testnet;
 use tracehold_testnet::load::{self, Generator, Load};
 use tracehold_testnet::measure::{self, Latencies};
 
-use super::{Folder, options};
+use super::OnNetwork;
 use crate::cli::init::now;
-use crate::cli::{Failure, output, signals};
+use crate::cli::{Failure, output};
 
 /// Events a second of the light load, during which finality is measured by itself.
 const LIGHT_RATE: u64 = 200;
@@ -25,9 +24,6 @@ const AGREE_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Debug, clap::Args)]
 pub struct Ingest {
-    /// Validators
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=32))]
-    nodes: u8,
     /// Events to record
     #[arg(long, default_value_t = 100_000)]
     events: u64,
@@ -40,15 +36,8 @@ pub struct Ingest {
     /// Documents under way at each node at once
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     in_flight: u16,
-    /// A parameter of the network other than its default; may be given again
-    #[arg(long = "set", value_name = "NAME=VALUE")]
-    parameters: Vec<String>,
-    /// Keep the network's folder here [default: a temporary folder, removed afterwards]
-    #[arg(long, value_name = "DIR")]
-    dir: Option<PathBuf>,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    network: OnNetwork,
 }
 
 /// What `bench ingest` prints.
@@ -99,18 +88,9 @@ impl Finality {
 }
 
 pub fn run(args: &Ingest) -> Result<(), Failure> {
-    let stop = signals::stop_flag()?;
-    let folder = Folder::new(args.dir.as_deref());
-    let options = options(&folder, usize::from(args.nodes), &args.parameters, &stop)?;
-    let mut network = Testnet::up(options)?;
-    let report = measure_ingest(args, &network, &stop);
-    network.stop();
-    let report = report?;
-    if args.json {
-        output::json(&report)?
-    } else {
-        show(&report)?
-    }
+    let measure =
+        |network: &mut Testnet, stop: &Arc<AtomicBool>| measure_ingest(args, network, stop);
+    let report = args.network.measure(None, measure, show)?;
     if report.failed == 0 && report.agree {
         return Ok(());
     }

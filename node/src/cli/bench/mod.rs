@@ -8,11 +8,13 @@ mod trace;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use clap::Subcommand;
-use tracehold_testnet::Options;
+use serde::Serialize;
+use tracehold_testnet::{Options, Testnet};
 
-use super::{Failure, own_binary};
+use super::{Failure, output, own_binary, signals};
 
 /// Ports far from those of a network that may be running.
 const FIRST_PORTS: (u16, u16) = (18_080, 17_070);
@@ -78,17 +80,51 @@ impl Drop for Folder {
     }
 }
 
-fn options(
-    folder: &Folder,
-    nodes: usize,
-    parameters: &[String],
-    stop: &Arc<AtomicBool>,
-) -> Result<Options, Failure> {
-    let mut options = Options::new(own_binary()?, &folder.path, nodes);
-    options.plan.parameters = parameters.to_vec();
-    options.first_ports = FIRST_PORTS;
-    options.cancelled = stop.clone();
-    // Every node sees its requests from one address: the limit per address is not what is measured.
-    options.env = vec![("TRACEHOLD_HTTP__REQUESTS_PER_SECOND".into(), "1000000".into())];
-    Ok(options)
+/// The network that is measured, and how the figures are printed.
+#[derive(Debug, clap::Args)]
+struct OnNetwork {
+    /// Validators
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=32))]
+    nodes: u8,
+    /// A parameter of the network other than its default; may be given again
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    parameters: Vec<String>,
+    /// Keep the network's folder here [default: a temporary folder, removed afterwards]
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl OnNetwork {
+    /// Starts the network, measures it, stops it and prints what was measured. The nodes have
+    /// `ready_timeout` to become ready, where they need more than usual.
+    fn measure<R: Serialize>(
+        &self,
+        ready_timeout: Option<Duration>,
+        measure: impl FnOnce(&mut Testnet, &Arc<AtomicBool>) -> Result<R, Failure>,
+        show: impl FnOnce(&R) -> Result<(), Failure>,
+    ) -> Result<R, Failure> {
+        let stop = signals::stop_flag()?;
+        let folder = Folder::new(self.dir.as_deref());
+        let mut options = Options::new(own_binary()?, &folder.path, usize::from(self.nodes));
+        options.plan.parameters.clone_from(&self.parameters);
+        options.first_ports = FIRST_PORTS;
+        options.cancelled = stop.clone();
+        options.ready_timeout = ready_timeout.unwrap_or(options.ready_timeout);
+        // Every node sees its requests from one address: the limit per address is not what is
+        // measured.
+        options.env = vec![("TRACEHOLD_HTTP__REQUESTS_PER_SECOND".into(), "1000000".into())];
+        let mut network = Testnet::up(options)?;
+        let report = measure(&mut network, &stop);
+        network.stop();
+        let report = report?;
+        if self.json {
+            output::json(&report)?
+        } else {
+            show(&report)?
+        }
+        Ok(report)
+    }
 }

@@ -10,8 +10,8 @@ use serde_json::Value;
 use tracehold_testnet::client::Client;
 use tracehold_testnet::{Testnet, measure};
 
-use super::{Folder, options};
-use crate::cli::{Failure, output, signals};
+use super::OnNetwork;
+use crate::cli::{Failure, output};
 use crate::store::recover::TABLE_FOLDER;
 
 /// How long a node may take for its whole history.
@@ -57,15 +57,14 @@ pub fn run(args: &Restart) -> Result<(), Failure> {
             "{dir} is no folder: record a history first with `tracehold bench ingest --dir {dir}`"
         )));
     }
-    let stop = signals::stop_flag()?;
-    let folder = Folder::new(Some(&args.dir));
-    let mut options = options(&folder, usize::from(args.nodes), &[], &stop)?;
-    options.ready_timeout = READY_TIMEOUT;
-    let mut network = Testnet::up(options)?;
-    let report = measure_restarts(&mut network);
-    network.stop();
-    let report = report?;
-    if args.json { output::json(&report) } else { show(&report) }
+    let network = OnNetwork {
+        nodes: args.nodes,
+        parameters: Vec::new(),
+        dir: Some(args.dir.clone()),
+        json: args.json,
+    };
+    network.measure(Some(READY_TIMEOUT), |network, _| measure_restarts(network), show)?;
+    Ok(())
 }
 
 fn measure_restarts(network: &mut Testnet) -> Result<Report, Failure> {
@@ -106,7 +105,8 @@ fn measure_restarts(network: &mut Testnet) -> Result<Report, Failure> {
 /// Starts what does not run; the seconds until all are ready.
 fn back(network: &mut Testnet) -> Result<f64, Failure> {
     let since = Instant::now();
-    network.start_missing()?;
+    network.start_all()?;
+    network.wait_ready()?;
     Ok(since.elapsed().as_secs_f64())
 }
 

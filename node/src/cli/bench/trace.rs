@@ -1,6 +1,5 @@
 //! `tracehold bench trace`: how soon a story is told.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -15,10 +14,10 @@ use tracehold_testnet::load::goods::{Goods, LEVELS, Phase};
 use tracehold_testnet::load::{self, Load, Numbers};
 use tracehold_testnet::measure::{self, Latencies};
 
+use super::OnNetwork;
 use super::ingest::{Finality, generator};
-use super::{Folder, options};
 use crate::cli::init::now;
-use crate::cli::{Failure, output, signals};
+use crate::cli::{Failure, output};
 
 /// Events in one document, which is one transaction.
 const PER_TRANSACTION: u64 = 50;
@@ -41,24 +40,14 @@ const MAX_MESSAGES: usize = 5;
 
 #[derive(Debug, clap::Args)]
 pub struct Trace {
-    /// Validators
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=32))]
-    nodes: u8,
     /// Things and lots
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1_000..))]
     items: u64,
     /// Events about them
     #[arg(long, default_value_t = 1_000_000)]
     events: u64,
-    /// A parameter of the network other than its default; may be given again
-    #[arg(long = "set", value_name = "NAME=VALUE")]
-    parameters: Vec<String>,
-    /// Keep the network's folder here [default: a temporary folder, removed afterwards]
-    #[arg(long, value_name = "DIR")]
-    dir: Option<PathBuf>,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    network: OnNetwork,
 }
 
 /// What `bench trace` prints.
@@ -98,18 +87,9 @@ struct UnderLoad {
 }
 
 pub fn run(args: &Trace) -> Result<(), Failure> {
-    let stop = signals::stop_flag()?;
-    let folder = Folder::new(args.dir.as_deref());
-    let options = options(&folder, usize::from(args.nodes), &args.parameters, &stop)?;
-    let mut network = Testnet::up(options)?;
-    let report = measure_traces(args, &network, &stop);
-    network.stop();
-    let report = report?;
-    if args.json {
-        output::json(&report)?
-    } else {
-        show(&report)?
-    }
+    let measure =
+        |network: &mut Testnet, stop: &Arc<AtomicBool>| measure_traces(args, network, stop);
+    let report = args.network.measure(None, measure, show)?;
     if report.failed == 0 {
         return Ok(());
     }

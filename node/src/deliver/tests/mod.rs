@@ -14,6 +14,7 @@ use tracehold_chain::units::Height;
 
 use super::sign::signature;
 use super::*;
+use crate::testing::PATIENCE;
 use receiver::{Act, Got, Receiver};
 
 /// Events in one delivery of the history below.
@@ -152,7 +153,7 @@ async fn until(deliverer: &Deliverer, id: &str, done: impl Fn(&Subscription) -> 
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    let waited = tokio::time::timeout(Duration::from_secs(60), wait).await;
+    let waited = tokio::time::timeout(PATIENCE, wait).await;
     assert!(waited.is_ok(), "{:#?}", deliverer.get(&acme(), id));
 }
 

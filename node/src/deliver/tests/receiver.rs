@@ -10,6 +10,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
+use crate::testing::PATIENCE;
+
 /// What a receiver does with one request.
 #[derive(Clone, Debug)]
 pub enum Act {
@@ -117,7 +119,7 @@ impl Receiver {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        let waited = tokio::time::timeout(Duration::from_secs(60), wait).await;
+        let waited = tokio::time::timeout(PATIENCE, wait).await;
         waited.unwrap_or_else(|_| panic!("{count} requests wanted, {} came", self.got().len()))
     }
 }
