@@ -1,6 +1,7 @@
 //! A small network with banks on one ledger: agents, and blocks of money commands.
 #![allow(dead_code, reason = "each test uses what it needs")]
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tracehold_chain::codec;
@@ -70,6 +71,8 @@ pub fn genesis(parameters: Parameters) -> Genesis {
     }
 }
 
+pub mod model;
+
 pub struct World {
     pub ledger: Ledger,
     pub table: Arc<MemoryTable>,
@@ -111,8 +114,13 @@ impl World {
     }
 
     /// A transaction as if it had been signed and admitted: what is tried here comes after that.
-    pub fn unsigned(&mut self, agent: &AgentId, commands: Vec<MoneyCommand>) -> Arc<Admitted> {
-        let body = self.body(agent, commands);
+    pub fn unsigned(
+        &mut self,
+        agent: &AgentId,
+        commands: Vec<MoneyCommand>,
+        expires_at: TimestampMs,
+    ) -> Arc<Admitted> {
+        let body = TransactionBody { expires_at, ..self.body(agent, commands) };
         let id = body.id();
         let transaction = Transaction { body, signature: Signature([0; 64]) };
         Arc::new(Admitted {
@@ -172,10 +180,24 @@ impl World {
         self.get(&StateKey::Reference { account: account.clone(), reference })
     }
 
-    /// All balances, when everything is flushed.
+    /// All pairs of a range, in the table or still to be flushed.
+    pub fn range(&self, first: &[u8], end: &[u8]) -> BTreeMap<Vec<u8>, Vec<u8>> {
+        let pairs = self.table.range(first, end, usize::MAX).unwrap();
+        let mut pairs: BTreeMap<_, _> = pairs.into_iter().collect();
+        for layer in &self.ledger.unflushed().0 {
+            for (key, value) in layer.writes.range(first.to_vec()..end.to_vec()) {
+                match value {
+                    Some(value) => pairs.insert(key.clone(), value.clone()),
+                    None => pairs.remove(key),
+                };
+            }
+        }
+        pairs
+    }
+
+    /// All balances.
     pub fn balances(&self) -> Vec<Balance> {
-        assert!(self.ledger.unflushed().0.is_empty(), "flush first");
-        let pairs = self.table.range(BALANCES_FIRST, BALANCES_END, usize::MAX).unwrap();
-        pairs.iter().map(|(_, value)| codec::unpack(value).unwrap()).collect()
+        let pairs = self.range(BALANCES_FIRST, BALANCES_END);
+        pairs.values().map(|value| codec::unpack(value).unwrap()).collect()
     }
 }
