@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tracehold_chain::codec;
 use tracehold_chain::genesis::{Agent, Genesis, Member, MemberRole, Node, NodeRole, Parameters};
-use tracehold_chain::keys::{SecretKey, Signature, Signer};
+use tracehold_chain::keys::{PublicKey, SecretKey, Signature, Signer};
 use tracehold_chain::money::{AccountId, Asset, MoneyCommand, Reference};
 use tracehold_chain::state::key::{BALANCES_END, BALANCES_FIRST};
 use tracehold_chain::state::{MemoryTable, StateKey, Table};
@@ -77,7 +77,7 @@ pub struct World {
     pub ledger: Ledger,
     pub table: Arc<MemoryTable>,
     genesis: Genesis,
-    proposer: SecretKey,
+    proposer: PublicKey,
     nonce: u64,
 }
 
@@ -87,9 +87,9 @@ impl World {
     }
 
     pub fn of(genesis: Genesis) -> World {
+        let proposer = genesis.members[0].nodes[0].public_key;
         let table = Arc::new(MemoryTable::default());
         let ledger = Ledger::open(&genesis, table.clone()).unwrap();
-        let proposer = key("bank-node");
         World { ledger, table, genesis, proposer, nonce: 0 }
     }
 
@@ -136,7 +136,7 @@ impl World {
     /// Proposes a block, applies it as another validator would, and commits it. The table has it
     /// after [`World::flush`].
     pub fn block(&mut self, time: TimestampMs, transactions: &[Arc<Admitted>]) -> Arc<Layer> {
-        let proposer = self.proposer.public_key();
+        let proposer = self.proposer;
         let mut waiting = transactions.iter().cloned();
         let (block, proposed) = self.ledger.propose(time, proposer, &mut waiting).unwrap();
         assert_eq!(block.bundles.len(), transactions.len(), "all of them fit");
