@@ -150,7 +150,7 @@ pub(super) fn check_rule(
     }
     let agents = authority.member(member).map_or(0, |member| member.agents.len());
     if agents < 2 {
-        return wrong(format!("two agents: {member} has {agents}"));
+        return wrong(format!("agents: two are needed, {member} has {agents}"));
     }
     Ok(())
 }

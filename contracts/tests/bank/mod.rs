@@ -106,11 +106,17 @@ impl World {
         }
     }
 
-    /// A transaction that was signed and admitted.
-    pub fn signed(&mut self, agent: &str, commands: Vec<MoneyCommand>) -> Arc<Admitted> {
-        let body = self.body(&agent_id(agent), commands);
+    /// A transaction that was signed and admitted, for a block of that time.
+    pub fn signed(
+        &mut self,
+        agent: &str,
+        commands: Vec<MoneyCommand>,
+        time: TimestampMs,
+    ) -> Arc<Admitted> {
+        let expires_at = time.plus_ms(60_000);
+        let body = TransactionBody { expires_at, ..self.body(&agent_id(agent), commands) };
         let bundle = Bundle { transaction: body.sign(&key(agent)), events: Vec::new() };
-        Arc::new(self.ledger.admit(Arc::new(bundle), self.ledger.head().block_time).unwrap())
+        Arc::new(self.ledger.admit(Arc::new(bundle), time).unwrap())
     }
 
     /// A transaction as if it had been signed and admitted: what is tried here comes after that.
