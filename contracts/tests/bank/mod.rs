@@ -77,7 +77,7 @@ pub struct World {
     pub ledger: Ledger,
     pub table: Arc<MemoryTable>,
     genesis: Genesis,
-    proposer: PublicKey,
+    pub proposer: PublicKey,
     nonce: u64,
 }
 
