@@ -21,6 +21,10 @@ use tracehold_chain::money::{
 use tracehold_chain::transaction::TransactionId;
 use tracehold_contracts::{Admitted, Verdict};
 
+/// As the node has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Accounts of each of the five members.
 const ACCOUNTS: u64 = 400;
 const BLOCK: u64 = 1_000;

@@ -131,6 +131,7 @@ impl World {
         let transaction = Transaction { body, signature: Signature([0; 64]) };
         Arc::new(Admitted {
             id,
+            leaf: transaction.leaf(),
             member: agent.member().clone(),
             bytes: 500,
             bundle: Arc::new(Bundle { transaction, events: Vec::new() }),
