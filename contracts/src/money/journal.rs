@@ -205,9 +205,38 @@ struct Written {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tracehold_chain::state::{MemoryTable, StateTree};
     use tracehold_chain::units::TimestampMs;
 
+    use crate::layer::Layers;
     use crate::money::StatementLine;
+
+    fn balance(account: &str, posted: i64) -> (Vec<u8>, Vec<u8>) {
+        let (account, asset): (AccountId, Asset) =
+            (account.parse().unwrap(), "EUR@bank".parse().unwrap());
+        let (of, name) = (name_digest(&account.to_string()), name_digest(&asset.to_string()));
+        let balance = Balance { account, asset, posted, held: Amount::ZERO, postings: 1 };
+        (balance_key(&of, &name), codec::pack(&balance))
+    }
+
+    /// Promise P51: a block that made money out of nothing is none.
+    #[test]
+    #[should_panic(expected = "the block made 1 of EUR@bank out of nothing")]
+    fn money_out_of_nothing_stops_the_node() {
+        let (table, layers) = (MemoryTable::default(), Layers::default());
+        let tree = StateTree::new(0);
+        let mut overlay = Overlay::new(&table, &layers, &tree);
+        for (account, posted) in [("bank/issuance", -5), ("buyer/main", 5)] {
+            let (key, value) = balance(account, posted);
+            overlay.put(key, value);
+        }
+        overlay.keep();
+        assert_conserved(&overlay).unwrap();
+        let (key, value) = balance("buyer/main", 6);
+        overlay.put(key, value);
+        overlay.keep();
+        assert_conserved(&overlay).unwrap();
+    }
 
     #[test]
     fn what_is_written_in_pieces_is_read_whole() {
