@@ -28,7 +28,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Accounts of each of the five members.
 const ACCOUNTS: u64 = 400;
 const BLOCK: u64 = 1_000;
-const BLOCKS: u64 = 100;
+const BLOCKS: u64 = 50;
 
 struct Numbers(u64);
 
