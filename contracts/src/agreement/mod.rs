@@ -1,10 +1,12 @@
 //! Agreements: money that moves when the goods do.
 
+pub mod check;
 mod outcome;
 mod record;
 mod step;
 
-pub use outcome::{Gets, Outcome, OutcomeKind};
+pub use check::{Known, Refusal, RefusalCode, check};
+pub use outcome::{ActualEnd, Gets, Outcome, OutcomeKind, Outcomes, Unlisted};
 pub use record::{
     Acceptance, AgreementRecord, Decision, DisputeState, Ending, Fact, MilestoneState,
     ReadingSpans, Stage,
