@@ -4,6 +4,8 @@ pub mod check;
 mod outcome;
 mod record;
 mod step;
+pub mod templates;
+pub mod words;
 
 pub use check::{Known, Refusal, RefusalCode, check};
 pub use outcome::{ActualEnd, Gets, Outcome, OutcomeKind, Outcomes, Unlisted};
