@@ -131,6 +131,22 @@ proptest! {
         let _ = checked(&mixed).map(|outcomes| outcomes.iter().count());
     }
 
+    /// Promise P56: nor do terms that somebody spoiled on the way, whatever bytes they are.
+    #[test]
+    fn no_bytes_make_it_panic(
+        terms in terms(cast()),
+        spoiled in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+    ) {
+        let mut bytes = codec::encode(&terms);
+        for (place, byte) in spoiled {
+            *place.get_mut(&mut bytes) = byte;
+        }
+        if let Ok(terms) = codec::decode::<Terms>(&bytes) {
+            let _ = checked(&terms).map(|outcomes| outcomes.iter().count());
+            let _ = words::terms(&terms, Language::En);
+        }
+    }
+
     /// Promise P57: terms and outcomes are told in whole sentences in both languages, and so is every
     /// refusal, with its clause and mend.
     #[test]

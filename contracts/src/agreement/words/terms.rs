@@ -1,5 +1,6 @@
 //! Terms clause by clause.
 
+use serde::Serialize;
 use tracehold_chain::agreement::{
     Condition, Expect, Finding, Goods, Inspected, Milestone, Moment, Observed, Payout, Readings,
     Share, Sighting, Terms,
@@ -9,7 +10,7 @@ use super::{Language, duration, money, names, role, roles, time};
 use crate::agreement::check::is_pro_rata;
 
 /// A clause of terms in words.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Clause {
     /// Where it stands: a JSON pointer into the terms.
     pub pointer: String,
@@ -97,6 +98,21 @@ pub fn terms(terms: &Terms, language: Language) -> Vec<Clause> {
                 ),
             },
         );
+    }
+    if let Some(dispute) = terms.dispute.as_ref().filter(|dispute| dispute.after_end.0 > 0) {
+        let (who, time) = (roles(&dispute.by, language), duration(dispute.after_end, language));
+        clauses.push(Clause {
+            pointer: "/dispute/after_end".into(),
+            text: match language {
+                Language::En => format!(
+                    "For {time} after the end, when an event that paid was corrected, {who} may \
+                     still have a dispute recorded, which moves no money."
+                ),
+                Language::Zh => format!(
+                    "协议结束后 {time}内，若曾据以付款的事件被更正，{who}仍可登记争议，但不再变动款项。"
+                ),
+            },
+        });
     }
     clauses
 }
@@ -366,7 +382,7 @@ fn sighting(event: &Sighting, language: Language) -> String {
 }
 
 /// The word that JSON has for it.
-fn word(value: &impl serde::Serialize) -> String {
+fn word(value: &impl Serialize) -> String {
     let value = serde_json::to_value(value).unwrap_or_default();
     value.as_str().unwrap_or_default().to_owned()
 }
