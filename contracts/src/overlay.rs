@@ -42,6 +42,32 @@ impl<'a> Overlay<'a> {
         }
     }
 
+    /// Entries of the state; replaced by the money branch.
+    ///
+    /// # Errors
+    /// [`TableError`] when this machine cannot read.
+    pub fn range(
+        &self,
+        first: &[u8],
+        end: &[u8],
+        limit: usize,
+    ) -> Result<Vec<tracehold_chain::state::table::Pair>, TableError> {
+        let mut found: std::collections::BTreeMap<Vec<u8>, Vec<u8>> =
+            self.table.range(first, end, limit)?.into_iter().collect();
+        let layers = self.layers.0.iter().map(|layer| &layer.writes);
+        for batch in layers.chain([&self.block, &self.transaction]) {
+            for (key, value) in batch.iter() {
+                if key.as_slice() >= first && key.as_slice() < end {
+                    match value {
+                        Some(value) => found.insert(key.clone(), value.clone()),
+                        None => found.remove(key),
+                    };
+                }
+            }
+        }
+        Ok(found.into_iter().collect())
+    }
+
     /// Writes, for now only for this transaction.
     pub fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
         self.written = self.written.saturating_add(value.len());

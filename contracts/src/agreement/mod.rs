@@ -1,8 +1,18 @@
 //! Agreements: money that moves when the goods do.
 
+pub mod condition;
+pub mod facts;
+pub mod goods;
+mod inside;
+mod observe;
 mod outcome;
+pub mod readings;
 mod record;
 mod step;
+pub mod watch;
+
+pub use condition::{Held, View, evaluate};
+pub use observe::observe;
 
 pub use outcome::{Gets, Outcome, OutcomeKind};
 pub use record::{
@@ -10,13 +20,13 @@ pub use record::{
     ReadingSpans, Stage,
 };
 pub use step::{AgreementStep, Paid, StepKind, StoryLine};
+pub use watch::title_moved;
 
 use tracehold_chain::agreement::{AgreementCommand, Label};
-use tracehold_chain::money::{AccountId, AgreementId, Asset, Money, Reference};
-use tracehold_chain::state::{Position, TableError};
+use tracehold_chain::money::{AccountId, AgreementId, Money, Reference};
+use tracehold_chain::state::TableError;
 use tracehold_chain::units::AgentId;
 
-use crate::admission::CapturedFacts;
 use crate::execute::{Now, Staged};
 use crate::receipt::Rejection;
 
@@ -58,27 +68,6 @@ pub fn fund(
     _now: Now<'_>,
 ) -> Result<Result<(), Rejection>, TableError> {
     Ok(Ok(()))
-}
-
-/// Notes what a newly recorded event means for the agreements that wait for what it names.
-///
-/// # Errors
-/// [`TableError`] when this machine cannot read.
-pub fn observe(
-    _staged: &mut Staged<'_>,
-    _event: &CapturedFacts,
-    _position: Position,
-    _now: Now<'_>,
-) -> Result<(), TableError> {
-    Ok(())
-}
-
-/// Notes that a title moved: agreements that wait for it are to be looked at.
-///
-/// # Errors
-/// [`TableError`] when this machine cannot read.
-pub fn title_moved(_staged: &mut Staged<'_>, _title: &Asset) -> Result<(), TableError> {
-    Ok(())
 }
 
 /// Looks at all agreements that were touched, and pays what is to be paid.
