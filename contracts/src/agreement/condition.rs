@@ -15,11 +15,12 @@ pub struct View<'a, 's> {
     pub record: &'a AgreementRecord,
     /// What was observed.
     pub facts: &'a [Fact],
-    /// Facts recorded before this time count.
+    /// The first time that does not count any more: facts recorded before it count, and a time is
+    /// reached when it is before this.
     pub as_of: TimestampMs,
     /// For balances of titles and anomalies.
     pub staged: &'a Staged<'s>,
-    /// Its `block_time` is the time that conditions of time compare with.
+    /// The block.
     pub now: Now<'a>,
 }
 
@@ -53,7 +54,7 @@ pub fn evaluate(view: &View<'_, '_>, milestone: usize) -> Result<Held, TableErro
 
 fn holds(view: &View<'_, '_>, condition: &Condition, next: &mut Option<TimestampMs>) -> bool {
     let mut reached = |at: TimestampMs| {
-        let is_reached = view.now.block_time >= at;
+        let is_reached = at < view.as_of;
         if !is_reached {
             *next = Some(next.map_or(at, |next: TimestampMs| next.min(at)));
         }

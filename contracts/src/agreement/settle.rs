@@ -22,32 +22,23 @@ use crate::execute::{Now, Staged};
 /// looked at when the next block begins.
 pub const MAX_LOOKED_AT: usize = 200;
 
-/// As of when conditions are held against what is on record.
+/// As of when conditions are held against what is on record: what was recorded up to this time
+/// counts, and times up to it have come.
 #[derive(Clone, Copy)]
 struct AsOf {
-    /// The time that conditions of time compare with.
     time: TimestampMs,
-    /// What was recorded before this time counts.
-    recorded: TimestampMs,
     /// Whether it is the last look before the deadline: windows are waived.
     last: bool,
 }
 
 impl AsOf {
-    /// When something is due at `time`: what is in the blocks before.
-    fn due(time: TimestampMs) -> AsOf {
-        AsOf { time, recorded: time, last: false }
-    }
-
-    /// In a block: what is in it so far counts, too.
-    fn block(time: TimestampMs) -> AsOf {
-        AsOf { time, recorded: time.plus_ms(1), last: false }
+    fn time(time: TimestampMs) -> AsOf {
+        AsOf { time, last: false }
     }
 
     /// Just before the deadline.
     fn deadline(deadline: TimestampMs) -> AsOf {
-        let time = TimestampMs(deadline.0.saturating_sub(1));
-        AsOf { time, recorded: deadline, last: true }
+        AsOf { time: TimestampMs(deadline.0.saturating_sub(1)), last: true }
     }
 }
 
@@ -64,7 +55,7 @@ pub(super) fn touched(staged: &mut Staged<'_>, now: Now<'_>) -> Result<(), Table
         }
         looked_at += 1;
         life.catch_up(staged, now)?;
-        life.evaluate(staged, AsOf::block(now.block_time), now)?;
+        life.evaluate(staged, AsOf::time(now.block_time), now)?;
         life.keep(staged);
     }
     Ok(())
@@ -91,7 +82,7 @@ impl Life {
     /// Does everything that fell due by the block's time, in the order in which it fell due.
     pub fn catch_up(&mut self, staged: &mut Staged<'_>, now: Now<'_>) -> Result<(), TableError> {
         if let Some(time) = self.record.unseen.take() {
-            self.evaluate(staged, AsOf::block(time), now)?;
+            self.evaluate(staged, AsOf::time(time), now)?;
         }
         while let Some(at) = self.due().filter(|at| *at <= now.block_time) {
             self.fall_due(staged, at, now)?;
@@ -154,7 +145,7 @@ impl Life {
         now: Now<'_>,
     ) -> Result<(), TableError> {
         if at < self.terms.deadline {
-            return self.evaluate(staged, AsOf::due(at), now);
+            return self.evaluate(staged, AsOf::time(at), now);
         }
         self.evaluate(staged, AsOf::deadline(self.terms.deadline), now)?;
         if self.is_over() {
@@ -224,9 +215,9 @@ impl Life {
             terms: &self.terms,
             record: &self.record,
             facts,
-            as_of: as_of.recorded,
+            as_of: as_of.time.plus_ms(1),
             staged,
-            now: Now { block_time: as_of.time, ..now },
+            now,
         };
         condition::evaluate(&view, place).map(Some)
     }
