@@ -1,7 +1,6 @@
 //! One agreement while it is worked on: its terms, how far it has come, and the steps from one
 //! stage to the next.
 
-use serde::de::DeserializeOwned;
 use tracehold_chain::agreement::{Label, RoleTerms, Terms};
 use tracehold_chain::codec;
 use tracehold_chain::money::{AccountId, AgreementId, EntryId};
@@ -29,16 +28,6 @@ pub(super) struct Life {
 pub(super) fn next_step(staged: &Staged<'_>, now: Now<'_>) -> EntryId {
     let entry = u32::try_from(staged.effects.steps.len()).unwrap_or(u32::MAX);
     EntryId { height: now.height, receipt: now.receipt, entry }
-}
-
-/// Reads a record of the state.
-pub(super) fn read<T: DeserializeOwned>(
-    staged: &Staged<'_>,
-    key: &StateKey,
-) -> Result<Option<T>, TableError> {
-    let Some(bytes) = staged.overlay.get(&key.encode())? else { return Ok(None) };
-    let damaged = |error| TableError(format!("a record of the state is damaged: {error}"));
-    codec::unpack(&bytes).map(Some).map_err(damaged)
 }
 
 /// Notes that an event on which a milestone had paid was corrected. The money stays where it is.
@@ -70,10 +59,14 @@ pub(super) fn corrected(
 impl Life {
     /// Reads an agreement.
     pub fn find(staged: &Staged<'_>, id: AgreementId) -> Result<Option<Life>, TableError> {
-        let Some(record) = read::<AgreementRecord>(staged, &StateKey::Agreement(id))? else {
+        let Some(record) =
+            staged.overlay.record::<AgreementRecord>(&StateKey::Agreement(id).encode())?
+        else {
             return Ok(None);
         };
-        let terms = read(staged, &StateKey::Terms(id))?
+        let terms = staged
+            .overlay
+            .record(&StateKey::Terms(id).encode())?
             .ok_or_else(|| TableError(format!("the terms of agreement {id} are missing")))?;
         let next = record.due;
         Ok(Some(Life { record, terms, next }))
@@ -83,13 +76,13 @@ impl Life {
     pub fn keep(&mut self, staged: &mut Staged<'_>) {
         let id = self.record.id;
         let due = self.record.unseen.or_else(|| self.due());
-        let key = |at| StateKey::Due(Due { at, kind: Due::AGREEMENT, which: id.0 }).encode();
+        let queued = |at| Due { at, kind: Due::AGREEMENT, which: id.0 };
         if due != self.record.due {
             if let Some(before) = self.record.due {
-                staged.overlay.remove(key(before));
+                staged.unqueue(queued(before));
             }
             if let Some(at) = due {
-                staged.overlay.put(key(at), Vec::new());
+                staged.queue(queued(at));
             }
             self.record.due = due;
         }

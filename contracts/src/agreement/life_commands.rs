@@ -11,13 +11,13 @@ use tracehold_chain::state::key::party_agreement_key;
 use tracehold_chain::state::{StateKey, TableError};
 use tracehold_chain::units::{AgentId, MemberId};
 
-use super::life::{Life, next_step, read};
+use super::life::{Life, next_step};
 use super::pay;
 use super::record::{Acceptance, AgreementRecord, DisputeState, Ending, MilestoneState, Stage};
 use super::step::StepKind;
 use super::watch;
 use crate::execute::{Now, Staged};
-use crate::money::{self, AccountRecord, Balance};
+use crate::money;
 use crate::receipt::{Rejection, RejectionCode};
 
 /// Bytes of the reason of a dispute or of a ruling.
@@ -145,12 +145,12 @@ pub(super) fn deposit(
     id: AgreementId,
     deposit: &Label,
 ) -> Result<Option<Money>, TableError> {
-    let terms: Option<Terms> = read(staged, &StateKey::Terms(id))?;
+    let terms: Option<Terms> = staged.overlay.record(&StateKey::Terms(id).encode())?;
     let deposits = terms.map(|terms| terms.deposits).unwrap_or_default();
     Ok(deposits.into_iter().find(|d| d.id == *deposit).map(|d| d.money))
 }
 
-/// Pays a deposit in.
+/// Pays a deposit in, from an account that has so much.
 pub(super) fn fund(
     staged: &mut Staged<'_>,
     id: AgreementId,
@@ -173,15 +173,6 @@ pub(super) fn fund(
         return refused(RejectionCode::WrongStage, life.stage_words());
     }
     let Money { asset, amount } = terms.money;
-    let balance = StateKey::Balance { account: account.clone(), asset: asset.clone() };
-    let balance: Option<Balance> = read(staged, &balance)?;
-    let posted = balance.as_ref().and_then(|b| u64::try_from(b.posted).ok()).unwrap_or_default();
-    let held = balance.map(|balance| balance.held.minor_units()).unwrap_or_default();
-    let free = posted.saturating_sub(held);
-    if free < amount.minor_units() {
-        let subject = format!("{} on {account}", Money { asset, amount });
-        return refused(RejectionCode::InsufficientFunds, subject);
-    }
     let moved = i64::try_from(amount.minor_units()).unwrap_or_default();
     let pot = AccountId::Agreement(id);
     let postings = vec![
@@ -276,12 +267,8 @@ impl Life {
         if self.record.stage != Stage::Proposed {
             return self.wrong_stage();
         }
-        let account = self.account(role).map(StateKey::Account);
-        let account: Option<AccountRecord> = match account {
-            Some(key) => read(staged, &key)?,
-            None => None,
-        };
-        let rule = account.map(|account| account.approval).unwrap_or_default();
+        let Some(account) = self.account(role) else { return Ok(()) };
+        let rule = money::approval_rule(&staged.overlay, &account)?;
         let two = needs_two(&rule, &self.terms, role);
         let Some(accepted) = self.record.accepted.get_mut(place) else { return Ok(()) };
         if !accepted.by.contains(sender) {

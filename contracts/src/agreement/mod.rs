@@ -65,7 +65,7 @@ pub fn deposit(
     life_commands::deposit(staged, agreement, deposit)
 }
 
-/// Pays a deposit from an account, whose rule was kept.
+/// Pays a deposit from an account that has so much free, and whose rule was kept.
 ///
 /// # Errors
 /// [`TableError`] when this machine cannot read.

@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use tracehold_chain::agreement::{Label, Payout, Terms, WHOLE};
-use tracehold_chain::codec;
 use tracehold_chain::money::{AccountId, Amount, Asset, Money, MoneyCause, Posting};
-use tracehold_chain::state::{StateKey, TableError};
+use tracehold_chain::state::TableError;
 
 use super::life::Life;
 use super::step::Paid;
 use crate::execute::{Now, Staged};
-use crate::money::{self, Balance};
+use crate::money;
 
 /// Amounts by asset.
 pub(super) type Amounts = BTreeMap<Asset, Amount>;
@@ -38,13 +37,7 @@ pub(super) fn pot(staged: &Staged<'_>, life: &Life) -> Result<Amounts, TableErro
         if found.contains_key(asset) {
             continue;
         }
-        let key = StateKey::Balance { account: account.clone(), asset: asset.clone() };
-        let balance: Option<Balance> = match staged.overlay.get(&key.encode())? {
-            None => None,
-            Some(bytes) => Some(codec::unpack(&bytes).map_err(|error| {
-                TableError(format!("a record of the state is damaged: {error}"))
-            })?),
-        };
+        let balance = money::balance(&staged.overlay, &account, asset)?;
         let posted = balance.and_then(|b| u64::try_from(b.posted).ok()).unwrap_or_default();
         found.insert(asset.clone(), Amount::new(posted).unwrap_or_default());
     }
