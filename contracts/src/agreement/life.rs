@@ -1,18 +1,25 @@
 //! One agreement while it is worked on: its terms, how far it has come, and the steps from one
 //! stage to the next.
 
+use std::collections::BTreeSet;
+
 use tracehold_chain::agreement::{Label, RoleTerms, Terms};
 use tracehold_chain::codec;
 use tracehold_chain::money::{AccountId, AgreementId, EntryId};
-use tracehold_chain::state::key::{Due, agreement_step_key};
+use tracehold_chain::state::key::{Due, agreement_step_key, event_digest};
 use tracehold_chain::state::{Position, StateKey, TableError};
 use tracehold_chain::units::{MemberId, TimestampMs};
 
+use super::facts;
 use super::pay;
 use super::record::{AgreementRecord, Ending, Stage};
 use super::step::{AgreementStep, Paid, StepKind, StoryLine};
 use super::watch;
 use crate::execute::{Now, Staged};
+
+/// How long after its end it is noted, at least, that an event on which an agreement paid was
+/// corrected: a year.
+pub const CORRECTIONS_NOTED_MS: u64 = 365 * 24 * 3_600_000;
 
 /// An agreement, read from the state.
 pub(super) struct Life {
@@ -34,7 +41,6 @@ pub(super) fn next_step(staged: &Staged<'_>, now: Now<'_>) -> EntryId {
 ///
 /// # Errors
 /// [`TableError`] when this machine cannot read.
-#[expect(dead_code, reason = "called when events are held against agreements")]
 pub(super) fn corrected(
     staged: &mut Staged<'_>,
     agreement: AgreementId,
@@ -158,10 +164,15 @@ impl Life {
         }
     }
 
-    /// Until when, after the end, corrections are noted and disputes may be recorded.
-    pub fn corrections_until(&self, ended: TimestampMs) -> TimestampMs {
+    /// Until when, after the end, disputes may be recorded.
+    pub fn disputable_until(&self, ended: TimestampMs) -> TimestampMs {
         let dispute = self.terms.dispute.as_ref();
         ended.plus_ms(dispute.map(|dispute| dispute.after_end.0).unwrap_or_default())
+    }
+
+    /// Until when, after the end, it is noted that an event on which it paid was corrected.
+    pub fn corrections_until(&self, ended: TimestampMs) -> TimestampMs {
+        self.disputable_until(ended).max(ended.plus_ms(CORRECTIONS_NOTED_MS))
     }
 
     /// All deposits are in: it begins to run.
@@ -193,8 +204,20 @@ impl Life {
         self.record.stage = Stage::Ended { how: how.clone(), at };
         self.next = None;
         self.tell(staged, StepKind::Ended { how, paid }, now);
-        if self.corrections_until(at) <= at {
-            self.stop_watching(staged, now)?;
+        self.watch_paid(staged, now)
+    }
+
+    /// Of what concerns it, only corrections of the events on which it paid still do.
+    fn watch_paid(&mut self, staged: &mut Staged<'_>, now: Now<'_>) -> Result<(), TableError> {
+        self.stop_watching(staged, now)?;
+        let paid: BTreeSet<Position> =
+            self.record.milestones.iter().flat_map(|m| m.events.iter().copied()).collect();
+        if !paid.is_empty() {
+            let facts = facts::read(staged, &self.record)?;
+            let facts = facts.iter().filter(|fact| paid.contains(&fact.position));
+            let events: Vec<_> = facts.map(|fact| event_digest(&fact.event_id)).collect();
+            watch::register_events(staged, self.record.id, events)?;
+            self.record.is_watching = true;
         }
         Ok(())
     }

@@ -406,7 +406,7 @@ impl Life {
                 if recorded.is_some() && again {
                     return Ok(());
                 }
-                let until = self.corrections_until(*at);
+                let until = self.disputable_until(*at);
                 let corrected = self.record.milestones.iter().any(|m| !m.corrected.is_empty());
                 if recorded.is_some() || !corrected || now.block_time >= until {
                     return refused(RejectionCode::NotDisputable, self.stage_words());

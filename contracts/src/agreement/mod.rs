@@ -2,16 +2,23 @@
 
 pub mod condition;
 pub mod facts;
+pub mod goods;
+mod inside;
 mod life;
 mod life_commands;
+mod observe;
 mod outcome;
 mod pay;
+pub mod readings;
 mod record;
 mod settle;
 mod step;
 pub mod watch;
 
+pub use condition::{Held, View, evaluate};
+pub use life::CORRECTIONS_NOTED_MS;
 pub use life_commands::{MAX_REASON_BYTES, MAX_RULING_PAYOUTS};
+pub use observe::observe;
 pub use settle::MAX_LOOKED_AT;
 
 pub use outcome::{Gets, Outcome, OutcomeKind};
@@ -20,13 +27,13 @@ pub use record::{
     ReadingSpans, Stage,
 };
 pub use step::{AgreementStep, Paid, StepKind, StoryLine};
+pub use watch::title_moved;
 
 use tracehold_chain::agreement::{AgreementCommand, Label};
-use tracehold_chain::money::{AccountId, AgreementId, Asset, Money, Reference};
-use tracehold_chain::state::{Position, TableError};
+use tracehold_chain::money::{AccountId, AgreementId, Money, Reference};
+use tracehold_chain::state::TableError;
 use tracehold_chain::units::AgentId;
 
-use crate::admission::CapturedFacts;
 use crate::execute::{Now, Staged};
 use crate::receipt::Rejection;
 
@@ -78,27 +85,6 @@ pub fn fund(
     now: Now<'_>,
 ) -> Result<Result<(), Rejection>, TableError> {
     answer(life_commands::fund(staged, agreement, deposit, (account, reference), now))
-}
-
-/// Notes what a newly recorded event means for the agreements that wait for what it names.
-///
-/// # Errors
-/// [`TableError`] when this machine cannot read.
-pub fn observe(
-    _staged: &mut Staged<'_>,
-    _event: &CapturedFacts,
-    _position: Position,
-    _now: Now<'_>,
-) -> Result<(), TableError> {
-    Ok(())
-}
-
-/// Notes that a title moved: agreements that wait for it are to be looked at.
-///
-/// # Errors
-/// [`TableError`] when this machine cannot read.
-pub fn title_moved(_staged: &mut Staged<'_>, _title: &Asset) -> Result<(), TableError> {
-    Ok(())
 }
 
 /// Looks at all agreements that were touched, and pays what is to be paid.

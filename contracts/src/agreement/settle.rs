@@ -74,6 +74,20 @@ pub(super) fn due(
     touched(staged, now)
 }
 
+/// Does what fell due before the block and could not be done when it began, before anything new is
+/// held against the agreement.
+pub(super) fn catch_up(
+    staged: &mut Staged<'_>,
+    id: AgreementId,
+    now: Now<'_>,
+) -> Result<(), TableError> {
+    if let Some(mut life) = Life::find(staged, id)? {
+        life.catch_up(staged, now)?;
+        life.keep(staged);
+    }
+    Ok(())
+}
+
 fn sooner(one: Option<TimestampMs>, other: Option<TimestampMs>) -> Option<TimestampMs> {
     one.into_iter().chain(other).min()
 }
