@@ -17,9 +17,10 @@ use super::condition::{is_inspection, looks_like};
 use super::facts::{self, Sought};
 use super::goods::Counted;
 use super::inside::Inside;
+use super::life;
 use super::readings::spans;
 use super::record::{AgreementRecord, Fact, Stage};
-use super::watch;
+use super::{settle, watch};
 use crate::admission::CapturedFacts;
 use crate::execute::{Now, Staged};
 use crate::provenance::{
@@ -55,7 +56,7 @@ pub fn observe(
     let time = event.facts.telling.event_time.min(now.block_time);
     let mut inside = Inside::at(Mark { time, position });
     for (agreement, via) in concerned {
-        let Some(mut record) = running(staged, agreement)? else { continue };
+        let Some(mut record) = running(staged, agreement, now)? else { continue };
         let Some(terms) = terms(staged, agreement)? else { continue };
         let noting = Noting { event, position, now, terms: &terms };
         let Some(fact) = noting.fact(staged, &via, &mut inside)? else { continue };
@@ -65,7 +66,8 @@ pub fn observe(
             staged.touched.insert(agreement);
             if by_name {
                 // A correction need not name the business transaction again.
-                watch::register_event(staged, agreement, event_digest(&event.facts.event_id))?;
+                let event = event_digest(&event.facts.event_id);
+                watch::register_events(staged, agreement, [event])?;
             }
         }
     }
@@ -113,11 +115,26 @@ const TRADE_ITEM: &str = "https://id.gs1.org/01/";
 
 /// The agreement, if it runs.
 fn running(
-    staged: &Staged<'_>,
+    staged: &mut Staged<'_>,
     agreement: AgreementId,
+    now: Now<'_>,
 ) -> Result<Option<AgreementRecord>, TableError> {
-    let record: Option<AgreementRecord> = record(staged, agreement)?;
+    let record = up_to_date(staged, agreement, now)?;
     Ok(record.filter(|record| matches!(record.stage, Stage::Running | Stage::Disputed)))
+}
+
+/// The agreement, when everything that fell due before the block is done.
+fn up_to_date(
+    staged: &mut Staged<'_>,
+    agreement: AgreementId,
+    now: Now<'_>,
+) -> Result<Option<AgreementRecord>, TableError> {
+    let found = record(staged, agreement)?;
+    if found.as_ref().and_then(|record| record.due).is_none_or(|due| due > now.block_time) {
+        return Ok(found);
+    }
+    settle::catch_up(staged, agreement, now)?;
+    record(staged, agreement)
 }
 
 fn record(
@@ -148,7 +165,7 @@ fn undo(
     let Some(original) = journal::read::<EventRecord>(staged, &key)? else { return Ok(()) };
     let original = original.position;
     for agreement in agreements {
-        let Some(record) = record(staged, *agreement)? else { continue };
+        let Some(record) = up_to_date(staged, *agreement, now)? else { continue };
         if !facts::void(staged, &record, original, by)? {
             continue;
         }
@@ -156,8 +173,8 @@ fn undo(
             staged.touched.insert(*agreement);
         }
         for (place, milestone) in record.milestones.iter().enumerate() {
-            if !milestone.paid.is_empty() && milestone.events.contains(&original) {
-                corrected(staged, *agreement, place, original, now)?;
+            if milestone.paid_parts > 0 && milestone.events.contains(&original) {
+                life::corrected(staged, *agreement, place, original, now)?;
             }
         }
     }
@@ -398,15 +415,4 @@ fn standing(
         last = sealed.and_then(|mut sealed| sealed.pop());
     }
     Ok(last.filter(|step| step.position == position).map(|step| step.standing))
-}
-
-/// Replaced by the life of agreements.
-fn corrected(
-    _staged: &mut Staged<'_>,
-    _agreement: AgreementId,
-    _milestone: usize,
-    _event: Position,
-    _now: Now<'_>,
-) -> Result<(), TableError> {
-    Ok(())
 }

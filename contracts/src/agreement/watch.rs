@@ -155,15 +155,17 @@ pub(super) fn follow(
     Ok(())
 }
 
-/// Registers an agreement under one more name, unless that has no more room.
-pub(super) fn register_event(
+/// Registers an agreement for the corrections of these events.
+pub(super) fn register_events(
     staged: &mut Staged<'_>,
     agreement: AgreementId,
-    name: Digest,
+    events: impl IntoIterator<Item = Digest>,
 ) -> Result<(), TableError> {
     let key = StateKey::Watching(agreement).encode();
     let mut watching: Vec<Digest> = journal::read(staged, &key)?.unwrap_or_default();
-    register(staged, agreement, (name, &[]), &mut watching, u32::MAX)?;
+    for name in events {
+        register(staged, agreement, (name, &[]), &mut watching, u32::MAX)?;
+    }
     staged.overlay.put(key, codec::pack(&watching));
     Ok(())
 }
