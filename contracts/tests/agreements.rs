@@ -14,15 +14,18 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tracehold_chain::agreement::{AgreementCommand, Label};
-use tracehold_chain::money::{AccountId, AgreementId, Asset, MoneyAction, Reference};
+use tracehold_chain::money::{AccountId, AgreementId, Asset, Money, MoneyAction, Reference};
 use tracehold_chain::state::StateKey;
 use tracehold_chain::transaction::{Bundle, Command};
 use tracehold_chain::units::TimestampMs;
-use tracehold_contracts::agreement::{AgreementRecord, Ending, Paid, Stage, StepKind};
+use tracehold_contracts::agreement::{
+    ActualEnd, AgreementRecord, Ending, Known, MilestoneState, OutcomeKind, Outcomes, Paid, Stage,
+    StepKind, check,
+};
 use tracehold_contracts::{Effects, RejectionCode, Verdict};
 
-use market::terms::{Draft, asset, label, money, payouts, time};
-use market::{DAY, Market, account, member};
+use market::terms::{Draft, label, money, payouts, time};
+use market::{Market, account, member};
 
 /// What a line of a table says is not so.
 struct Wrong {
@@ -48,6 +51,10 @@ struct Scenario {
     effects: Vec<Effects>,
     /// Assets that anybody has.
     assets: Vec<Asset>,
+    /// What roles got from the pot so far.
+    got: Vec<(Label, Money)>,
+    /// Every way in which the check says it can end.
+    outcomes: Option<Outcomes>,
 }
 
 impl Scenario {
@@ -61,6 +68,8 @@ impl Scenario {
             verdicts: Vec::new(),
             effects: Vec::new(),
             assets: Vec::new(),
+            got: Vec::new(),
+            outcomes: None,
         };
         let start = time("06:00");
         for who in ["buyer", "seller", "financier"] {
@@ -89,6 +98,7 @@ impl Scenario {
         self.effects = std::iter::once(layer.due.clone())
             .chain(layer.receipts.iter().map(|receipt| receipt.effects.clone()))
             .collect();
+        self.got.extend(payments(&self.effects).map(|one| (one.to.clone(), one.money.clone())));
     }
 
     /// The last block's transactions were recorded, all of them.
@@ -203,6 +213,7 @@ impl Scenario {
                 let reference = Reference::new("deal").unwrap();
                 let proposer = member(who.split('/').next().unwrap());
                 self.id = Some(AgreementId::of(&proposer, &reference, &terms));
+                self.outcomes = Some(self.checked(at));
                 AgreementCommand::Propose { reference, terms }
             }
             "accepts" if rest.is_empty() || rest.starts_with("as ") => {
@@ -268,16 +279,21 @@ impl Scenario {
             .unwrap_or_else(|| panic!("{milestone}"))
     }
 
+    /// Every way to end, as the check lists them for these terms.
+    fn checked(&self, at: TimestampMs) -> Outcomes {
+        let known = Known {
+            authority: self.market.ledger.authority(),
+            block_time: at,
+            asset_exists: &|asset| self.assets.contains(asset),
+            account_is_open: &|_| true,
+        };
+        check(&self.draft.terms, &known).unwrap_or_else(|refusals| panic!("{refusals:#?}"))
+    }
+
     /// What the last block paid to a role.
     fn paid(&self, to: &str, asset: &Asset) -> u64 {
-        let steps = self.effects.iter().flat_map(|effects| &effects.steps);
-        let paid = steps.flat_map(|step| match &step.what {
-            StepKind::PaidPart { paid, .. }
-            | StepKind::Fulfilled { paid, .. }
-            | StepKind::Ended { paid, .. } => paid.as_slice(),
-            _ => &[],
-        });
-        let own = paid.filter(|one| one.to.as_str() == to && one.money.asset == *asset);
+        let own = payments(&self.effects)
+            .filter(|one| one.to.as_str() == to && one.money.asset == *asset);
         own.map(|one: &Paid| one.money.amount.minor_units()).sum()
     }
 
@@ -380,15 +396,52 @@ impl Scenario {
                 format!("sum {}", shown(sum + pot, asset)),
             )?;
         }
-        Ok(())
+        self.is_listed(&record)
     }
+
+    /// How it ended is exactly one of the ways that the check listed.
+    fn is_listed(&self, record: &AgreementRecord) -> Result<(), Wrong> {
+        let Stage::Ended { how, .. } = &record.stage else { return Ok(()) };
+        let kind = match how {
+            Ending::Released { milestone } => OutcomeKind::Released(milestone.clone()),
+            Ending::Cancelled => OutcomeKind::Cancelled,
+            Ending::Unfunded => OutcomeKind::Unfunded,
+            Ending::Ruled => OutcomeKind::Ruled,
+            Ending::Expired => OutcomeKind::Expired,
+            Ending::NotAccepted { .. } => OutcomeKind::NotAccepted,
+        };
+        let named = |is: &dyn Fn(&MilestoneState) -> bool| -> Vec<Label> {
+            let clauses = self.draft.terms.milestones.iter().zip(&record.milestones);
+            clauses.filter(|(_, state)| is(state)).map(|(clause, _)| clause.id.clone()).collect()
+        };
+        let end = ActualEnd {
+            kind,
+            fulfilled: named(&|state| state.fulfilled_at.is_some()),
+            in_part: named(&|state| state.fulfilled_at.is_none() && state.paid_parts > 0),
+            got: self.got.clone(),
+        };
+        let outcomes = self.outcomes.as_ref().expect("it was proposed");
+        match outcomes.the_one(&end) {
+            Ok(_) => Ok(()),
+            Err(unlisted) => compare("an end that the check lists", unlisted.to_string()),
+        }
+    }
+}
+
+/// What agreements paid.
+fn payments(effects: &[Effects]) -> impl Iterator<Item = &Paid> {
+    let steps = effects.iter().flat_map(|effects| &effects.steps);
+    steps.flat_map(|step| match &step.what {
+        StepKind::PaidPart { paid, .. }
+        | StepKind::Fulfilled { paid, .. }
+        | StepKind::Ended { paid, .. } => paid.as_slice(),
+        _ => &[],
+    })
 }
 
 fn shown(units: i64, asset: &Asset) -> String {
     format!("{units} smallest units of {asset}")
 }
-
-fn _unused(_: &Label, _: &Path, _: TimestampMs) {}
 
 /// Runs all scenarios of a file; what is wrong, and how many there are.
 fn run(path: &Path) -> (String, usize) {
@@ -461,5 +514,4 @@ fn agreements_do_what_their_tables_say() {
     }
     assert!(wrong.is_empty(), "\n{wrong}");
     assert!(count >= 1, "{count} scenarios");
-    let _ = DAY;
 }
