@@ -58,7 +58,7 @@ pub fn label(text: &str) -> Label {
 }
 
 pub fn uri(urn: &str) -> String {
-    canonical(urn).uri
+    canonical(urn).uri().to_owned()
 }
 
 fn eur() -> Asset {
@@ -259,7 +259,8 @@ impl<'r> Drawing<'r> {
     }
 
     fn milestone(&mut self, id: &str, goods: &Goods) -> Milestone {
-        let pro_rata = self.rng.percent(20);
+        let is_counted = goods.business_transaction.is_none();
+        let pro_rata = is_counted && self.rng.percent(25);
         let when = if pro_rata {
             let observed =
                 Condition::Observed(Observed { event: self.sighting(), share: Share::ProRata });
@@ -270,7 +271,7 @@ impl<'r> Drawing<'r> {
         } else {
             self.condition(goods, 2)
         };
-        let ends = self.rng.percent(40);
+        let ends = !pro_rata && self.rng.percent(40);
         let mut pay = Vec::new();
         if ends {
             pay = self.all();
@@ -326,9 +327,9 @@ impl<'r> Drawing<'r> {
         }
     }
 
-    fn share(&mut self) -> Share {
+    fn share(&mut self, goods: &Goods) -> Share {
         match self.rng.below(3) {
-            0 => {
+            0 if goods.business_transaction.is_none() => {
                 let parts = u32::try_from(self.rng.between(1, 1_000_000)).unwrap();
                 Share::AtLeast(Percent::from_parts(parts).unwrap())
             }
@@ -339,9 +340,10 @@ impl<'r> Drawing<'r> {
     fn leaf(&mut self, goods: &Goods) -> Condition {
         loop {
             return match self.rng.below(12) {
-                0..=3 => {
-                    Condition::Observed(Observed { event: self.sighting(), share: self.share() })
-                }
+                0..=3 => Condition::Observed(Observed {
+                    event: self.sighting(),
+                    share: self.share(goods),
+                }),
                 4 | 5 if self.roles.contains(&label("inspector")) => {
                     Condition::Inspected(Inspected {
                         by: vec![label("inspector")],
@@ -354,7 +356,7 @@ impl<'r> Drawing<'r> {
                             .rng
                             .percent(40)
                             .then(|| self.rng.word(&CERTIFICATES).to_owned()),
-                        share: self.share(),
+                        share: self.share(goods),
                     })
                 }
                 6 => Condition::Approved {
@@ -405,21 +407,27 @@ pub fn draw_act(rng: &mut Rng, ids: &mut Ids, case: u64, model: &Model, now: u64
     if rng.percent(2) {
         who = "stranger".to_owned();
     }
-    let role = role.role;
+    let mut role = role.role;
+    if model.stage == Stage::Proposed && rng.percent(90) {
+        let missing = |role: &&RoleTerms| !model.accepted.contains(&role.role);
+        let missing = terms.roles.iter().find(missing).unwrap();
+        (role, who) = (missing.role.clone(), missing.member.as_str().to_owned());
+    }
     let dice = rng.below(100);
     let act = match model.stage {
         Stage::Proposed => match dice {
-            0..=92 => Act::Accept(role),
-            93 => Act::Decline(role),
-            94 | 95 => Act::Cancel(role),
+            0..=95 => Act::Accept(role),
+            96 => Act::Decline(role),
+            97 => Act::Cancel(role),
             _ => return wild(rng, ids, case, model, now),
         },
         Stage::Accepted => match dice {
-            0..=85 => {
-                let deposit = rng.pick(&terms.deposits);
+            0..=92 => {
+                let missing = model.deposited.iter().position(|paid| !paid).unwrap();
+                let deposit = &terms.deposits[missing];
                 return (deposit.role.as_str().to_owned(), Act::Fund(deposit.id.clone()));
             }
-            86..=88 => Act::Cancel(role),
+            93 | 94 => Act::Cancel(role),
             _ => return wild(rng, ids, case, model, now),
         },
         Stage::Running => match dice {

@@ -86,7 +86,7 @@ pub struct Model {
     pub events: Vec<Sent>,
     /// Who has each title; nobody when it is in the pot.
     pub titles: BTreeMap<Asset, Option<String>>,
-    accepted: BTreeSet<Label>,
+    pub accepted: BTreeSet<Label>,
     cancels: BTreeSet<Label>,
     disputes: BTreeSet<Label>,
     disputed_by: Option<Label>,
