@@ -52,7 +52,7 @@ fn command(id: AgreementId, act: &Act) -> Option<AgreementCommand> {
 }
 
 impl Case {
-    fn note(&mut self, effects: &Effects) {
+    fn note(&mut self, effects: &Effects, steps: &mut BTreeMap<String, u64>) {
         for entry in &effects.entries {
             let (MoneyCause::Milestone { agreement, .. } | MoneyCause::End { agreement }) =
                 &entry.cause
@@ -71,7 +71,10 @@ impl Case {
             }
         }
         for step in effects.steps.iter().filter(|step| step.agreement == self.id) {
-            self.story.push(format!("  {:?}", step.what));
+            let text = format!("{:?}", step.what);
+            let name = text.split([' ', '{']).next().unwrap_or_default().to_owned();
+            *steps.entry(name).or_default() += 1;
+            self.story.push(format!("  {text}"));
             self.ends += usize::from(matches!(step.what, StepKind::Ended { .. }));
         }
     }
@@ -189,6 +192,7 @@ struct Tally {
     ends: BTreeMap<String, u64>,
     acts: u64,
     recorded: u64,
+    steps: BTreeMap<String, u64>,
 }
 
 struct Batch {
@@ -248,7 +252,7 @@ impl Batch {
         let layer = world.block(at, proposals);
         for (case, receipt) in cases.iter_mut().zip(&layer.receipts) {
             assert!(matches!(receipt.verdict, Verdict::Recorded { .. }), "{:?}", receipt.verdict);
-            case.note(&receipt.effects);
+            case.note(&receipt.effects, &mut tally.steps);
         }
         tally.cases = CASES_PER_LEDGER;
         Batch { world, rng, ids: Ids::default(), cases, tally, seed }
@@ -338,11 +342,11 @@ impl Batch {
         }
         let layer = self.world.block(TimestampMs(at), sent);
         for case in &mut self.cases {
-            case.note(&layer.due);
+            case.note(&layer.due, &mut self.tally.steps);
         }
         for ((place, expected), receipt) in expected.into_iter().zip(&layer.receipts) {
             let case = &mut self.cases[place];
-            case.note(&receipt.effects);
+            case.note(&receipt.effects, &mut self.tally.steps);
             let recorded = matches!(receipt.verdict, Verdict::Recorded { .. });
             self.tally.acts += 1;
             self.tally.recorded += u64::from(recorded);
@@ -434,6 +438,9 @@ fn agreements_end_once_as_was_listed_and_as_the_model_says() {
         tally.refused += one.refused;
         for (why, count) in one.why {
             *tally.why.entry(why).or_default() += count;
+        }
+        for (step, count) in one.steps {
+            *tally.steps.entry(step).or_default() += count;
         }
         tally.acts += one.acts;
         tally.recorded += one.recorded;
