@@ -18,9 +18,10 @@ use tracehold_chain::money::{AccountId, AgreementId, Asset, Money, MoneyAction, 
 use tracehold_chain::state::StateKey;
 use tracehold_chain::transaction::{Bundle, Command};
 use tracehold_chain::units::TimestampMs;
+use tracehold_contracts::agreement::explain::{Explained, Sentence, explain};
 use tracehold_contracts::agreement::{
-    ActualEnd, AgreementRecord, Ending, Known, MilestoneState, OutcomeKind, Outcomes, Paid, Stage,
-    StepKind, check,
+    ActualEnd, AgreementRecord, Context, Ending, Known, MilestoneState, OutcomeKind, Outcomes,
+    Paid, Stage, StepKind, View, check, facts,
 };
 use tracehold_contracts::{Effects, RejectionCode, Verdict};
 
@@ -254,7 +255,14 @@ impl Scenario {
     fn event(&mut self, at: TimestampMs, name: &str, said: (&str, &str, &str)) -> Bundle {
         let (who, verb, rest) = said;
         let event = if verb == "corrects" {
-            let (_, mut event) = self.sent[rest].clone();
+            let (name, alone) = match rest.strip_suffix(" without its order") {
+                Some(name) => (name, true),
+                None => (rest, false),
+            };
+            let (_, mut event) = self.sent[name].clone();
+            if alone {
+                event.as_object_mut().unwrap().remove("bizTransactionList");
+            }
             event["errorDeclaration"] =
                 json!({"declarationTime": at.to_string(), "reason": "incorrect_data"});
             event
@@ -308,6 +316,12 @@ impl Scenario {
         if self.refusal() != "recorded" {
             return compare("recorded", self.refusal());
         }
+        if let Some(rest) = text.strip_prefix("explained ") {
+            let (milestone, sentence) = rest.split_once(": ").unwrap();
+            let said = self.explained(milestone);
+            let found = said.iter().any(|one| one.contains(sentence));
+            return if found { Ok(()) } else { compare(sentence, said.join("\n             ")) };
+        }
         if let Some((who, what)) = text.split_once(" has ") {
             let money = money(what);
             let account = match who {
@@ -339,6 +353,37 @@ impl Scenario {
             return compare(count, self.market.keys(b"sw").to_string());
         }
         compare(text, self.stage())
+    }
+
+    /// All sentences on a milestone, or on the agreement as a whole, in both languages.
+    fn explained(&self, milestone: &str) -> Vec<String> {
+        let (record, terms) = (self.record(), &self.draft.terms);
+        let get = |key: &[u8]| Ok(self.market.value(key));
+        let facts = facts::read_with(&record, &get).unwrap();
+        let context = Context {
+            terms,
+            record: &record,
+            facts: &facts,
+            as_of: View::now(self.market.now()),
+            get: &get,
+            authority: self.market.ledger.authority(),
+        };
+        let explanation = explain(&context).unwrap();
+        let mut said: Vec<Sentence> = Vec::new();
+        if milestone == "summary" {
+            said.extend(explanation.summary.clone());
+        } else {
+            let explained = &explanation.milestones[self.place(milestone)];
+            said.extend(explained.said.clone());
+            let mut trees: Vec<&Explained> = explained.condition.iter().collect();
+            while let Some(tree) = trees.pop() {
+                said.push(tree.said.clone());
+                trees.extend(&tree.of);
+            }
+        }
+        let texts: Vec<String> = said.into_iter().flat_map(|one| [one.en, one.zh]).collect();
+        assert!(texts.iter().all(|text| !text.is_empty()), "{texts:?}");
+        texts
     }
 
     fn stage(&self) -> String {
@@ -382,6 +427,10 @@ impl Scenario {
         let Some(record) = self.market.get::<AgreementRecord>(&StateKey::Agreement(id)) else {
             return Ok(());
         };
+        for clause in &self.draft.terms.milestones {
+            self.explained(clause.id.as_str());
+        }
+        self.explained("summary");
         for asset in &self.assets {
             let pot = self.market.balance(&AccountId::Agreement(id), asset);
             if matches!(record.stage, Stage::Ended { .. }) {
