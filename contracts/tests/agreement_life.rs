@@ -201,6 +201,37 @@ fn what_one_transaction_cannot_look_at_is_paid_as_of_its_block() {
     town.world.assert_replays();
 }
 
+/// An event is not refused because much waits for what it names; and what has ended waits for
+/// nothing more but corrections of what it paid on.
+#[test]
+fn an_event_is_recorded_however_much_waits_for_it() {
+    const ITEMS: usize = 500;
+    let mut town = Town::new();
+    let of = |agreement: usize| (agreement * ITEMS..(agreement + 1) * ITEMS).collect::<Vec<_>>();
+    let large = |agreement: usize| {
+        let mut terms = escrow(agreement);
+        terms["goods"]["items"] = of(agreement).into_iter().map(item).collect();
+        terms
+    };
+    let mut ids = Vec::new();
+    for agreement in 0..9 {
+        ids.extend(town.run(vec![large(agreement)]));
+    }
+    assert_eq!(town.world.count(b"sw"), 9 * ITEMS * 2);
+    let items: Vec<usize> = (0..9).flat_map(of).collect();
+    let at = town.at;
+    town.capture("buyer", received(1, &items, at));
+    town.block(vec![]);
+    assert_eq!(town.count(&ids, is_released), 9);
+    // A block more takes those off that ended when the last one began.
+    town.block(vec![]);
+    assert_eq!(town.world.count(b"sw"), 1 + 9);
+    town.go_to(BEGINNING.plus_ms(400 * 24 * 60 * MINUTE));
+    town.block(vec![]);
+    assert_eq!(town.world.count(b"sw"), 0);
+    town.world.assert_replays();
+}
+
 /// Promise P60: blocks stood still over a deadline of more agreements than one block can end. What is
 /// recorded in the block that comes first, and could not end all of them, does not count.
 #[test]

@@ -213,6 +213,12 @@ impl World {
         check(terms, &known)
     }
 
+    /// How many keys of the state begin so.
+    pub fn count(&self, prefix: &[u8]) -> usize {
+        let end = [prefix, &[0xff; 128]].concat();
+        self.table.range(prefix, &end, usize::MAX).unwrap().len()
+    }
+
     /// All balances, by account.
     pub fn balances(&self) -> Vec<Balance> {
         let pairs = self.table.range(BALANCES_FIRST, BALANCES_END, usize::MAX).unwrap();
