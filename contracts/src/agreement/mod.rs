@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod condition;
+pub mod explain;
 pub mod facts;
 pub mod goods;
 mod inside;
@@ -16,6 +17,7 @@ mod settle;
 mod step;
 pub mod watch;
 
+pub use condition::{Context, Held, View, evaluate};
 pub use condition::{Held, View, evaluate};
 pub use life::{CORRECTIONS_NOTED_MS, MAX_UNWATCHED_AT_ONCE};
 pub use life_commands::{MAX_REASON_BYTES, MAX_RULING_PAYOUTS};

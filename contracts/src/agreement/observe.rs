@@ -223,7 +223,7 @@ impl Noting<'_> {
         inside: &mut Inside,
     ) -> Result<Option<Fact>, TableError> {
         let sought = Sought::of(self.terms);
-        let mut fact = self.outline();
+        let mut fact = self.outline(&sought);
         let mut readings: Vec<_> = sought
             .readings
             .iter()
@@ -258,8 +258,15 @@ impl Noting<'_> {
     }
 
     /// The event, with nothing of the goods yet.
-    fn outline(&self) -> Fact {
+    fn outline(&self, sought: &Sought<'_>) -> Fact {
         let telling = &self.event.facts.telling;
+        // The first stands for any; of the others, those that the terms ask for.
+        let wanted = |text: &String| {
+            let mut inspections = sought.inspections.iter();
+            inspections.any(|inspected| inspected.certification.as_ref() == Some(text))
+        };
+        let certifications = telling.certifications.iter().enumerate();
+        let certifications = certifications.filter(|(place, text)| *place == 0 || wanted(text));
         Fact {
             position: self.position,
             event_id: self.event.facts.event_id.clone(),
@@ -274,7 +281,7 @@ impl Noting<'_> {
             biz_location: telling.biz_location.clone(),
             items: Vec::new(),
             quantity: None,
-            certifications: telling.certifications.clone(),
+            certifications: certifications.map(|(_, text)| text.clone()).collect(),
             readings: Vec::new(),
             voided_by: None,
         }
