@@ -18,7 +18,6 @@ mod step;
 pub mod watch;
 
 pub use condition::{Context, Held, View, evaluate};
-pub use condition::{Held, View, evaluate};
 pub use life::{CORRECTIONS_NOTED_MS, MAX_UNWATCHED_AT_ONCE};
 pub use life_commands::{MAX_REASON_BYTES, MAX_RULING_PAYOUTS};
 pub use observe::observe;
