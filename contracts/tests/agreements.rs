@@ -564,3 +564,36 @@ fn agreements_do_what_their_tables_say() {
     assert!(wrong.is_empty(), "\n{wrong}");
     assert!(count >= 1, "{count} scenarios");
 }
+
+/// Promise P63: an event that no agreement waits for costs no look into the table.
+#[test]
+fn other_agreements_cost_an_event_nothing() {
+    let reads = |agreements: u32| {
+        let mut scenario = Scenario::new("many");
+        for number in 0..agreements {
+            scenario.draft = Draft::new(&format!("agreement {number}"));
+            for line in [
+                "between buyer, seller".to_owned(),
+                format!("about case{}", 1_000 + number),
+                "buyer pays in 1 EUR".to_owned(),
+                "milestone delivered: buyer receiving of all => seller rest; ends".to_owned(),
+                "deadline 20:00 => buyer rest".to_owned(),
+            ] {
+                assert!(scenario.draft.line(&line), "{line}");
+            }
+            scenario.start(time("08:00"));
+            assert_eq!(scenario.stage(), "running");
+        }
+        let send = |scenario: &mut Scenario, at: &str, sentence: &str| {
+            let (at, before) = (time(at), scenario.market.reads());
+            let bundle = scenario.transaction(at, "", sentence);
+            scenario.decide(at, vec![bundle]);
+            scenario.settled();
+            scenario.market.reads() - before
+        };
+        let made = send(&mut scenario, "09:00", "seller commissions case1-50");
+        let received = send(&mut scenario, "10:00", "buyer receives case1-50");
+        (made, received)
+    };
+    assert_eq!(reads(0), reads(30));
+}

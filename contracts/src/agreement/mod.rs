@@ -18,7 +18,7 @@ mod step;
 pub mod watch;
 
 pub use condition::{Context, Held, View, evaluate};
-pub use life::CORRECTIONS_NOTED_MS;
+pub use life::{CORRECTIONS_NOTED_MS, MAX_UNWATCHED_AT_ONCE};
 pub use life_commands::{MAX_REASON_BYTES, MAX_RULING_PAYOUTS};
 pub use observe::observe;
 pub use settle::MAX_LOOKED_AT;
