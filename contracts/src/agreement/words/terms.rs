@@ -444,6 +444,11 @@ fn readings(readings: &Readings, language: Language) -> String {
             format!("累计超出超过 {}", duration(outside, language))
         }
     };
+    let source = match (readings.by.is_empty(), language) {
+        (true, _) => String::new(),
+        (false, Language::En) => format!(" of {}", roles(&readings.by, language)),
+        (false, Language::Zh) => format!("{}的", roles(&readings.by, language)),
+    };
     let waits = match (settle.0, language) {
         (0, _) => String::new(),
         (_, Language::En) => {
@@ -453,18 +458,20 @@ fn readings(readings: &Readings, language: Language) -> String {
     };
     match (readings.expect, language) {
         (Expect::Kept, Language::En) => format!(
-            "readings without a gap above {gap} show {measurement} {bounds} from {from} to {to}, \
+            "readings{source} without a gap above {gap} show {measurement} {bounds} from {from} to {to}, \
              {tolerated}{waits}"
         ),
         (Expect::Kept, Language::Zh) => format!(
-            "从{from}到{to}，间隔不超过 {gap}的读数表明 {measurement} {bounds}，{tolerated}{waits}"
+            "从{from}到{to}，间隔不超过 {gap}的{source}读数表明 {measurement} {bounds}，{tolerated}{waits}"
         ),
         (Expect::Broken, Language::En) => format!(
-            "readings show that {measurement}, to be {bounds} from {from} to {to}, was \
+            "readings{source} show that {measurement}, to be {bounds} from {from} to {to}, was \
              {tolerated}{waits}"
         ),
         (Expect::Broken, Language::Zh) => {
-            format!("读数表明从{from}到{to}，{measurement} 应{bounds}，但{tolerated}{waits}")
+            format!(
+                "{source}读数表明从{from}到{to}，{measurement} 应{bounds}，但{tolerated}{waits}"
+            )
         }
     }
 }
