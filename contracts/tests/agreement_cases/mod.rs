@@ -44,7 +44,7 @@ impl Rng {
     }
 
     fn word(&mut self, from: &[&'static str]) -> &'static str {
-        *self.pick::<&'static str>(from)
+        self.pick::<&'static str>(from)
     }
 
     pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
