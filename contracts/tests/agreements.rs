@@ -622,8 +622,8 @@ fn many_agreements_wait_for_one_thing_and_all_are_paid() {
         scenario.start(time("08:00"));
         ids.push(scenario.id());
     }
-    let one_more = scenario.transaction(time("08:30"), "", "buyer proposes");
-    scenario.decide(time("08:30"), vec![one_more]);
+    let one_more = scenario.transaction(time("08:20"), "", "buyer proposes");
+    scenario.decide(time("08:20"), vec![one_more]);
     assert!(scenario.refusal().starts_with("refused too-many-agreements"));
     let ended = |scenario: &Scenario| {
         let records = ids
