@@ -18,9 +18,11 @@ use tracehold_chain::money::{AccountId, AgreementId, Asset, Money, MoneyAction, 
 use tracehold_chain::state::StateKey;
 use tracehold_chain::transaction::{Bundle, Command};
 use tracehold_chain::units::TimestampMs;
+use tracehold_contracts::agreement::explain::{Explained, Sentence, explain};
+use tracehold_contracts::agreement::watch::MAX_AGREEMENTS_PER_NAME;
 use tracehold_contracts::agreement::{
-    ActualEnd, AgreementRecord, Ending, Known, MilestoneState, OutcomeKind, Outcomes, Paid, Stage,
-    StepKind, check,
+    ActualEnd, AgreementRecord, Context, Ending, Known, MAX_LOOKED_AT, MilestoneState, OutcomeKind,
+    Outcomes, Paid, Stage, StepKind, View, check, facts,
 };
 use tracehold_contracts::{Effects, RejectionCode, Verdict};
 
@@ -254,7 +256,14 @@ impl Scenario {
     fn event(&mut self, at: TimestampMs, name: &str, said: (&str, &str, &str)) -> Bundle {
         let (who, verb, rest) = said;
         let event = if verb == "corrects" {
-            let (_, mut event) = self.sent[rest].clone();
+            let (name, alone) = match rest.strip_suffix(" without its order") {
+                Some(name) => (name, true),
+                None => (rest, false),
+            };
+            let (_, mut event) = self.sent[name].clone();
+            if alone {
+                event.as_object_mut().unwrap().remove("bizTransactionList");
+            }
             event["errorDeclaration"] =
                 json!({"declarationTime": at.to_string(), "reason": "incorrect_data"});
             event
@@ -308,6 +317,12 @@ impl Scenario {
         if self.refusal() != "recorded" {
             return compare("recorded", self.refusal());
         }
+        if let Some(rest) = text.strip_prefix("explained ") {
+            let (milestone, sentence) = rest.split_once(": ").unwrap();
+            let said = self.explained(milestone);
+            let found = said.iter().any(|one| one.contains(sentence));
+            return if found { Ok(()) } else { compare(sentence, said.join("\n             ")) };
+        }
         if let Some((who, what)) = text.split_once(" has ") {
             let money = money(what);
             let account = match who {
@@ -339,6 +354,37 @@ impl Scenario {
             return compare(count, self.market.keys(b"sw").to_string());
         }
         compare(text, self.stage())
+    }
+
+    /// All sentences on a milestone, or on the agreement as a whole, in both languages.
+    fn explained(&self, milestone: &str) -> Vec<String> {
+        let (record, terms) = (self.record(), &self.draft.terms);
+        let get = |key: &[u8]| Ok(self.market.value(key));
+        let facts = facts::read_with(&record, &get).unwrap();
+        let context = Context {
+            terms,
+            record: &record,
+            facts: &facts,
+            as_of: View::now(self.market.now()),
+            get: &get,
+            authority: self.market.ledger.authority(),
+        };
+        let explanation = explain(&context).unwrap();
+        let mut said: Vec<Sentence> = Vec::new();
+        if milestone == "summary" {
+            said.extend(explanation.summary.clone());
+        } else {
+            let explained = &explanation.milestones[self.place(milestone)];
+            said.extend(explained.said.clone());
+            let mut trees: Vec<&Explained> = explained.condition.iter().collect();
+            while let Some(tree) = trees.pop() {
+                said.push(tree.said.clone());
+                trees.extend(&tree.of);
+            }
+        }
+        let texts: Vec<String> = said.into_iter().flat_map(|one| [one.en, one.zh]).collect();
+        assert!(texts.iter().all(|text| !text.is_empty()), "{texts:?}");
+        texts
     }
 
     fn stage(&self) -> String {
@@ -382,6 +428,10 @@ impl Scenario {
         let Some(record) = self.market.get::<AgreementRecord>(&StateKey::Agreement(id)) else {
             return Ok(());
         };
+        for clause in &self.draft.terms.milestones {
+            self.explained(clause.id.as_str());
+        }
+        self.explained("summary");
         for asset in &self.assets {
             let pot = self.market.balance(&AccountId::Agreement(id), asset);
             if matches!(record.stage, Stage::Ended { .. }) {
@@ -514,4 +564,111 @@ fn agreements_do_what_their_tables_say() {
     }
     assert!(wrong.is_empty(), "\n{wrong}");
     assert!(count >= 1, "{count} scenarios");
+}
+
+/// Promise P63: an event that no agreement waits for costs no look into the table.
+#[test]
+fn other_agreements_cost_an_event_nothing() {
+    let reads = |agreements: u32| {
+        let mut scenario = Scenario::new("many");
+        for number in 0..agreements {
+            scenario.draft = Draft::new(&format!("agreement {number}"));
+            for line in [
+                "between buyer, seller".to_owned(),
+                format!("about case{}", 1_000 + number),
+                "buyer pays in 1 EUR".to_owned(),
+                "milestone delivered: buyer receiving of all => seller rest; ends".to_owned(),
+                "deadline 20:00 => buyer rest".to_owned(),
+            ] {
+                assert!(scenario.draft.line(&line), "{line}");
+            }
+            scenario.start(time("08:00"));
+            assert_eq!(scenario.stage(), "running");
+        }
+        let send = |scenario: &mut Scenario, at: &str, sentence: &str| {
+            let (at, before) = (time(at), scenario.market.reads());
+            let bundle = scenario.transaction(at, "", sentence);
+            scenario.decide(at, vec![bundle]);
+            scenario.settled();
+            scenario.market.reads() - before
+        };
+        let made = send(&mut scenario, "09:00", "seller commissions case1-50");
+        let received = send(&mut scenario, "10:00", "buyer receives case1-50");
+        (made, received)
+    };
+    assert_eq!(reads(0), reads(30));
+}
+
+/// Promise P63: so many agreements may wait for one thing, and its event pays all of them, those
+/// beyond what one transaction looks at in the next block.
+#[test]
+fn many_agreements_wait_for_one_thing_and_all_are_paid() {
+    let mut scenario = Scenario::new("many");
+    let mut ids = Vec::new();
+    for number in 0..=MAX_AGREEMENTS_PER_NAME {
+        scenario.draft = Draft::new(&format!("agreement {number}"));
+        for line in [
+            "between buyer, seller",
+            "about case1",
+            "buyer pays in 1 EUR",
+            "milestone delivered: buyer receiving of all => seller rest; ends",
+            "deadline 20:00 => buyer rest",
+        ] {
+            assert!(scenario.draft.line(line), "{line}");
+        }
+        if number == MAX_AGREEMENTS_PER_NAME {
+            break;
+        }
+        scenario.start(time("08:00"));
+        ids.push(scenario.id());
+    }
+    let one_more = scenario.transaction(time("08:20"), "", "buyer proposes");
+    scenario.decide(time("08:20"), vec![one_more]);
+    assert!(scenario.refusal().starts_with("refused too-many-agreements"));
+    let ended = |scenario: &Scenario| {
+        let records = ids
+            .iter()
+            .map(|id| scenario.market.get::<AgreementRecord>(&StateKey::Agreement(*id)).unwrap());
+        records.filter(|record| matches!(record.stage, Stage::Ended { .. })).count()
+    };
+    let received = scenario.transaction(time("10:00"), "", "buyer receives case1");
+    scenario.decide(time("10:00"), vec![received]);
+    scenario.settled();
+    assert_eq!(ended(&scenario), MAX_LOOKED_AT.min(ids.len()));
+    scenario.decide(time("10:01"), Vec::new());
+    assert_eq!(ended(&scenario), ids.len());
+    let eur = money("1 EUR").asset;
+    assert_eq!(scenario.market.balance(&account("seller"), &eur), 1_000_000 + 25_600);
+}
+
+/// Promise P63: nobody fills up an agreement with events of his own, so that those of others do
+/// not count.
+#[test]
+fn nobody_crowds_out_what_others_attest() {
+    let mut scenario = Scenario::new("crowded");
+    for line in [
+        "between buyer, seller, carrier, financier, arbiter, inspector, bank, stranger",
+        "about case1, case2",
+        "buyer pays in 1000 EUR",
+        "milestone shipped: seller shipping of all => seller 400 EUR",
+        "milestone delivered: buyer receiving of all => seller 600 EUR",
+        "deadline 20:00 => buyer rest",
+    ] {
+        assert!(scenario.draft.line(line), "{line}");
+    }
+    scenario.start(time("08:00"));
+    let share = facts::share_of_facts(8);
+    for _ in 0..share + 3 {
+        let event = scenario.transaction(time("09:00"), "", "buyer receives case1");
+        scenario.decide(time("09:00"), vec![event]);
+        scenario.settled();
+    }
+    assert_eq!(scenario.record().facts as usize, share);
+    let said = scenario.explained("summary").join("\n");
+    assert!(said.contains("buyer has recorded as many events as are kept"), "{said}");
+    let shipped = scenario.transaction(time("10:00"), "", "seller ships case1, case2 to buyer");
+    scenario.decide(time("10:00"), vec![shipped]);
+    scenario.settled();
+    assert_eq!(scenario.milestone("shipped"), "fulfilled");
+    assert_eq!(scenario.milestone("delivered"), "open");
 }

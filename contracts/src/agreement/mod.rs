@@ -15,7 +15,9 @@ pub mod readings;
 mod record;
 mod settle;
 mod step;
+pub mod templates;
 pub mod watch;
+pub mod words;
 
 pub use condition::{Context, Held, View, evaluate};
 pub use life::{CORRECTIONS_NOTED_MS, MAX_UNWATCHED_AT_ONCE};

@@ -51,7 +51,8 @@ pub fn observe(
     }
     if event.facts.declared_at.is_some() {
         let agreements: Vec<AgreementId> = concerned.into_keys().collect();
-        return undo(staged, &event.facts, &agreements, position, now);
+        undo(staged, &event.facts, &agreements, position, now)?;
+        return follow(staged, &event.facts);
     }
     let time = event.facts.telling.event_time.min(now.block_time);
     let mut inside = Inside::at(Mark { time, position });
@@ -181,16 +182,22 @@ fn undo(
     Ok(())
 }
 
-/// What was packed is watched for in what it was packed in.
+/// What was packed is watched for in what it was packed in. After the correction of a packing or
+/// unpacking, in what it is in then.
 fn follow(staged: &mut Staged<'_>, facts: &Facts) -> Result<(), TableError> {
     let telling = &facts.telling;
-    let packs = matches!(telling.event_type, EventType::Aggregation | EventType::Association)
-        && telling.action == Some(Action::Add);
-    let Some(parent) = facts.parent().filter(|_| packs) else { return Ok(()) };
+    let packing = matches!(telling.event_type, EventType::Aggregation | EventType::Association);
+    let packs = facts.declared_at.is_some() || telling.action == Some(Action::Add);
+    let Some(parent) = facts.parent().filter(|_| packing && packs) else { return Ok(()) };
     let mut around: Option<Vec<Digest>> = None;
     for child in facts.items.iter().filter(|item| item.role == ItemRole::Child) {
         let waiting = watch::waiting(staged, &child.name)?;
         if waiting.is_empty() {
+            continue;
+        }
+        if facts.declared_at.is_some() {
+            let containers = watch::containers(staged, &child.name)?;
+            watch::follow(staged, &waiting, &containers)?;
             continue;
         }
         let containers = match &around {
@@ -393,10 +400,17 @@ impl Noting<'_> {
         things
     }
 
-    /// Whether the recorder's word counts for each of these things that the event names.
+    /// Whether the recorder's word counts for each of these things that the event names. Of a class
+    /// without lot nobody is holder or owner: there the word of the agreement's members counts.
     fn has_standing(&self, staged: &Staged<'_>, things: &[usize]) -> Result<bool, TableError> {
         for place in things {
             let Some(item) = self.event.facts.items.get(*place) else { return Ok(false) };
+            if !item.has_log {
+                if !self.terms.roles.iter().any(|role| role.member == self.event.recorder) {
+                    return Ok(false);
+                }
+                continue;
+            }
             if standing(staged, &item.name, self.position)?.is_none_or(|s| s == Standing::Claim) {
                 return Ok(false);
             }

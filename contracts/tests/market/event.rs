@@ -109,6 +109,10 @@ pub fn event(number: u32, who: &str, verb: &str, rest: &str, when: TimestampMs) 
         "eventTimeZoneOffset": "+00:00",
         "eventTime": when.to_string(),
     });
+    let (rest, values) = match rest.split_once(": ").filter(|_| verb == "measures") {
+        Some((names, values)) => (names, Some(values)),
+        None => (rest, None),
+    };
     let mut rest = rest.to_owned();
     let mut option = |marker: &str| {
         let (before, value) = rest.rsplit_once(marker)?;
@@ -130,9 +134,7 @@ pub fn event(number: u32, who: &str, verb: &str, rest: &str, when: TimestampMs) 
         event["readPoint"] = json!({"id": place(&at)});
         event["bizLocation"] = json!({"id": place(&at)});
     }
-    if verb != "measures"
-        && let Some(to) = option(" to ")
-    {
+    if let Some(to) = option(" to ") {
         let party = |name: &str| format!("urn:epc:id:pgln:{}.00001", prefix(name));
         event["destinationList"] = json!([{"type": "possessing_party", "destination": party(&to)}]);
         event["sourceList"] = json!([{"type": "possessing_party", "source": party(who)}]);
@@ -166,11 +168,7 @@ pub fn event(number: u32, who: &str, verb: &str, rest: &str, when: TimestampMs) 
         event["childEPCs"] = single.into();
         event["childQuantityList"] = quantities.into();
     } else {
-        let (names, values) = match rest.split_once(": ") {
-            Some((names, values)) => (names, Some(values)),
-            None => (rest.as_str(), None),
-        };
-        let (single, quantities) = things(names);
+        let (single, quantities) = things(&rest);
         event["type"] = "ObjectEvent".into();
         event["epcList"] = single.into();
         event["quantityList"] = quantities.into();

@@ -5,6 +5,7 @@ pub mod event;
 pub mod terms;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 use tracehold_chain::block::Block;
@@ -16,7 +17,8 @@ use tracehold_chain::money::{
     AccountId, Amount, Asset, AssetTerms, Money, MoneyAction, MoneyCommand, Purpose, Reference,
 };
 use tracehold_chain::state::key::{STATE_END, STATE_FIRST};
-use tracehold_chain::state::{MemoryTable, StateKey, Table};
+use tracehold_chain::state::table::Pair;
+use tracehold_chain::state::{Batch, MemoryTable, StateKey, Table, TableError};
 use tracehold_chain::transaction::{Bundle, CapturedEvent, Command, Nonce, TransactionBody};
 use tracehold_chain::units::{AgentId, ChainId, MemberId, NodeName, TimestampMs};
 use tracehold_contracts::money::Balance;
@@ -91,15 +93,43 @@ fn genesis() -> Genesis {
     }
 }
 
+/// A table that counts how often it is read.
+#[derive(Default)]
+pub struct CountingTable {
+    inner: MemoryTable,
+    reads: AtomicUsize,
+}
+
+impl Table for CountingTable {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, TableError> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        self.inner.get(key)
+    }
+
+    fn range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Pair>, TableError> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        self.inner.range(from, to, limit)
+    }
+
+    fn range_back(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Pair>, TableError> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        self.inner.range_back(from, to, limit)
+    }
+
+    fn apply_all(&self, batches: &[&Batch]) -> Result<(), TableError> {
+        self.inner.apply_all(batches)
+    }
+}
+
 pub struct Market {
     pub ledger: Ledger,
-    table: Arc<MemoryTable>,
+    table: Arc<CountingTable>,
     nonce: u64,
 }
 
 impl Market {
     pub fn new() -> Market {
-        let table = Arc::new(MemoryTable::default());
+        let table = Arc::new(CountingTable::default());
         let ledger = Ledger::open(&genesis(), table.clone()).unwrap();
         Market { ledger, table, nonce: 0 }
     }
@@ -184,6 +214,11 @@ impl Market {
         self.table.apply(&layer.writes).unwrap();
         self.ledger.flushed(layer.head.height);
         layer
+    }
+
+    /// How often the table was read so far.
+    pub fn reads(&self) -> usize {
+        self.table.reads.load(Ordering::Relaxed)
     }
 
     /// A value of the state.

@@ -13,7 +13,7 @@ use tracehold_chain::state::{Position, TableError};
 use tracehold_chain::units::{MemberId, TimestampMs};
 
 use super::condition::Context;
-use super::facts::MAX_FACTS;
+use super::facts::share_of_facts;
 use super::record::{Ending, MilestoneState, Stage};
 pub use tree::{ConditionKind, ConditionStatus, Explained, Gap};
 
@@ -61,8 +61,9 @@ pub struct Explanation {
     pub summary: Vec<Sentence>,
     /// Its milestones, in the order of the terms.
     pub milestones: Vec<ExplainedMilestone>,
-    /// Whether it keeps no more facts: what is recorded now does not count for it.
-    pub is_full: bool,
+    /// Members that have recorded as many events as it keeps of one: what more they record does not
+    /// count for it.
+    pub full: Vec<MemberId>,
 }
 
 /// Where a milestone stands.
@@ -113,8 +114,27 @@ pub fn explain(context: &Context<'_>) -> Result<Explanation, TableError> {
         let Some(state) = record.milestones.get(place) else { continue };
         milestones.push(milestone(context, (place, clause), state)?);
     }
-    let is_full = record.facts >= MAX_FACTS;
-    Ok(Explanation { id: record.id, summary: summary(context), milestones, is_full })
+    let (full, mut summary) = (full(context), summary(context));
+    summary.extend(full.iter().map(|member| {
+        sentence(
+            format!("{member} has recorded as many events as are kept of one: more do not count."),
+            format!("{member} 记录的事件数已达上限，此后的事件不再计入。"),
+        )
+    }));
+    Ok(Explanation { id: record.id, summary, milestones, full })
+}
+
+/// Members of roles of whom no more facts are kept.
+fn full(context: &Context<'_>) -> Vec<MemberId> {
+    let limit = share_of_facts(context.terms.roles.len());
+    let mut full: Vec<MemberId> =
+        context.terms.roles.iter().map(|role| role.member.clone()).collect();
+    full.sort_unstable();
+    full.dedup();
+    full.retain(|member| {
+        context.facts.iter().filter(|fact| fact.recorder == *member).count() >= limit
+    });
+    full
 }
 
 fn sentence(en: impl Into<String>, zh: impl Into<String>) -> Sentence {
