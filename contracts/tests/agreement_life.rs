@@ -152,7 +152,7 @@ impl Town {
     }
 
     fn record(&self, id: AgreementId) -> AgreementRecord {
-        self.world.agreement(id).unwrap()
+        self.world.agreement(id).unwrap().clone()
     }
 
     fn count(&self, ids: &[AgreementId], is_such: impl Fn(&Ending) -> bool) -> usize {
@@ -167,8 +167,8 @@ impl Town {
     fn has(&self, name: &str) -> i64 {
         let account = main_account(name);
         let asset: Asset = "EUR@bank".parse().unwrap();
-        let balances = self.world.balances();
-        let found = balances.iter().find(|b| b.account == account && b.asset == asset);
+        let mut balances = self.world.balances();
+        let found = balances.find(|b| b.account == account && b.asset == asset);
         found.map_or(0, |balance| balance.posted)
     }
 }

@@ -19,9 +19,10 @@ use tracehold_chain::state::StateKey;
 use tracehold_chain::transaction::{Bundle, Command};
 use tracehold_chain::units::TimestampMs;
 use tracehold_contracts::agreement::explain::{Explained, Sentence, explain};
+use tracehold_contracts::agreement::watch::MAX_AGREEMENTS_PER_NAME;
 use tracehold_contracts::agreement::{
-    ActualEnd, AgreementRecord, Context, Ending, Known, MilestoneState, OutcomeKind, Outcomes,
-    Paid, Stage, StepKind, View, check, facts,
+    ActualEnd, AgreementRecord, Context, Ending, Known, MAX_LOOKED_AT, MilestoneState, OutcomeKind,
+    Outcomes, Paid, Stage, StepKind, View, check, facts,
 };
 use tracehold_contracts::{Effects, RejectionCode, Verdict};
 
@@ -596,4 +597,78 @@ fn other_agreements_cost_an_event_nothing() {
         (made, received)
     };
     assert_eq!(reads(0), reads(30));
+}
+
+/// Promise P63: so many agreements may wait for one thing, and its event pays all of them, those
+/// beyond what one transaction looks at in the next block.
+#[test]
+fn many_agreements_wait_for_one_thing_and_all_are_paid() {
+    let mut scenario = Scenario::new("many");
+    let mut ids = Vec::new();
+    for number in 0..=MAX_AGREEMENTS_PER_NAME {
+        scenario.draft = Draft::new(&format!("agreement {number}"));
+        for line in [
+            "between buyer, seller",
+            "about case1",
+            "buyer pays in 1 EUR",
+            "milestone delivered: buyer receiving of all => seller rest; ends",
+            "deadline 20:00 => buyer rest",
+        ] {
+            assert!(scenario.draft.line(line), "{line}");
+        }
+        if number == MAX_AGREEMENTS_PER_NAME {
+            break;
+        }
+        scenario.start(time("08:00"));
+        ids.push(scenario.id());
+    }
+    let one_more = scenario.transaction(time("08:20"), "", "buyer proposes");
+    scenario.decide(time("08:20"), vec![one_more]);
+    assert!(scenario.refusal().starts_with("refused too-many-agreements"));
+    let ended = |scenario: &Scenario| {
+        let records = ids
+            .iter()
+            .map(|id| scenario.market.get::<AgreementRecord>(&StateKey::Agreement(*id)).unwrap());
+        records.filter(|record| matches!(record.stage, Stage::Ended { .. })).count()
+    };
+    let received = scenario.transaction(time("10:00"), "", "buyer receives case1");
+    scenario.decide(time("10:00"), vec![received]);
+    scenario.settled();
+    assert_eq!(ended(&scenario), MAX_LOOKED_AT.min(ids.len()));
+    scenario.decide(time("10:01"), Vec::new());
+    assert_eq!(ended(&scenario), ids.len());
+    let eur = money("1 EUR").asset;
+    assert_eq!(scenario.market.balance(&account("seller"), &eur), 1_000_000 + 25_600);
+}
+
+/// Promise P63: nobody fills up an agreement with events of his own, so that those of others do
+/// not count.
+#[test]
+fn nobody_crowds_out_what_others_attest() {
+    let mut scenario = Scenario::new("crowded");
+    for line in [
+        "between buyer, seller, carrier, financier, arbiter, inspector, bank, stranger",
+        "about case1, case2",
+        "buyer pays in 1000 EUR",
+        "milestone shipped: seller shipping of all => seller 400 EUR",
+        "milestone delivered: buyer receiving of all => seller 600 EUR",
+        "deadline 20:00 => buyer rest",
+    ] {
+        assert!(scenario.draft.line(line), "{line}");
+    }
+    scenario.start(time("08:00"));
+    let share = facts::share_of_facts(8);
+    for _ in 0..share + 3 {
+        let event = scenario.transaction(time("09:00"), "", "buyer receives case1");
+        scenario.decide(time("09:00"), vec![event]);
+        scenario.settled();
+    }
+    assert_eq!(scenario.record().facts as usize, share);
+    let said = scenario.explained("summary").join("\n");
+    assert!(said.contains("buyer has recorded as many events as are kept"), "{said}");
+    let shipped = scenario.transaction(time("10:00"), "", "seller ships case1, case2 to buyer");
+    scenario.decide(time("10:00"), vec![shipped]);
+    scenario.settled();
+    assert_eq!(scenario.milestone("shipped"), "fulfilled");
+    assert_eq!(scenario.milestone("delivered"), "open");
 }
