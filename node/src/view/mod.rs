@@ -10,8 +10,10 @@
 //! steps that has: when one is missing it is a [`Fault`], and the node rebuilds its table, rather
 //! than tell half a story. The history of a class has a local index only.
 
+mod agreements;
 mod cache;
 mod merged;
+mod money;
 mod reading;
 #[cfg(test)]
 mod tests;
