@@ -164,7 +164,8 @@ pub fn account_of(
     }
     let record = view.account(account)?;
     let balances = view.balances(account)?;
-    let is_main = matches!(account, AccountId::Member { purpose, .. } if purpose.as_str() == "main");
+    let is_main =
+        matches!(account, AccountId::Member { purpose, .. } if purpose.as_str() == "main");
     let is_pot = matches!(account, AccountId::Agreement(_));
     if record.is_none() && balances.is_empty() && !is_main && !is_pot {
         return Ok(None);
@@ -432,11 +433,7 @@ pub async fn get_asset(
     })
 }
 
-fn asset_view(
-    view: &ReadView,
-    caller: &Caller,
-    asset: &Asset,
-) -> Result<Option<AssetView>, Fault> {
+fn asset_view(view: &ReadView, caller: &Caller, asset: &Asset) -> Result<Option<AssetView>, Fault> {
     let Some(record) = view.asset(asset)? else { return Ok(None) };
     let is_issuer = has_part(caller, [asset.issuer()]);
     let is_cash = matches!(asset, Asset::Cash { .. });
@@ -470,11 +467,7 @@ fn holds(view: &ReadView, caller: &Caller, asset: &Asset) -> Result<bool, Fault>
     Ok(false)
 }
 
-fn trial_balance(
-    view: &ReadView,
-    asset: &Asset,
-    outstanding: i64,
-) -> Result<TrialBalance, Fault> {
+fn trial_balance(view: &ReadView, asset: &Asset, outstanding: i64) -> Result<TrialBalance, Fault> {
     let Some(mut held) = view.holders(asset, MAX_HOLDERS_SUMMED)? else {
         let (balances, sum) = (Vec::new(), decimal(0, asset));
         return Ok(TrialBalance { complete: false, balances, sum, balanced: false });

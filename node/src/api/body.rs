@@ -50,8 +50,11 @@ impl Fields {
         let value = parse_strict(bytes).map_err(|wrong| prepare::invalid(&[wrong.into()]))?;
         match value {
             Value::Object(object) => Ok(Fields { object, wrong: Vec::new() }),
-            _ => Err(Problem::new(Kind::Validation, "the body must be a JSON object")
-                .field("", "object", "write {\"field\": \"value\"}")),
+            _ => Err(Problem::new(Kind::Validation, "the body must be a JSON object").field(
+                "",
+                "object",
+                "write {\"field\": \"value\"}",
+            )),
         }
     }
 

@@ -248,7 +248,10 @@ mod tests {
         assert_eq!(account_in_path(&pot).unwrap().to_string(), pot);
         // A member may be called so, too.
         let odd = account_in_path("agreement:main").unwrap();
-        assert_eq!((odd.to_string(), path_of(&odd)), ("agreement/main".into(), "agreement:main".into()));
+        assert_eq!(
+            (odd.to_string(), path_of(&odd)),
+            ("agreement/main".into(), "agreement:main".into())
+        );
         for bad in ["buyer", "buyer:Main", ":main", "a:b:c", ""] {
             assert_eq!(account_in_path(bad).unwrap_err().errors[0].field, "id", "{bad}");
         }

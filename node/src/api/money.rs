@@ -241,9 +241,7 @@ pub async fn hand_in(
     if let Verdict::Rejected(rejection) = &committed.receipt.verdict {
         let problem = refused(rejection).transaction(committed.receipt.transaction_id);
         return Err(match field(rejection) {
-            Some(field) => {
-                problem.field(field, rejection.code.as_str(), rejection.code.message())
-            }
+            Some(field) => problem.field(field, rejection.code.as_str(), rejection.code.message()),
             None => problem,
         });
     }
@@ -279,10 +277,7 @@ fn field(command: &MoneyCommand, rejection: &Rejection) -> Option<String> {
         Code::TimeInvalid if matches!(command.action, MoneyAction::Hold { .. }) => "/expires_at",
         Code::TextInvalid => "/memo",
         Code::RuleInvalid => "/approval",
-        Code::AssetUnknown
-        | Code::AssetExists
-        | Code::NotABank
-        | Code::NotTheIssuer => "/asset",
+        Code::AssetUnknown | Code::AssetExists | Code::NotABank | Code::NotTheIssuer => "/asset",
         Code::AssetTermsWrong => "/terms",
         Code::AgreementUnknown => "/agreement",
         Code::DepositUnknown => "/deposit",

@@ -1,8 +1,8 @@
 //! Agreements: what they say, how far they are, and their stories.
 
 use tracehold_chain::agreement::Terms;
-use tracehold_chain::money::{AgreementId, EntryId};
 use tracehold_chain::digest::Digest;
+use tracehold_chain::money::{AgreementId, EntryId};
 use tracehold_chain::state::StateKey;
 use tracehold_chain::state::key::{
     agreement_step_key, agreement_steps_range, party_agreement_key, party_agreements_range,

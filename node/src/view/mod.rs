@@ -51,6 +51,7 @@ use cache::BundleCache;
 
 pub use cache::StoredBundle;
 pub use merged::Order;
+pub use money::Line;
 
 /// Memory for transactions that were read lately, in bytes.
 pub const BUNDLE_CACHE_BYTES: usize = 32 * 1024 * 1024;

@@ -1,6 +1,7 @@
 //! Accounts, what is on them, and what became of commands on them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use tracehold_chain::money::{AccountId, Asset, EntryId, HoldId, Purpose, Reference};
 use tracehold_chain::state::StateKey;
@@ -8,8 +9,8 @@ use tracehold_chain::state::key::{
     balances_range, holders_range, member_account_key, member_accounts_range, reference_key,
     statement_key, statement_range, waiting_range,
 };
-use tracehold_chain::transaction::TransactionId;
-use tracehold_chain::units::MemberId;
+use tracehold_chain::transaction::{Bundle, TransactionId};
+use tracehold_chain::units::{Height, MemberId};
 use tracehold_contracts::money::{
     AccountRecord, AssetRecord, Balance, HoldRecord, ReferenceRecord, StatementLine,
 };
@@ -158,8 +159,7 @@ impl ReadView {
         let end = EntryId { height: self.height().next(), receipt: 0, entry: 0 };
         let before = before.map_or(end, |before| before.min(end));
         let (from, to) = statement_range(account, Some(before));
-        let found =
-            self.pairs((&from, &to), limit.saturating_add(1), Order::NewestFirst)?;
+        let found = self.pairs((&from, &to), limit.saturating_add(1), Order::NewestFirst)?;
         let lines = found.iter().map(|(key, value)| {
             let id = key.last_chunk().map(EntryId::from_sortable);
             let id = id.ok_or_else(|| self.table_damaged("a statement's key".to_owned()))?;
@@ -203,6 +203,14 @@ impl ReadView {
         Ok(found)
     }
 
+    /// The transaction at a place of a block, as it was handed in.
+    ///
+    /// # Errors
+    /// [`Fault`] when it cannot be read.
+    pub fn transaction_at(&self, height: Height, index: u32) -> Result<Option<Arc<Bundle>>, Fault> {
+        Ok(self.bundle(height, index)?.map(|stored| Arc::clone(&stored.bundle)))
+    }
+
     /// The transaction in whose receipt an entry stands; none for what was due when its block
     /// began.
     ///
@@ -243,7 +251,7 @@ fn gap(account: &AccountId, lines: &[Line]) -> Option<EntryId> {
 #[cfg(test)]
 mod tests {
     use tracehold_chain::money::{JournalEntry, MoneyCause, Posting};
-    use tracehold_chain::units::{Height, TimestampMs};
+    use tracehold_chain::units::TimestampMs;
 
     use super::*;
 
@@ -254,8 +262,7 @@ mod tests {
         let asset: Asset = "EUR@bank".parse().unwrap();
         let line = |height: u64, moved: i64, after: i64| {
             let id = EntryId { height: Height(height), receipt: 1, entry: 0 };
-            let posting =
-                Posting { account: account.clone(), asset: asset.clone(), amount: moved };
+            let posting = Posting { account: account.clone(), asset: asset.clone(), amount: moved };
             let cause = MoneyCause::Command {
                 account: account.clone(),
                 reference: Reference::new("a").unwrap(),
