@@ -101,24 +101,9 @@ impl Fields {
         self.optional_text(name)
     }
 
-    /// What a text that may be missing stands for.
-    pub fn optional<T: FromStr<Err: Display>>(&mut self, name: &str, rule: &str) -> Option<T> {
-        let text = self.optional_text(name)?;
-        self.parsed(name, rule, &text)
-    }
-
     /// What a text that must be there stands for.
     pub fn parse<T: FromStr<Err: Display>>(&mut self, name: &str, rule: &str) -> Option<T> {
         let text = self.text(name)?;
-        self.parsed(name, rule, &text)
-    }
-
-    fn parsed<T: FromStr<Err: Display>>(
-        &mut self,
-        name: &str,
-        rule: &str,
-        text: &str,
-    ) -> Option<T> {
         text.parse().map_err(|error: T::Err| self.refuse(name, rule, error.to_string())).ok()
     }
 

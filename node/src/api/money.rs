@@ -201,13 +201,18 @@ impl CommandView {
         Ok(told)
     }
 
-    fn response(self) -> Response {
-        let status = match (self.repeated, self.status) {
+    /// The status of an answer with it.
+    #[must_use]
+    pub fn http_status(&self) -> StatusCode {
+        match (self.repeated, self.status) {
             (true, _) => StatusCode::OK,
             (false, "waiting") => StatusCode::ACCEPTED,
             (false, _) => StatusCode::CREATED,
-        };
-        (status, Json(self)).into_response()
+        }
+    }
+
+    fn response(self) -> Response {
+        (self.http_status(), Json(self)).into_response()
     }
 }
 

@@ -14,8 +14,8 @@ use utoipa_axum::routes;
 use super::limits::MAX_URI_BYTES;
 use super::problem::{Kind, PROBLEM_JSON, Problem, render};
 use super::{
-    ApiState, accounts, blocks, capture, events, feed, footprint, headers, health, items,
-    masterdata, metrics, money, pages, pictures, rate, readings, trace, webhooks,
+    ApiState, accounts, agreements, blocks, capture, events, feed, footprint, headers, health,
+    items, masterdata, metrics, money, pages, pictures, rate, readings, trace, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -120,6 +120,17 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(money::get_approvals))
         .routes(routes!(money::post_approve))
         .routes(routes!(money::post_decline))
+        .routes(routes!(agreements::get_agreements, agreements::post_agreement))
+        .routes(routes!(agreements::post_check))
+        .routes(routes!(agreements::get_agreement))
+        .routes(routes!(agreements::get_story))
+        .routes(routes!(agreements::post_accept))
+        .routes(routes!(agreements::post_agreement_decline))
+        .routes(routes!(agreements::post_agreement_approve))
+        .routes(routes!(agreements::post_cancel))
+        .routes(routes!(agreements::post_dispute))
+        .routes(routes!(agreements::post_rule))
+        .routes(routes!(agreements::post_fund))
         .routes(routes!(metrics::get_metrics))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))

@@ -3,14 +3,15 @@
 use tracehold_chain::agreement::Terms;
 use tracehold_chain::digest::Digest;
 use tracehold_chain::money::{AgreementId, EntryId};
-use tracehold_chain::state::StateKey;
 use tracehold_chain::state::key::{
     agreement_step_key, agreement_steps_range, party_agreement_key, party_agreements_range,
 };
+use tracehold_chain::state::{StateKey, TableError};
 use tracehold_chain::units::MemberId;
-use tracehold_contracts::agreement::{AgreementRecord, StoryLine};
+use tracehold_contracts::agreement::facts::read_with;
+use tracehold_contracts::agreement::{AgreementRecord, Fact, StoryLine};
 
-use super::{Order, ReadView};
+use super::{Order, ReadView, merged};
 use crate::fault::Fault;
 
 /// A step of an agreement's story and where it stands.
@@ -90,6 +91,22 @@ impl ReadView {
         let last = EntryId { entry: u32::MAX, ..entry };
         let (from, to) = (agreement_step_key(&id, first), agreement_step_key(&id, last));
         Ok(self.steps_between(&from, &to, usize::MAX)?.0)
+    }
+
+    /// The facts that count for an agreement, those that were undone included.
+    ///
+    /// # Errors
+    /// [`Fault`] when they cannot be read or are damaged.
+    pub fn facts(&self, record: &AgreementRecord) -> Result<Vec<Fact>, Fault> {
+        self.table(read_with(record, &|key| self.state_bytes(key)))
+    }
+
+    /// The value at a key of the state, as it is: for whoever evaluates conditions.
+    ///
+    /// # Errors
+    /// [`TableError`] when it cannot be read.
+    pub fn state_bytes(&self, key: &[u8]) -> Result<Option<Vec<u8>>, TableError> {
+        merged::get(&self.snapshot.layers, &*self.shared.table, key)
     }
 
     fn steps_between(

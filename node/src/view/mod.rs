@@ -49,6 +49,7 @@ use crate::store::BlockReader;
 use crate::store::block_log::StoredHeader;
 use cache::BundleCache;
 
+pub use agreements::Told;
 pub use cache::StoredBundle;
 pub use merged::Order;
 pub use money::Line;

@@ -1,5 +1,6 @@
 //! The HTTP side over a real node: the only validator of its network, in a folder of its own.
 
+mod agreements;
 mod capture;
 mod footprint;
 mod goods;
