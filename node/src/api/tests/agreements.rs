@@ -128,7 +128,7 @@ async fn an_agreement_goes_from_proposal_to_release_and_every_step_can_be_read()
     // A correction moves nothing back, and is said.
     let mut wrong = received(1);
     wrong["errorDeclaration"] = json!({"declarationTime": now().to_string(), "reason":
-        "urn:epcglobal:cbv:er:incorrect_data"});
+        "incorrect_data"});
     let corrected = api.by("buyer/erp", "POST", "/epcis/v2/events", &wrong).await;
     assert_eq!(corrected.status, 201, "{}", corrected.text);
     let told = view("buyer/erp").await;
