@@ -28,8 +28,8 @@ fn cast() -> Cast {
         arbiter: member("court"),
         cash: ["EUR@bank", "JPY@bank"].map(|asset| asset.parse().expect("an asset")).to_vec(),
         title: Some("title:carrier/BL-1".parse().expect("an asset")),
-        items: (1..5).map(|n| format!("https://id.gs1.org/01/09521101000014/21/{n}")).collect(),
-        class: Some("https://id.gs1.org/01/09521101000014".into()),
+        items: (1..5).map(|n| format!("https://id.gs1.org/01/09521101000016/21/{n}")).collect(),
+        class: Some("https://id.gs1.org/01/09521101000016".into()),
         now: NOW,
     }
 }

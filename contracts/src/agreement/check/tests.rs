@@ -58,7 +58,7 @@ pub(in crate::agreement) fn escrow() -> Value {
             {"role": "inspector", "member": "customs"},
             {"role": "arbiter", "member": "court"}
         ],
-        "goods": {"items": ["https://id.gs1.org/01/09521101000014/21/1"]},
+        "goods": {"items": ["https://id.gs1.org/01/09521101000016/21/1"]},
         "accept_by": "2026-06-02T00:00:00Z",
         "deposits": [{
             "id": "price", "role": "buyer",
@@ -370,14 +370,14 @@ fn what_is_refused_and_where() {
         (
             "goods-unfit",
             "/goods/items/0",
-            with("/goods/items/0", json!("https://id.gs1.org/01/09521101000014")),
+            with("/goods/items/0", json!("https://id.gs1.org/01/09521101000016")),
         ),
         (
             "comes-to-nothing",
             "/goods/class/quantity",
             with(
                 "/goods",
-                json!({"class": {"class": "https://id.gs1.org/01/09521101000014", "quantity": "0"}}),
+                json!({"class": {"class": "https://id.gs1.org/01/09521101000016", "quantity": "0"}}),
             ),
         ),
         (
