@@ -121,6 +121,7 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(money::post_approve))
         .routes(routes!(money::post_decline))
         .routes(routes!(agreements::get_agreements, agreements::post_agreement))
+        .routes(routes!(agreements::get_schema))
         .routes(routes!(agreements::post_check))
         .routes(routes!(agreements::get_agreement))
         .routes(routes!(agreements::get_story))

@@ -161,9 +161,11 @@ fn pieces(text: &str) -> Vec<String> {
     let mut pieces: Vec<String> = Vec::new();
     let mut before = ' ';
     for character in text.chars() {
-        let breaks = character == ' '
-            || (width(character) == 2 && !"，。、；：）”".contains(character) && before != '“')
-            || (width(before) == 2 && character != ' ' && width(character) == 1);
+        let around_wide = match width(character) {
+            2 => !"，。、；：）”".contains(character) && before != '“',
+            _ => width(before) == 2,
+        };
+        let breaks = character == ' ' || around_wide;
         match pieces.last_mut() {
             Some(last) if !breaks => last.push(character),
             _ => pieces.push(character.to_string()),

@@ -4,10 +4,10 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use http::header::LOCATION;
+use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Value, json};
-use tracehold_chain::agreement::{AgreementCommand, Terms};
+use tracehold_chain::agreement::{AgreementCommand, TERMS_SCHEMA, Terms};
 use tracehold_chain::money::AgreementId;
 use tracehold_chain::transaction::Command;
 use tracehold_contracts::agreement::{Known, Outcomes, Refusal, check};
@@ -40,33 +40,13 @@ fn terms_of(fields: &mut Fields) -> Option<Terms> {
         fields.refuse("terms", "required", "give terms; the schema says how they look");
         return None;
     };
-    match read_terms(value) {
+    match Terms::from_value(value) {
         Ok(terms) => Some(terms),
-        Err((pointer, why)) => {
-            fields.refuse(&format!("terms{pointer}"), "terms", why);
+        Err(error) => {
+            fields.refuse(&format!("terms{}", error.pointer), "terms", error.message);
             None
         }
     }
-}
-
-/// Reads terms, or says where they are none and why.
-fn read_terms(value: Value) -> Result<Terms, (String, String)> {
-    use serde_path_to_error::Segment;
-    serde_path_to_error::deserialize::<_, Terms>(value).map_err(|error| {
-        let mut pointer = String::new();
-        for segment in error.path() {
-            match segment {
-                Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
-                Segment::Map { key } => {
-                    pointer.push('/');
-                    pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
-                }
-                Segment::Enum { variant } => pointer.push_str(&format!("/{variant}")),
-                Segment::Unknown => {}
-            }
-        }
-        (pointer, error.inner().to_string())
-    })
 }
 
 /// Checks terms against what is on the ledger now.
@@ -210,17 +190,15 @@ pub async fn post_agreement(
     Ok((status, [(LOCATION, location)], Json(told)).into_response())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn terms_that_are_none_are_refused_where_they_are_wrong() {
-        let (pointer, why) = read_terms(json!({"title": 1})).unwrap_err();
-        assert_eq!(pointer, "/title", "{why}");
-        let roles = json!({"title": "x", "roles": [{"role": "Buyer"}]});
-        assert_eq!(read_terms(roles).unwrap_err().0, "/roles/0/role");
-        let (pointer, why) = read_terms(json!({"titel": "x"})).unwrap_err();
-        assert!(pointer.contains("titel") || why.contains("titel"), "{pointer} {why}");
-    }
+/// How terms look
+///
+/// The JSON Schema (2020-12) of terms.
+#[utoipa::path(
+    get, path = "/api/v1/agreements/schema", tag = "Agreements",
+    responses((status = 200, description = "The schema", body = Value)),
+    security(("api_key" = []))
+)]
+pub async fn get_schema(_keyed: Keyed) -> Response {
+    let json = [(CONTENT_TYPE, "application/schema+json")];
+    (json, TERMS_SCHEMA).into_response()
 }
