@@ -387,6 +387,7 @@ impl Writer {
             max: Some(Decimal::from(8)),
             outside_at_most: DurationMs(self.hours(0, 1)),
             max_gap: DurationMs(self.hours(1, 3)),
+            by: Vec::new(),
             from: sighting("shipping", &from),
             to: sighting("receiving", &to),
             settle: DurationMs(self.hours(0, 2)),
