@@ -23,7 +23,7 @@ enum Command {
     Templates(Templates),
     /// List every way an agreement with these terms can end, or say which clause is wrong
     #[command(after_help = "Examples:\n  tracehold agreement check terms.json\n  tracehold \
-                            agreement check --template escrow-on-delivery --set price='400.00' \
+                            agreement check --template escrow-on-delivery --set price='400.00 EUR@bank' \
                             --lang zh\n\nThe exit code is 0 when the terms are sound, 1 when a \
                             clause is refused.")]
     Check(Check),
@@ -309,7 +309,7 @@ fn templates(args: &Templates) -> Result<(), Failure> {
         }
         for template in all {
             output::line(text(&template["name"]))?;
-            print(&format!("  {}", text(&template["about"][lang])), 2)?;
+            print(&format!("  {}", text(&template["title"][lang])), 2)?;
         }
         return Ok(());
     };
@@ -321,15 +321,19 @@ fn templates(args: &Templates) -> Result<(), Failure> {
     if args.call.printed(found)? {
         return Ok(());
     }
-    print(text(&found["about"][lang]), 0)?;
+    print(text(&found["explanation"][lang]), 0)?;
     for parameter in list_of(&found["parameters"]) {
         let name = text(&parameter["name"]);
-        let mut about = text(&parameter["about"][lang]).to_owned();
-        if !parameter["default"].is_null() {
-            about = format!("{about} ({})", parameter["default"].to_string().trim_matches('"'));
-        }
+        let is_optional = !parameter["default"].is_null();
+        let example = if is_optional { &parameter["default"] } else { &parameter["example"] };
+        let example = match example.as_str() {
+            Some(text) => text.to_owned(),
+            None => example.to_string(),
+        };
+        let mark = if is_optional { "when left out" } else { "such as" };
         output::line(format!("  {name}"))?;
-        print(&format!("      {about}"), 6)?;
+        print(&format!("      {}", text(&parameter["explanation"][lang])), 6)?;
+        print(&format!("      {mark} {example}"), 6)?;
     }
     Ok(())
 }
@@ -341,26 +345,11 @@ fn check(args: &Check) -> Result<(), Failure> {
         for line in list_of(&told["sentences"][args.lang.tag()]) {
             print(text(line), 2)?;
         }
-        for refusal in list_of(&told["refusals"]) {
-            for line in refused(refusal, args.lang) {
-                print(&line, 2)?;
-            }
-        }
     }
     match told["sound"] == true {
         true => Ok(()),
         false => Err(Failure::Refused("nobody should agree to these terms".to_owned())),
     }
-}
-
-/// A refused clause, in lines.
-fn refused(refusal: &Value, lang: Language) -> [String; 2] {
-    let (why, mend) = match lang {
-        Language::En => ("why", "mend"),
-        Language::Zh => ("why_zh", "mend_zh"),
-    };
-    let clause = format!("{} ({})", text(&refusal["pointer"]), text(&refusal["code"]));
-    [clause, format!("  {} {}", text(&refusal[why]), text(&refusal[mend]))]
 }
 
 fn propose(args: &Propose) -> Result<(), Failure> {
