@@ -14,8 +14,9 @@ use utoipa_axum::routes;
 use super::limits::MAX_URI_BYTES;
 use super::problem::{Kind, PROBLEM_JSON, Problem, render};
 use super::{
-    ApiState, accounts, agreements, blocks, capture, events, feed, footprint, headers, health,
-    items, masterdata, metrics, money, pages, pictures, rate, readings, trace, webhooks,
+    ApiState, accounts, agreements, approvals, blocks, capture, events, feed, footprint, headers,
+    health, holds, items, masterdata, metrics, money, pages, pictures, rate, readings, trace,
+    webhooks,
 };
 
 #[derive(OpenApi)]
@@ -109,17 +110,17 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(accounts::get_entries))
         .routes(routes!(accounts::get_asset))
         .routes(routes!(money::post_transfer))
-        .routes(routes!(money::post_hold))
+        .routes(routes!(holds::post_hold))
         .routes(routes!(money::post_issue))
         .routes(routes!(money::post_redemption))
         .routes(routes!(money::post_deposit))
         .routes(routes!(money::get_reference))
-        .routes(routes!(money::get_hold))
-        .routes(routes!(money::post_hold_post))
-        .routes(routes!(money::post_hold_void))
-        .routes(routes!(money::get_approvals))
-        .routes(routes!(money::post_approve))
-        .routes(routes!(money::post_decline))
+        .routes(routes!(holds::get_hold))
+        .routes(routes!(holds::post_hold_post))
+        .routes(routes!(holds::post_hold_void))
+        .routes(routes!(approvals::get_approvals))
+        .routes(routes!(approvals::post_approve))
+        .routes(routes!(approvals::post_decline))
         .routes(routes!(agreements::get_agreements, agreements::post_agreement))
         .routes(routes!(agreements::get_schema))
         .routes(routes!(agreements::get_templates))

@@ -221,14 +221,14 @@ actions! {
         };
     /// Ask to cancel
     ///
-    /// It ends when every role but the arbiter has asked: before it runs always, afterwards when the
-    /// terms say who then gets what.
+    /// It ends when every role but the arbiter has asked: before it runs always, afterwards when
+    /// the terms say who then gets what.
     post_cancel, "/api/v1/agreements/{id}/cancel", RoleRequest,
         |_, agreement, role| Some(AgreementCommand::Cancel { agreement, role: role? });
     /// Open a dispute
     ///
-    /// Calls the arbiter whom the terms name. Nothing is paid until the ruling, or until its time is
-    /// over.
+    /// Calls the arbiter whom the terms name. Nothing is paid until the ruling, or until its time
+    /// is over.
     post_dispute, "/api/v1/agreements/{id}/dispute", DisputeRequest,
         |fields, agreement, role| {
             let reason = fields.text("reason");
