@@ -100,7 +100,7 @@ struct Source {
     #[arg(long, value_name = "NAME")]
     template: Option<String>,
     /// A parameter of the template, as NAME=VALUE; VALUE may be JSON
-    #[arg(long = "set", value_name = "NAME=VALUE", requires = "template")]
+    #[arg(long = "set", value_name = "NAME=VALUE", requires = "template", conflicts_with = "file")]
     parameters: Vec<String>,
 }
 

@@ -209,6 +209,6 @@ mod tests {
             assert_eq!(joined.replace(' ', ""), text.replace(' ', ""));
         }
         assert_eq!(wrapped("short", 4), ["short"]);
-        assert_eq!(wrapped("  keep two", 2), ["keep two"]);
+        assert_eq!(wrapped("  keep two", 2), ["  keep two"]);
     }
 }
