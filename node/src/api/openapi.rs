@@ -14,8 +14,9 @@ use utoipa_axum::routes;
 use super::limits::MAX_URI_BYTES;
 use super::problem::{Kind, PROBLEM_JSON, Problem, render};
 use super::{
-    ApiState, blocks, capture, events, feed, footprint, headers, health, items, masterdata,
-    metrics, pages, pictures, rate, readings, trace, webhooks,
+    ApiState, accounts, agreements, approvals, blocks, capture, events, feed, footprint, headers,
+    health, holds, items, masterdata, metrics, money, pages, pictures, rate, readings, trace,
+    webhooks,
 };
 
 #[derive(OpenApi)]
@@ -34,6 +35,8 @@ use super::{
         (name = "Master data", description = "What owners say of products, places and parties"),
         (name = "Live", description = "Webhooks, and what sensors say"),
         (name = "Goods", description = "What is known of a thing, and its story"),
+        (name = "Money", description = "Accounts, payments and what waits for a second agent"),
+        (name = "Agreements", description = "Money that moves when the goods do"),
         (name = "Operation", description = "For those who run the node"),
     )
 )]
@@ -102,6 +105,37 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(footprint::get_footprint))
         .routes(routes!(items::get_item))
         .routes(routes!(trace::get_trace))
+        .routes(routes!(accounts::get_accounts))
+        .routes(routes!(accounts::get_account, money::put_account))
+        .routes(routes!(accounts::get_entries))
+        .routes(routes!(accounts::get_asset))
+        .routes(routes!(money::post_transfer))
+        .routes(routes!(holds::post_hold))
+        .routes(routes!(money::post_issue))
+        .routes(routes!(money::post_redemption))
+        .routes(routes!(money::post_deposit))
+        .routes(routes!(money::get_reference))
+        .routes(routes!(holds::get_hold))
+        .routes(routes!(holds::post_hold_post))
+        .routes(routes!(holds::post_hold_void))
+        .routes(routes!(approvals::get_approvals))
+        .routes(routes!(approvals::post_approve))
+        .routes(routes!(approvals::post_decline))
+        .routes(routes!(agreements::get_agreements, agreements::post_agreement))
+        .routes(routes!(agreements::get_schema))
+        .routes(routes!(agreements::get_templates))
+        .routes(routes!(agreements::post_template))
+        .routes(routes!(agreements::get_explain))
+        .routes(routes!(agreements::post_check))
+        .routes(routes!(agreements::get_agreement))
+        .routes(routes!(agreements::get_story))
+        .routes(routes!(agreements::post_accept))
+        .routes(routes!(agreements::post_agreement_decline))
+        .routes(routes!(agreements::post_agreement_approve))
+        .routes(routes!(agreements::post_cancel))
+        .routes(routes!(agreements::post_dispute))
+        .routes(routes!(agreements::post_rule))
+        .routes(routes!(agreements::post_fund))
         .routes(routes!(metrics::get_metrics))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
@@ -174,6 +208,15 @@ mod tests {
             "/api/v1/readings",
             "/api/v1/items",
             "/api/v1/trace",
+            "/api/v1/accounts",
+            "/api/v1/accounts/{id}/entries",
+            "/api/v1/accounts/{id}/transfers",
+            "/api/v1/approvals",
+            "/api/v1/assets/{asset}",
+            "/api/v1/agreements",
+            "/api/v1/agreements/check",
+            "/api/v1/agreements/{id}/explain",
+            "/api/v1/agreements/{id}/fund",
             "/readyz",
         ] {
             assert!(json["paths"].get(path).is_some(), "{path}");
