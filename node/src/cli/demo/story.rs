@@ -70,6 +70,8 @@ pub fn plan() -> Plan {
             glns: vec![who.gln()],
             agent: "app".to_owned(),
             node: format!("{id}-1"),
+            votes: true,
+            roles: Vec::new(),
         }
     });
     let chain_id = Some("coffee-demo".to_owned());
