@@ -6,7 +6,7 @@ use tracehold_chain::genesis::Parameters;
 use tracehold_chain::masterdata::MasterData;
 use tracehold_chain::money::AgreementId;
 use tracehold_chain::state::key::picture_key;
-use tracehold_chain::state::{Batch, Position, TableError};
+use tracehold_chain::state::{Batch, Due, Position, StateKey, TableError};
 use tracehold_chain::transaction::{Command, TransactionId};
 use tracehold_chain::units::{Height, TimestampMs};
 
@@ -65,6 +65,16 @@ impl Staged<'_> {
         self.index.push((key, value));
     }
 
+    /// Queues something to be done at the beginning of the first block whose time has come.
+    pub fn queue(&mut self, due: Due) {
+        self.overlay.put(StateKey::Due(due).encode(), Vec::new());
+    }
+
+    /// Takes something out of the queue.
+    pub fn unqueue(&mut self, due: Due) {
+        self.overlay.remove(StateKey::Due(due).encode());
+    }
+
     /// Forgets everything that the transaction wrote and moved.
     fn discard(&mut self) {
         self.overlay.discard();
@@ -105,9 +115,16 @@ pub struct Execution<'a> {
     bytes: usize,
     indexed: Batch,
     due: Effects,
+    /// Entries of the state that what was due wrote: they do not count against the transactions.
+    due_touched: usize,
+    /// When something is due next, before the block.
+    next_due: Option<TimestampMs>,
     receipts: Vec<Receipt>,
     events: usize,
 }
+
+/// Things that are done at the beginning of one block; what else is due waits for the next.
+pub const MAX_DUE_PER_BLOCK: usize = 1_000;
 
 /// What a run leaves.
 pub struct Executed {
@@ -117,6 +134,8 @@ pub struct Executed {
     pub indexed: Batch,
     /// What was due when the block began.
     pub due: Effects,
+    /// When something is due next.
+    pub next_due: Option<TimestampMs>,
     /// One for each transaction.
     pub receipts: Vec<Receipt>,
     /// The ids, in order.
@@ -126,16 +145,20 @@ pub struct Executed {
 }
 
 impl<'a> Execution<'a> {
-    /// Begins the block at `height`.
-    #[must_use]
+    /// Begins the block at `height` by doing what is due at its time. `next_due` is when something
+    /// is due next.
+    ///
+    /// # Errors
+    /// [`TableError`] when this machine cannot read.
     pub fn new(
         overlay: Overlay<'a>,
         authority: &'a Authority,
         parameters: &'a Parameters,
         (height, block_time): (Height, TimestampMs),
         was_recorded: &'a dyn Fn(&TransactionId) -> bool,
-    ) -> Execution<'a> {
-        Execution {
+        next_due: Option<TimestampMs>,
+    ) -> Result<Execution<'a>, TableError> {
+        let mut execution = Execution {
             staged: Staged {
                 overlay,
                 refold_left: provenance::MAX_REFOLD_STEPS_PER_BLOCK,
@@ -156,9 +179,62 @@ impl<'a> Execution<'a> {
             bytes: 0,
             indexed: Batch::new(),
             due: Effects::default(),
+            due_touched: 0,
+            next_due,
             receipts: Vec::new(),
             events: 0,
+        };
+        if next_due.is_some_and(|at| at <= block_time) {
+            execution.do_what_is_due()?;
         }
+        Ok(execution)
+    }
+
+    /// Does what is due, oldest first.
+    fn do_what_is_due(&mut self) -> Result<(), TableError> {
+        let now = self.now(0);
+        let staged = &mut self.staged;
+        let (first, end) = Due::range_until(self.block_time);
+        let mut room = MAX_DUE_PER_BLOCK;
+        while room > 0 {
+            let page = staged.overlay.range(&first, &end, room)?;
+            if page.is_empty() {
+                break;
+            }
+            room = room.saturating_sub(page.len());
+            for (key, _) in page {
+                let due = Due::of_key(&key);
+                staged.overlay.remove(key);
+                match due {
+                    Some(Due { kind: Due::HOLD, which, .. }) => money::expire_hold(staged, &which)?,
+                    Some(Due { kind: Due::APPROVAL, which, .. }) => {
+                        money::expire_approval(staged, &which, now)?;
+                    }
+                    Some(Due { kind: Due::AGREEMENT, which, .. }) => {
+                        agreement::look_at(staged, AgreementId(which), now)?;
+                    }
+                    _ => return Err(TableError("the queue of what is due is damaged".into())),
+                }
+            }
+            // What these paid can be what other agreements wait for.
+            agreement::settle(staged, now)?;
+        }
+        staged.overlay.keep();
+        staged.touched.clear();
+        staged.repeats.clear();
+        // The transactions have all of the block's room.
+        staged.refold_left = provenance::MAX_REFOLD_STEPS_PER_BLOCK;
+        staged.readings_left = provenance::MAX_READINGS_JUDGED_PER_BLOCK;
+        staged.is_short = false;
+        self.due_touched = staged.overlay.block_touched();
+        self.due = std::mem::take(&mut staged.effects);
+        self.indexed.extend(staged.index.drain(..).map(|(key, value)| (key, Some(value))));
+        Ok(())
+    }
+
+    fn now(&self, receipt: u32) -> Now<'a> {
+        let (authority, parameters) = (self.authority, self.parameters);
+        Now { authority, parameters, height: self.height, block_time: self.block_time, receipt }
     }
 
     /// Runs the next transaction, or says why it cannot be in this block.
@@ -178,8 +254,9 @@ impl<'a> Execution<'a> {
         if matches!(verdict, Verdict::Rejected(_)) {
             self.staged.discard();
         }
-        let touched =
-            self.staged.overlay.touched().saturating_add(self.staged.overlay.block_touched());
+        let overlay = &self.staged.overlay;
+        let before = overlay.block_touched().saturating_sub(self.due_touched);
+        let touched = overlay.touched().saturating_add(before);
         let limit = usize::try_from(self.parameters.max_block_touches).unwrap_or(usize::MAX);
         if touched > limit {
             self.staged.discard();
@@ -228,13 +305,7 @@ impl<'a> Execution<'a> {
         let mut repeated = Vec::new();
         let signed = &transaction.bundle.transaction;
         let (sender, records, id) = (&signed.body.sender, signed.master_data(), transaction.id);
-        let now = Now {
-            authority: self.authority,
-            parameters: self.parameters,
-            height: self.height,
-            block_time: self.block_time,
-            receipt: index.saturating_add(1),
-        };
+        let now = self.now(index.saturating_add(1));
         let at = (self.height, self.block_time);
         let overlay = &mut self.staged.overlay;
         if let Err(rejection) = masterdata::set(overlay, self.authority, sender, records, at)? {
@@ -277,15 +348,30 @@ impl<'a> Execution<'a> {
     }
 
     /// Everything the block did.
-    #[must_use]
-    pub fn finish(self) -> Executed {
-        Executed {
-            state: self.staged.overlay.into_writes(),
+    ///
+    /// # Errors
+    /// [`TableError`] when this machine cannot read.
+    ///
+    /// # Panics
+    /// When the block made or lost money: a fault of ours.
+    pub fn finish(self) -> Result<Executed, TableError> {
+        let overlay = self.staged.overlay;
+        money::assert_conserved(&overlay)?;
+        let (first, end) = Due::range();
+        let next_due = if overlay.block_writes(&first, &end).next().is_none() {
+            self.next_due
+        } else {
+            let first = overlay.range(&first, &end, 1)?.pop();
+            first.and_then(|(key, _)| Due::of_key(&key)).map(|due| due.at)
+        };
+        Ok(Executed {
+            state: overlay.into_writes(),
             indexed: self.indexed,
             due: self.due,
+            next_due,
             receipts: self.receipts,
             ids: self.order,
             events: self.events,
-        }
+        })
     }
 }

@@ -18,7 +18,7 @@ use tracehold_chain::state::key::{
     HEAD_KEY, REPLAY_END, REPLAY_FIRST, STATE_END, STATE_FIRST, replay_key, transaction_key,
 };
 use tracehold_chain::state::tree::Entry;
-use tracehold_chain::state::{Batch, StateKey, StateTree, Table, TableError, TreeChange};
+use tracehold_chain::state::{Batch, Due, StateKey, StateTree, Table, TableError, TreeChange};
 use tracehold_chain::transaction::{Bundle, TransactionId};
 use tracehold_chain::units::{ChainId, Height, TimestampMs};
 use tracehold_chain::validators::ValidatorSet;
@@ -97,6 +97,7 @@ pub struct Outcome {
     writes: Batch,
     tree: TreeChange,
     due: Effects,
+    next_due: Option<TimestampMs>,
     receipts: Vec<Receipt>,
     ids: Vec<TransactionId>,
     events: usize,
@@ -107,6 +108,12 @@ impl Outcome {
     #[must_use]
     pub fn block_id(&self) -> BlockId {
         self.head.block_id
+    }
+
+    /// What was due when the block began.
+    #[must_use]
+    pub fn due(&self) -> &Effects {
+        &self.due
     }
 
     /// What became of each transaction.
@@ -158,6 +165,7 @@ pub struct Ledger {
     layers: Layers,
     tree: StateTree,
     head: Head,
+    next_due: Option<TimestampMs>,
     replay: ReplayWindow,
 }
 
@@ -203,6 +211,7 @@ impl Ledger {
             layers: Layers::default(),
             tree,
             head,
+            next_due: first_due(&*table)?,
             replay,
             table,
         })
@@ -242,6 +251,14 @@ impl Ledger {
     #[must_use]
     pub fn tree(&self) -> &StateTree {
         &self.tree
+    }
+
+    /// The block time at which something happens by itself next: a block of that time or later is
+    /// work even without transactions. It can lie in the past when more was due than one block
+    /// does.
+    #[must_use]
+    pub fn next_due(&self) -> Option<TimestampMs> {
+        self.next_due
     }
 
     /// Layers that are decided and not yet in the table.
@@ -297,7 +314,7 @@ impl Ledger {
     ) -> Result<(Block, Outcome), TableError> {
         let height = self.head.height.next();
         let was_recorded = |id: &TransactionId| self.is_recorded(id);
-        let mut execution = self.execution(block_time, &was_recorded);
+        let mut execution = self.execution(block_time, &was_recorded)?;
         let mut bundles = Vec::new();
         for transaction in waiting {
             match execution.run(&transaction)? {
@@ -306,7 +323,7 @@ impl Ledger {
                 Err(_) => {}
             }
         }
-        let executed = execution.finish();
+        let executed = execution.finish()?;
         let (tree, receipts_root) = self.roots(&executed);
         let header = BlockHeader {
             version: BLOCK_VERSION,
@@ -358,7 +375,7 @@ impl Ledger {
             return Err(InvalidBlock::Header("transactions_root").into());
         }
         let was_recorded = |id: &TransactionId| self.is_recorded(id);
-        let mut execution = self.execution(block.header.block_time, &was_recorded);
+        let mut execution = self.execution(block.header.block_time, &was_recorded)?;
         for (index, bundle) in block.bundles.iter().enumerate() {
             let transaction = self.admitted(bundle, known, source);
             let transaction =
@@ -366,7 +383,7 @@ impl Ledger {
             let ran = execution.run(&transaction)?;
             ran.map_err(|unfit| InvalidBlock::Unfit { index, unfit })?;
         }
-        let executed = execution.finish();
+        let executed = execution.finish()?;
         let (tree, receipts_root) = self.roots(&executed);
         if block.header.receipts_root != receipts_root {
             return Err(InvalidBlock::Header("receipts_root").into());
@@ -426,10 +443,11 @@ impl Ledger {
         &'a self,
         block_time: TimestampMs,
         was_recorded: &'a dyn Fn(&TransactionId) -> bool,
-    ) -> Execution<'a> {
+    ) -> Result<Execution<'a>, TableError> {
         let overlay = Overlay::new(&*self.table, &self.layers, &self.tree);
         let at = (self.head.height.next(), block_time);
-        Execution::new(overlay, &self.authority, &self.parameters, at, was_recorded)
+        let (authority, parameters) = (&self.authority, &self.parameters);
+        Execution::new(overlay, authority, parameters, at, was_recorded, self.next_due)
     }
 
     fn roots(&self, executed: &Executed) -> (TreeChange, Digest) {
@@ -460,8 +478,9 @@ impl Ledger {
             writes.insert(replay_key(over), None);
         }
         writes.insert(HEAD_KEY.to_vec(), Some(codec::encode(&head)));
-        let Executed { due, receipts, ids, events, .. } = executed;
-        Outcome { header: header.clone(), head, writes, tree, due, receipts, ids, events }
+        let Executed { due, next_due, receipts, ids, events, .. } = executed;
+        let header = header.clone();
+        Outcome { header, head, writes, tree, due, next_due, receipts, ids, events }
     }
 
     /// Makes the outcome of the decided next block the new state.
@@ -473,7 +492,8 @@ impl Ledger {
             outcome.header.previous_block_id, self.head.block_id,
             "an outcome is committed on the head it was computed from"
         );
-        let Outcome { header, head, writes, tree, due, receipts, ids, events } = outcome;
+        let Outcome { header, head, writes, tree, due, next_due, receipts, ids, events } = outcome;
+        self.next_due = next_due;
         self.tree.merge(tree);
         self.replay.forget(head.block_time, self.parameters.expiry_window_ms);
         if !ids.is_empty() {
@@ -531,6 +551,13 @@ fn fill(tree: &mut StateTree, table: &dyn Table) -> Result<(), TableError> {
     }
     tree.fill(entries.into_iter());
     Ok(())
+}
+
+/// When something is due next.
+fn first_due(table: &dyn Table) -> Result<Option<TimestampMs>, TableError> {
+    let (first, end) = Due::range();
+    let first = table.range(&first, &end, 1)?.pop();
+    Ok(first.and_then(|(key, _)| Due::of_key(&key)).map(|due| due.at))
 }
 
 fn note<T: serde::Serialize + serde::de::DeserializeOwned>(

@@ -230,14 +230,15 @@ rejection_codes! {
          mend it";
     /// An amount of nothing, or more than there can be.
     AmountInvalid = "amount-invalid",
-        "an amount is more than nothing and at most 100,000,000,000,000,000 smallest units: give \
-         another";
+        "an amount is more than nothing and at most 100,000,000,000,000,000 smallest units, or what \
+         a hold has: give another";
     /// No such account.
     AccountUnknown = "account-unknown",
         "this account is not open: its member opens it first, or use the member's main account";
     /// An account that serves one purpose only.
     AccountReserved = "account-reserved",
-        "this account only stands against what was issued, or is an agreement's pot: name another";
+        "each account has its purpose: `issuance` only issues and redeems, an agreement's pot is \
+         moved by the agreement alone: name another";
     /// An approval rule that is none.
     RuleInvalid = "approval-rule-invalid",
         "an approval rule names each asset once, ordered, and its member has two agents: mend it";

@@ -136,12 +136,41 @@ impl Due {
         Some(Due { at, kind: *kind, which: Digest(which.try_into().ok()?) })
     }
 
+    /// The keys of the whole queue: the first, and the one after the last.
+    #[must_use]
+    pub fn range() -> (Vec<u8>, Vec<u8>) {
+        (b"sd".to_vec(), b"se".to_vec())
+    }
+
     /// The keys of everything that is due at `time`: the first, and the one after the last.
     #[must_use]
     pub fn range_until(time: TimestampMs) -> (Vec<u8>, Vec<u8>) {
         let end = [b"sd".as_slice(), &time.0.saturating_add(1).to_be_bytes()].concat();
         (b"sd".to_vec(), end)
     }
+}
+
+/// The first key of all balances.
+pub const BALANCES_FIRST: &[u8] = b"sb";
+/// The first key after the balances.
+pub const BALANCES_END: &[u8] = b"sc";
+
+/// The state key of a balance, by the digests of the names of account and asset.
+#[must_use]
+pub fn balance_key(account: &Digest, asset: &Digest) -> Vec<u8> {
+    [BALANCES_FIRST, account.as_bytes(), asset.as_bytes()].concat()
+}
+
+/// The state key of a hold, by its digest.
+#[must_use]
+pub fn hold_key(hold: &Digest) -> Vec<u8> {
+    [b"sh".as_slice(), hold.as_bytes()].concat()
+}
+
+/// The state key of what became of a command, by the digest of its account and reference.
+#[must_use]
+pub fn reference_key(reference: &Digest) -> Vec<u8> {
+    [b"sf".as_slice(), reference.as_bytes()].concat()
 }
 
 /// The digest by which a hold is filed and queued.
@@ -188,8 +217,13 @@ fn prefix_range(prefix: &[u8]) -> (Vec<u8>, Vec<u8>) {
 /// The entry of an account's statement: local, as all indexes.
 #[must_use]
 pub fn statement_key(account: &AccountId, entry: EntryId) -> Vec<u8> {
-    let name = name_digest(&account.to_string());
-    [b"ha".as_slice(), &name.0[..INDEX_NAME_BYTES], &entry.to_sortable()].concat()
+    statement_line_key(&name_digest(&account.to_string()), entry)
+}
+
+/// As [`statement_key`], by the digest of the account's name.
+#[must_use]
+pub fn statement_line_key(account: &Digest, entry: EntryId) -> Vec<u8> {
+    [b"ha".as_slice(), &account.0[..INDEX_NAME_BYTES], &entry.to_sortable()].concat()
 }
 
 /// The entries of an account's statement before `before` (all when none): first key, and the key
@@ -314,13 +348,13 @@ impl StateKey {
             StateKey::Asset(asset) => named(b"su", &asset.to_string()),
             StateKey::Account(account) => named(b"sa", &account.to_string()),
             StateKey::Balance { account, asset } => {
-                let asset = name_digest(&asset.to_string());
-                [named(b"sb", &account.to_string()), asset.as_bytes().to_vec()].concat()
+                let name = name_digest(&account.to_string());
+                balance_key(&name, &name_digest(&asset.to_string()))
             }
             StateKey::Reference { account, reference } => {
-                [b"sf".as_slice(), reference_digest(account, reference).as_bytes()].concat()
+                reference_key(&reference_digest(account, reference))
             }
-            StateKey::Hold(hold) => [b"sh".as_slice(), hold_digest(hold).as_bytes()].concat(),
+            StateKey::Hold(hold) => hold_key(&hold_digest(hold)),
             StateKey::Terms(id) => [b"sgt".as_slice(), id.0.as_bytes()].concat(),
             StateKey::Agreement(id) => [b"sgp".as_slice(), id.0.as_bytes()].concat(),
             StateKey::AgreementFacts { agreement, chunk } => {

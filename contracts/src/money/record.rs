@@ -1,4 +1,4 @@
-//! What the state keeps of money.
+//! What the state keeps of money. All of it in the shorter form of [`tracehold_chain::codec::pack`].
 
 use serde::{Deserialize, Serialize};
 use tracehold_chain::digest::Digest;
@@ -43,6 +43,23 @@ pub struct Balance {
     pub held: Amount,
     /// How many postings there were: a statement with fewer is not complete.
     pub postings: u64,
+}
+
+impl Balance {
+    /// What is there and not set aside.
+    #[must_use]
+    pub fn free(&self) -> Amount {
+        let posted = u64::try_from(self.posted).ok().and_then(|posted| Amount::new(posted).ok());
+        posted.and_then(|posted| posted.minus(self.held)).unwrap_or(Amount::ZERO)
+    }
+
+    /// Whether it is as it must be: nothing below zero, nothing set aside that is not there; save
+    /// on the account that stands against what was issued.
+    #[must_use]
+    pub fn is_covered(&self) -> bool {
+        let held = i64::try_from(self.held.minor_units());
+        held.is_ok_and(|held| self.posted >= held) || self.account.stands_against(&self.asset)
+    }
 }
 
 /// What became of a command under a reference, at `StateKey::Reference`. Kept for ever.

@@ -1,0 +1,78 @@
+//! Paying: from one account to another.
+
+use tracehold_chain::money::{AccountId, MAX_MEMO_BYTES, Money, MoneyCause, Posting};
+
+use super::account::{check_affords, check_payable};
+use super::command::Order;
+use super::journal::post;
+use super::{Stop, refuse};
+use crate::execute::Staged;
+use crate::receipt::RejectionCode;
+
+/// Checks that an amount is not nothing.
+pub(super) fn check_amount(money: &Money) -> Result<(), Stop> {
+    if money.amount.is_zero() {
+        return refuse(RejectionCode::AmountInvalid, format!("amount: {money}"));
+    }
+    Ok(())
+}
+
+/// The two postings by which an amount goes from one account to another.
+pub(super) fn postings(money: &Money, from: &AccountId, to: &AccountId) -> Vec<Posting> {
+    let units = i64::try_from(money.amount.minor_units()).expect("amounts are far smaller");
+    let posting = |account: &AccountId, amount| {
+        let (account, asset) = (account.clone(), money.asset.clone());
+        Posting { account, asset, amount }
+    };
+    vec![posting(from, units.saturating_neg()), posting(to, units)]
+}
+
+impl Order<'_> {
+    /// That this command caused an entry.
+    pub(super) fn cause(&self, memo: Option<String>) -> MoneyCause {
+        let (account, reference) = (self.account.clone(), self.reference.clone());
+        MoneyCause::Command { account, reference, memo }
+    }
+
+    /// Checks that money may be meant for an account: another one, that may be paid.
+    pub(super) fn check_payee(&self, staged: &Staged<'_>, to: &AccountId) -> Result<(), Stop> {
+        if to == self.account {
+            return refuse(RejectionCode::SameAccount, format!("to: {to}"));
+        }
+        check_payable(&staged.overlay, self.now.authority, to, "to")
+    }
+
+    pub(super) fn transfer(
+        &self,
+        staged: &mut Staged<'_>,
+        money: &Money,
+        to: &AccountId,
+        memo: Option<&String>,
+    ) -> Result<(), Stop> {
+        check_amount(money)?;
+        check_memo(memo)?;
+        self.check_payee(staged, to)?;
+        check_affords(&staged.overlay, self.account, money)?;
+        if self.only_check {
+            return Ok(());
+        }
+        let postings = postings(money, self.account, to);
+        post(staged, self.cause(memo.cloned()), postings, self.now)?;
+        Ok(())
+    }
+}
+
+fn check_memo(memo: Option<&String>) -> Result<(), Stop> {
+    let Some(memo) = memo else { return Ok(()) };
+    let wrong = |why: String| refuse(RejectionCode::TextInvalid, format!("memo: {why}"));
+    if memo.is_empty() {
+        return wrong("empty, leave it out instead".to_owned());
+    }
+    if memo.len() > MAX_MEMO_BYTES {
+        return wrong(format!("{} bytes, the limit is {MAX_MEMO_BYTES}", memo.len()));
+    }
+    if memo.chars().any(char::is_control) {
+        return wrong("a control character".to_owned());
+    }
+    Ok(())
+}
