@@ -267,12 +267,6 @@ impl Ledger {
         &self.layers
     }
 
-    /// When something is due next: the earliest block time in the queue.
-    #[must_use]
-    pub fn next_due(&self) -> Option<TimestampMs> {
-        None
-    }
-
     /// Whether the transaction is on record inside the replay window.
     #[must_use]
     pub fn is_recorded(&self, id: &TransactionId) -> bool {

@@ -189,7 +189,7 @@ fn written<T: Serialize + DeserializeOwned>(
 ) -> Result<Vec<T>, String> {
     let records = layer.writes.range(from.to_vec()..to.to_vec());
     let kept = records.filter_map(|(_, value)| value.as_deref());
-    kept.map(|bytes| codec::decode(bytes).map_err(|error| format!("a record of money: {error}")))
+    kept.map(|bytes| codec::unpack(bytes).map_err(|error| format!("a record of money: {error}")))
         .collect()
 }
 
@@ -213,7 +213,7 @@ mod tests {
             let key = StateKey::Balance { account: account.clone(), asset: asset.clone() };
             let held = tracehold_chain::money::Amount::ZERO;
             let balance = Balance { account, asset, posted: *posted, held, postings: *postings };
-            (key.encode(), Some(codec::encode(&balance)))
+            (key.encode(), Some(codec::pack(&balance)))
         });
         let zero = tracehold_chain::digest::Digest([0; 32]);
         let id = tracehold_chain::block::BlockId(zero);

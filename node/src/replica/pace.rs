@@ -1,7 +1,7 @@
 //! When the next height begins. An idle network makes no blocks but one now and then, and one when
 //! something is due on the ledger: a deadline is work, as a transaction is.
 
-use tracehold_chain::state::key::{DUE_END, DUE_FIRST};
+use tracehold_chain::state::Due;
 use tracehold_chain::units::TimestampMs;
 use tracehold_contracts::Layer;
 
@@ -89,6 +89,6 @@ impl Replica {
 
 /// Whether a block did something that was due: it took something off the queue.
 pub(super) fn did_due_work(layer: &Layer) -> bool {
-    let queue = layer.writes.range(DUE_FIRST.to_vec()..DUE_END.to_vec());
-    queue.into_iter().any(|(_, value)| value.is_none())
+    let (first, end) = Due::range();
+    layer.writes.range(first..end).any(|(_, value)| value.is_none())
 }
