@@ -14,6 +14,10 @@ use crate::units::{DurationMs, TimestampMs};
 /// while the agreement ran count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "terms have few conditions and are not kept in memory"
+)]
 pub enum Condition {
     /// Events were recorded about a share of the goods.
     Observed(Observed),
@@ -156,6 +160,11 @@ pub struct Readings {
     pub outside_at_most: DurationMs,
     /// Time without any reading that still counts as covered.
     pub max_gap: DurationMs,
+    /// Whose readings count: those that members of these roles recorded. When nobody is listed, those
+    /// of members with standing for the thing: its holder, whoever its shipment names, the holder of
+    /// its company prefix, an inspector.
+    #[serde(default)]
+    pub by: Vec<Label>,
     /// The interval begins with this event.
     pub from: Sighting,
     /// And ends with this one.

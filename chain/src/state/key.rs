@@ -98,6 +98,8 @@ pub enum StateKey {
         /// Which agreement.
         agreement: AgreementId,
     },
+    /// The names that an agreement waits for: those of its [`StateKey::Watch`] entries.
+    Watching(AgreementId),
     /// Something to be done when a block time is reached.
     Due(Due),
 }
@@ -195,6 +197,12 @@ pub fn business_transaction_digest(id: &str) -> Digest {
 #[must_use]
 pub fn class_digest(class: &str, reporter: &MemberId) -> Digest {
     Digest::of(Domain::StateName, &codec::encode(&("class", class, reporter)))
+}
+
+/// The digest of what agreements wait for when it is the correction of an event.
+#[must_use]
+pub fn event_digest(event_id: &str) -> Digest {
+    Digest::of(Domain::StateName, &codec::encode(&("event", event_id)))
 }
 
 /// The first key of all balances of an account, and the key after the last.
@@ -356,6 +364,7 @@ impl StateKey {
             StateKey::Watch { name, agreement } => {
                 [b"sw".as_slice(), name.as_bytes(), b":", agreement.0.as_bytes()].concat()
             }
+            StateKey::Watching(id) => [b"sgw".as_slice(), id.0.as_bytes()].concat(),
             StateKey::Due(due) => due.key(),
         }
     }

@@ -1,8 +1,25 @@
 //! Agreements: money that moves when the goods do.
 
+pub mod condition;
+pub mod facts;
+pub mod goods;
+mod inside;
+mod life;
+mod life_commands;
+mod observe;
 mod outcome;
+mod pay;
+pub mod readings;
 mod record;
+mod settle;
 mod step;
+pub mod watch;
+
+pub use condition::{Held, View, evaluate};
+pub use life::CORRECTIONS_NOTED_MS;
+pub use life_commands::{MAX_REASON_BYTES, MAX_RULING_PAYOUTS};
+pub use observe::observe;
+pub use settle::MAX_LOOKED_AT;
 
 pub use outcome::{Gets, Outcome, OutcomeKind};
 pub use record::{
@@ -10,27 +27,37 @@ pub use record::{
     ReadingSpans, Stage,
 };
 pub use step::{AgreementStep, Paid, StepKind, StoryLine};
+pub use watch::title_moved;
 
 use tracehold_chain::agreement::{AgreementCommand, Label};
-use tracehold_chain::money::{AccountId, AgreementId, Asset, Money, Reference};
-use tracehold_chain::state::{Position, TableError};
+use tracehold_chain::money::{AccountId, AgreementId, Money, Reference};
+use tracehold_chain::state::TableError;
 use tracehold_chain::units::AgentId;
 
-use crate::admission::CapturedFacts;
 use crate::execute::{Now, Staged};
 use crate::receipt::Rejection;
+
+use life_commands::Stop;
+
+fn answer(done: Result<(), Stop>) -> Result<Result<(), Rejection>, TableError> {
+    match done {
+        Ok(()) => Ok(Ok(())),
+        Err(Stop::Refused(rejection)) => Ok(Err(rejection)),
+        Err(Stop::Table(error)) => Err(error),
+    }
+}
 
 /// Runs a command on an agreement.
 ///
 /// # Errors
 /// [`TableError`] when this machine cannot read.
 pub fn run(
-    _staged: &mut Staged<'_>,
-    _command: &AgreementCommand,
-    _sender: &AgentId,
-    _now: Now<'_>,
+    staged: &mut Staged<'_>,
+    command: &AgreementCommand,
+    sender: &AgentId,
+    now: Now<'_>,
 ) -> Result<Result<(), Rejection>, TableError> {
-    Ok(Ok(()))
+    answer(life_commands::run(staged, command, sender, now))
 }
 
 /// How much a deposit of an agreement is, for the approval rule of the account that pays it.
@@ -38,65 +65,44 @@ pub fn run(
 /// # Errors
 /// [`TableError`] when this machine cannot read.
 pub fn deposit(
-    _staged: &Staged<'_>,
-    _agreement: AgreementId,
-    _deposit: &Label,
+    staged: &Staged<'_>,
+    agreement: AgreementId,
+    deposit: &Label,
 ) -> Result<Option<Money>, TableError> {
-    Ok(None)
+    life_commands::deposit(staged, agreement, deposit)
 }
 
-/// Pays a deposit from an account, whose rule was kept.
+/// Pays a deposit from an account that has so much free, and whose rule was kept.
 ///
 /// # Errors
 /// [`TableError`] when this machine cannot read.
 pub fn fund(
-    _staged: &mut Staged<'_>,
-    _agreement: AgreementId,
-    _deposit: &Label,
-    _account: &AccountId,
-    _reference: &Reference,
-    _now: Now<'_>,
+    staged: &mut Staged<'_>,
+    agreement: AgreementId,
+    deposit: &Label,
+    account: &AccountId,
+    reference: &Reference,
+    now: Now<'_>,
 ) -> Result<Result<(), Rejection>, TableError> {
-    Ok(Ok(()))
-}
-
-/// Notes what a newly recorded event means for the agreements that wait for what it names.
-///
-/// # Errors
-/// [`TableError`] when this machine cannot read.
-pub fn observe(
-    _staged: &mut Staged<'_>,
-    _event: &CapturedFacts,
-    _position: Position,
-    _now: Now<'_>,
-) -> Result<(), TableError> {
-    Ok(())
-}
-
-/// Notes that a title moved: agreements that wait for it are to be looked at.
-///
-/// # Errors
-/// [`TableError`] when this machine cannot read.
-pub fn title_moved(_staged: &mut Staged<'_>, _title: &Asset) -> Result<(), TableError> {
-    Ok(())
+    answer(life_commands::fund(staged, agreement, deposit, (account, reference), now))
 }
 
 /// Looks at all agreements that were touched, and pays what is to be paid.
 ///
 /// # Errors
 /// [`TableError`] when this machine cannot read.
-pub fn settle(_staged: &mut Staged<'_>, _now: Now<'_>) -> Result<(), TableError> {
-    Ok(())
+pub fn settle(staged: &mut Staged<'_>, now: Now<'_>) -> Result<(), TableError> {
+    settle::touched(staged, now)
 }
 
-/// Looks at an agreement that is due.
+/// Looks at an agreement that is due, whose entry of the queue was taken out.
 ///
 /// # Errors
 /// [`TableError`] when this machine cannot read.
 pub fn look_at(
-    _staged: &mut Staged<'_>,
-    _agreement: AgreementId,
-    _now: Now<'_>,
+    staged: &mut Staged<'_>,
+    agreement: AgreementId,
+    now: Now<'_>,
 ) -> Result<(), TableError> {
-    Ok(())
+    settle::due(staged, agreement, now)
 }

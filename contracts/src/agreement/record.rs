@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use tracehold_chain::agreement::Label;
+use tracehold_chain::agreement::{Label, Payout};
 use tracehold_chain::epcis::{Action, EventType};
 use tracehold_chain::money::{AgreementId, EntryId, Money, Reference};
 use tracehold_chain::state::Position;
@@ -42,8 +42,14 @@ pub struct AgreementRecord {
     pub dispute: Option<DisputeState>,
     /// How many facts there are; those beyond the limit are not kept.
     pub facts: u32,
+    /// For each role of the terms: whether it has opened the one dispute that it may open.
+    pub disputed: Vec<bool>,
     /// When it is queued to be looked at.
     pub due: Option<TimestampMs>,
+    /// What was recorded up to and in the block of this time could not be looked at in that block.
+    pub unseen: Option<TimestampMs>,
+    /// Whether events are still held against it.
+    pub is_watching: bool,
 }
 
 /// How an agreement stands.
@@ -103,7 +109,7 @@ pub struct Acceptance {
 pub struct MilestoneState {
     /// Since when its condition has held, while it waits for its window.
     pub holds_since: Option<TimestampMs>,
-    /// When it was fulfilled, for good.
+    /// When it was fulfilled, for good: the time as of which it was looked at.
     pub fulfilled_at: Option<TimestampMs>,
     /// The part of the goods that was paid so far, in millionths, for a milestone pro rata.
     pub paid_parts: u32,
@@ -139,8 +145,10 @@ pub struct DisputeState {
     pub at: TimestampMs,
     /// Until when the arbiter may rule.
     pub until: TimestampMs,
-    /// How it was settled, once it was.
+    /// How it was settled, once it was: the arbiter's reason.
     pub ruled: Option<String>,
+    /// Who got what was left, as the arbiter said.
+    pub pay: Vec<Payout>,
     /// Whether its time passed without a ruling.
     pub lapsed: bool,
     /// Whether it was opened after the end; then it moves no money.
