@@ -25,7 +25,7 @@ use crate::money::Balance;
 use crate::provenance::ItemRecord;
 
 /// What is known when a condition is asked about.
-pub struct View<'a> {
+pub struct View<'a, 's> {
     /// What was agreed.
     pub terms: &'a Terms,
     /// How far it has come.
@@ -37,12 +37,12 @@ pub struct View<'a> {
     /// counts. At the deadline the deadline itself.
     pub as_of: TimestampMs,
     /// The state.
-    pub staged: &'a Staged<'a>,
+    pub staged: &'a Staged<'s>,
     /// The block.
     pub now: Now<'a>,
 }
 
-impl View<'_> {
+impl View<'_, '_> {
     /// What [`View::as_of`] is in a block of this time: everything up to the block itself counts.
     #[must_use]
     pub fn now(block_time: TimestampMs) -> TimestampMs {
@@ -69,7 +69,7 @@ pub struct Held {
 ///
 /// # Errors
 /// [`TableError`] when this machine cannot read.
-pub fn evaluate(view: &View<'_>, milestone: usize) -> Result<Held, TableError> {
+pub fn evaluate(view: &View<'_, '_>, milestone: usize) -> Result<Held, TableError> {
     let context = Context {
         terms: view.terms,
         record: view.record,
@@ -537,6 +537,3 @@ fn together(of: &[Tree<'_>], count: usize) -> Value {
         state: State::Plain,
     }
 }
-
-#[cfg(test)]
-mod tests;
