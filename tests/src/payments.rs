@@ -112,12 +112,12 @@ fn sale(piece: &str, until_ms: u64) -> Terms {
         title: format!("Sale of {piece}"),
         roles: vec![role("buyer", BUYER), role("seller", SELLER)],
         goods: Goods { items: vec![identifier(piece)], ..Goods::default() },
-        accept_by: at(600),
+        accept_by: at(800),
         deposits: vec![Deposit {
             id: label("price"),
             role: label("buyer"),
             money: euros(PRICE),
-            due: at(800),
+            due: at(900),
         }],
         milestones: vec![Milestone {
             id: label("arrived"),
@@ -170,11 +170,11 @@ impl Payments {
             };
             wishes.push(money(BANK, Purpose::issuance(), &format!("open-{index}"), action));
         }
-        // What is delivered is paid; what is not is given back while the world is still bad, or
-        // after it is whole: deadlines are work.
-        let [early, late] = [scenario.chaos_ms, scenario.chaos_ms + 3_000];
-        let [p1, s1, b1, f1] = steps_of_sale("101", early);
-        let [p2, s2, b2, f2] = steps_of_sale("102", late);
+        // What is delivered is paid; what is not is given back, while the world is still bad:
+        // deadlines are work.
+        let [early, late] = [scenario.chaos_ms, scenario.chaos_ms + 4_000];
+        let [p1, s1, b1, f1] = steps_of_sale("101", late);
+        let [p2, s2, b2, f2] = steps_of_sale("102", early);
         let deliver = Wish { member: SELLER, what: What::Delivery("101".into()) };
         // All that the buyer has, twice: one of them at most.
         let twice = [3, 2].map(|to| transfer(BUYER, to, &format!("twice-{to}"), OPENING / 2));
