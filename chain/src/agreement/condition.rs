@@ -1,8 +1,12 @@
 //! The closed language of conditions: all that an agreement can wait for.
 
-use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
+use std::cell::Cell;
 
+use rust_decimal::Decimal;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::limits::MAX_CONDITION_DEPTH;
 use super::payout::Percent;
 use super::terms::Label;
 use crate::anomaly::AnomalyKind;
@@ -13,11 +17,11 @@ use crate::units::{DurationMs, TimestampMs};
 /// Something that is true or not yet true of what is on the ledger. Only events that were recorded
 /// while the agreement ran count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[expect(
     clippy::large_enum_variant,
     reason = "terms have few conditions and are not kept in memory"
 )]
+#[serde(remote = "Self", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Condition {
     /// Events were recorded about a share of the goods.
     Observed(Observed),
@@ -80,6 +84,49 @@ pub enum Condition {
         /// Decided then, once.
         at: Moment,
     },
+}
+
+thread_local! {
+    /// How many conditions are being read around the next one.
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+}
+
+/// One condition deeper, as long as this lives.
+struct Deeper;
+
+impl Deeper {
+    fn enter() -> Option<Deeper> {
+        let depth = DEPTH.get();
+        (depth < MAX_CONDITION_DEPTH).then(|| {
+            DEPTH.set(depth.saturating_add(1));
+            Deeper
+        })
+    }
+}
+
+impl Drop for Deeper {
+    fn drop(&mut self) {
+        DEPTH.set(DEPTH.get().saturating_sub(1));
+    }
+}
+
+impl Serialize for Condition {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Condition::serialize(self, serializer)
+    }
+}
+
+/// Conditions that are nested too deep are refused while they are read: they come from strangers,
+/// and two bytes for each level would lead deeper than any stack.
+impl<'de> Deserialize<'de> for Condition {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Condition, D::Error> {
+        let Some(_deeper) = Deeper::enter() else {
+            return Err(D::Error::custom(format!(
+                "conditions are nested more than {MAX_CONDITION_DEPTH} deep: nest fewer"
+            )));
+        };
+        Condition::deserialize(deserializer)
+    }
 }
 
 /// When something is decided for good.
@@ -214,4 +261,35 @@ pub enum Finding {
     Conformant,
     /// They are not.
     NonConformant,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec;
+
+    fn nested(depth: usize) -> Condition {
+        let innermost = Condition::After(TimestampMs(1));
+        (1..depth).fold(innermost, |inside, _| Condition::All(vec![inside]))
+    }
+
+    /// Promise P56: hostile terms stop no node.
+    #[test]
+    fn conditions_nested_too_deep_are_not_read() {
+        let deep = nested(MAX_CONDITION_DEPTH);
+        assert_eq!(codec::decode(&codec::encode(&deep)), Ok(deep.clone()));
+        let json = serde_json::to_value(&deep).expect("JSON");
+        assert_eq!(serde_json::from_value::<Condition>(json).ok(), Some(deep));
+        let deeper = nested(MAX_CONDITION_DEPTH + 1);
+        assert!(codec::decode::<Condition>(&codec::encode(&deeper)).is_err());
+        let json = serde_json::to_value(&deeper).expect("JSON");
+        let error = serde_json::from_value::<Condition>(json).expect_err("too deep");
+        assert!(error.to_string().contains("nest fewer"), "{error}");
+        // As many levels as a transaction has room for. A condition `all` is its number and length.
+        let level = [9_u32.to_le_bytes().as_slice(), &1_u64.to_le_bytes()].concat();
+        assert_eq!(codec::encode(&nested(2))[..level.len()], level);
+        assert!(codec::decode::<Condition>(&level.repeat(80_000)).is_err());
+        // And the count is back at nought.
+        assert!(codec::decode::<Condition>(&codec::encode(&nested(8))).is_ok());
+    }
 }

@@ -6,6 +6,7 @@
 
 mod command;
 mod condition;
+pub mod limits;
 mod payout;
 mod terms;
 

@@ -2,6 +2,8 @@
 //!
 //! Doing again what is done already changes nothing and is no error.
 
+use std::cell::RefCell;
+
 use tracehold_chain::agreement::{AgreementCommand, Condition, Label, Payout, Terms};
 use tracehold_chain::codec;
 use tracehold_chain::money::{
@@ -11,6 +13,7 @@ use tracehold_chain::state::key::party_agreement_key;
 use tracehold_chain::state::{StateKey, TableError};
 use tracehold_chain::units::{AgentId, MemberId};
 
+use super::check::{Known, check};
 use super::life::{Life, next_step};
 use super::pay;
 use super::record::{Acceptance, AgreementRecord, DisputeState, Ending, MilestoneState, Stage};
@@ -99,6 +102,7 @@ fn propose(
     if staged.overlay.get(&StateKey::Agreement(id).encode())?.is_some() {
         return Ok(());
     }
+    check_terms(staged, terms, now)?;
     has_room(staged, terms, now)?;
     let proposed = next_step(staged, now);
     let record = AgreementRecord {
@@ -130,6 +134,36 @@ fn propose(
     life.tell(staged, StepKind::Proposed { by: sender.clone() }, now);
     life.keep(staged);
     Ok(())
+}
+
+/// Refuses terms that nobody should agree to: with the first clause that is wrong.
+fn check_terms(staged: &Staged<'_>, terms: &Terms, now: Now<'_>) -> Result<(), Stop> {
+    // The check is pure: what it cannot be told, it is told is not there, and the failure is kept.
+    let failed = RefCell::new(None);
+    let ask = |found: Result<bool, TableError>| {
+        found.unwrap_or_else(|error| {
+            failed.replace(Some(error));
+            false
+        })
+    };
+    let overlay = &staged.overlay;
+    let known = Known {
+        authority: now.authority,
+        block_time: now.block_time,
+        asset_exists: &|asset| ask(money::asset_record(overlay, asset).map(|found| found.is_some())),
+        account_is_open: &|account| ask(money::is_open(overlay, now.authority, account)),
+    };
+    let checked = check(terms, &known);
+    if let Some(error) = failed.take() {
+        return Err(error.into());
+    }
+    match checked {
+        Ok(_) => Ok(()),
+        Err(refusals) => {
+            let first = refusals.first().map(ToString::to_string);
+            refused(RejectionCode::TermsRefused, first.unwrap_or_default())
+        }
+    }
 }
 
 fn has_room(staged: &Staged<'_>, terms: &Terms, now: Now<'_>) -> Result<(), Stop> {

@@ -1,5 +1,6 @@
 //! Agreements: money that moves when the goods do.
 
+pub mod check;
 pub mod condition;
 pub mod facts;
 pub mod goods;
@@ -21,7 +22,8 @@ pub use life_commands::{MAX_REASON_BYTES, MAX_RULING_PAYOUTS};
 pub use observe::observe;
 pub use settle::MAX_LOOKED_AT;
 
-pub use outcome::{Gets, Outcome, OutcomeKind};
+pub use check::{Known, Refusal, RefusalCode, check};
+pub use outcome::{ActualEnd, Gets, Outcome, OutcomeKind, Outcomes, Unlisted};
 pub use record::{
     Acceptance, AgreementRecord, Decision, DisputeState, Ending, Fact, MilestoneState,
     ReadingSpans, Stage,

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use tracehold_chain::agreement::{
-    Condition, Finding, Goods, Inspected, Label, Moment, Payout, Share, Sighting, Terms,
+    Condition, Expect, Finding, Goods, Inspected, Label, Moment, Payout, Readings, Share, Sighting,
+    Terms,
 };
 use tracehold_chain::money::Asset;
 
@@ -699,8 +700,71 @@ impl Model {
         if such.count() > 0 { ALL } else { 0 }
     }
 
-    fn read(&self, _readings: &tracehold_chain::agreement::Readings, _time: u64) -> bool {
-        false
+    /// What sensors said between two events: of each item, or of all goods when they are not items.
+    fn read(&self, readings: &Readings, time: u64) -> bool {
+        let count = self.terms.goods.items.len();
+        let mut answers = (0..count.max(1)).map(|item| self.read_one(readings, item, time));
+        match readings.expect {
+            Expect::Kept => answers.all(|said| said == Some(Expect::Kept)),
+            Expect::Broken => answers.any(|said| said == Some(Expect::Broken)),
+        }
+    }
+
+    /// Kept or broken, or neither. Counted in minutes: in these tests every reading is on one.
+    fn read_one(&self, readings: &Readings, item: usize, time: u64) -> Option<Expect> {
+        let about =
+            |event: &&Sent| self.terms.goods.items.is_empty() || event.items.contains(&item);
+        let known: Vec<&Sent> = self.known(time).filter(about).collect();
+        let when = |event: &Sent| event.happened.min(event.recorded);
+        let place = |event: &Sent| self.events.iter().position(|one| one.id == event.id);
+        let order = |event: &&&Sent| (when(event), place(event));
+        let begins = known.iter().filter(|event| self.matches(&readings.from, event));
+        let from = begins.min_by_key(order)?;
+        let ends = known.iter().filter(|event| self.matches(&readings.to, event));
+        let to = ends.filter(|end| order(end) >= order(&from)).min_by_key(order)?;
+        if to.recorded + readings.settle.0 > time {
+            return None;
+        }
+        let within = when(from)..=when(to);
+        // One line of all readings: in these tests no two records overlap.
+        let mut line: Vec<(u64, bool, usize)> = Vec::new();
+        for (record, event) in known.iter().enumerate() {
+            if self.is_by(&readings.by, event) {
+                let is_out = |value: Decimal| readings.max.is_some_and(|most| value > most);
+                line.extend(event.readings.iter().map(|(at, value)| (*at, is_out(*value), record)));
+            }
+        }
+        line.sort_unstable();
+        let gap = readings.max_gap.0;
+        let (mut outside, mut any_outside) = (0, false);
+        for (place, (at, is_out, _)) in line.iter().enumerate() {
+            let next = line.get(place + 1).map(|next| next.0).filter(|next| next - at <= gap);
+            let until = next.unwrap_or(*at);
+            if *is_out && until >= *within.start() && at <= within.end() {
+                any_outside = true;
+                outside += until.min(*within.end()) - (*at).max(*within.start());
+            }
+        }
+        if outside > readings.outside_at_most.0 || (any_outside && readings.outside_at_most.0 == 0)
+        {
+            return Some(Expect::Broken);
+        }
+        // Covered: inside of one record, readings with no longer gap; between records, too, and
+        // at both ends.
+        let mut at = *within.start();
+        for (place, (reading, _, record)) in line.iter().enumerate() {
+            let before = place.checked_sub(1).map(|before| line[before]);
+            let is_joined = before.is_some_and(|(b, _, r)| r == *record && reading - b <= gap);
+            let start = if is_joined { before.unwrap().0 } else { *reading };
+            if *reading < *within.start() || start > *within.end() {
+                continue;
+            }
+            if start > at + gap {
+                return None;
+            }
+            at = at.max(*reading);
+        }
+        (*within.end() <= at + gap).then_some(Expect::Kept)
     }
 }
 

@@ -1,0 +1,390 @@
+//! Whatever the terms are that the check lets pass, and whatever happens under them: agreements end
+//! once, by their deadline, with nothing left, in one of the ways that were listed before.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop at once")]
+
+mod agreement_cases;
+mod agreement_model;
+mod agreement_world;
+
+use std::collections::BTreeMap;
+
+use agreement_cases::{Drawing, Ids, Rng, draw_act, event, title};
+use agreement_model::{Act, End, Model, Stage};
+use agreement_world::{BEGINNING, MINUTE, World, main_account};
+use serde_json::json;
+use tracehold_chain::agreement::AgreementCommand;
+use tracehold_chain::money::{
+    AccountId, AgreementId, Amount, Asset, Money, MoneyAction, MoneyCause, Reference,
+};
+use tracehold_chain::units::TimestampMs;
+use tracehold_contracts::agreement::{self, AgreementRecord, Ending, StepKind};
+use tracehold_contracts::receipt::Effects;
+use tracehold_contracts::{RejectionCode, Verdict};
+
+/// One agreement.
+struct Case {
+    number: u64,
+    id: AgreementId,
+    model: Model,
+    /// What each member got from the ledger.
+    got: BTreeMap<(String, Asset), i64>,
+    ends: usize,
+    story: Vec<String>,
+    over_for: u32,
+}
+
+fn command(id: AgreementId, act: &Act) -> Option<AgreementCommand> {
+    let agreement = id;
+    Some(match act.clone() {
+        Act::Accept(role) => AgreementCommand::Accept { agreement, role },
+        Act::Decline(role) => AgreementCommand::Decline { agreement, role },
+        Act::Approve(role, what) => AgreementCommand::Approve { agreement, role, what },
+        Act::Cancel(role) => AgreementCommand::Cancel { agreement, role },
+        Act::Dispute(role) => {
+            AgreementCommand::Dispute { agreement, role, reason: "damaged".to_owned() }
+        }
+        Act::Rule(pay) => AgreementCommand::Rule { agreement, pay, reason: "so be it".to_owned() },
+        Act::Fund(_) | Act::Record(_) | Act::Correct(_) | Act::Move(..) => return None,
+    })
+}
+
+impl Case {
+    fn note(&mut self, effects: &Effects) {
+        for entry in &effects.entries {
+            let (MoneyCause::Milestone { agreement, .. } | MoneyCause::End { agreement }) =
+                &entry.cause
+            else {
+                continue;
+            };
+            if *agreement != self.id {
+                continue;
+            }
+            for posting in &entry.postings {
+                if let AccountId::Member { member, purpose } = &posting.account {
+                    assert_eq!(purpose.as_str(), "main");
+                    let key = (member.as_str().to_owned(), posting.asset.clone());
+                    *self.got.entry(key).or_default() += posting.amount;
+                }
+            }
+        }
+        for step in effects.steps.iter().filter(|step| step.agreement == self.id) {
+            self.story.push(format!("  {:?}", step.what));
+            self.ends += usize::from(matches!(step.what, StepKind::Ended { .. }));
+        }
+    }
+
+    /// The ledger and the model say the same.
+    fn compare(&self, record: &AgreementRecord, pot: &BTreeMap<Asset, i64>) -> Result<(), String> {
+        use agreement::Stage as Kept;
+        let model = &self.model;
+        let same = match (&record.stage, &model.stage) {
+            (Kept::Proposed, Stage::Proposed)
+            | (Kept::Accepted, Stage::Accepted)
+            | (Kept::Running, Stage::Running) => true,
+            (Kept::Disputed, Stage::Disputed(until)) => {
+                record.dispute.as_ref().is_some_and(|dispute| dispute.until.0 == *until)
+            }
+            (Kept::Ended { how, at }, Stage::Ended(end)) => {
+                at.0 == model.ended_at
+                    && match (how, end) {
+                        (Ending::Released { milestone }, End::Released(label)) => {
+                            milestone == label
+                        }
+                        (Ending::Cancelled, End::Cancelled)
+                        | (Ending::Unfunded, End::Unfunded)
+                        | (Ending::Ruled, End::Ruled)
+                        | (Ending::Expired, End::Expired)
+                        | (Ending::NotAccepted { .. }, End::NotAccepted) => true,
+                        _ => false,
+                    }
+            }
+            _ => false,
+        };
+        if !same {
+            return Err(format!("stage {:?}, the model has {:?}", record.stage, model.stage));
+        }
+        for (place, state) in record.milestones.iter().enumerate() {
+            let fulfilled = state.fulfilled_at.map(|at| at.0);
+            if fulfilled != model.fulfilled[place] || state.paid_parts != model.parts[place] {
+                return Err(format!(
+                    "milestone {place}: fulfilled {fulfilled:?}, parts {}; the model has {:?}, {}",
+                    state.paid_parts, model.fulfilled[place], model.parts[place]
+                ));
+            }
+            let paid: Vec<u64> = state.paid.iter().map(|m| m.amount.minor_units()).collect();
+            if !paid.is_empty() && paid != model.paid[place] {
+                return Err(format!("milestone {place} paid {paid:?}, {:?}", model.paid[place]));
+            }
+        }
+        for (asset, units) in &model.pot {
+            let found = pot.get(asset).copied().unwrap_or_default();
+            if i128::from(found) != i128::from(*units) {
+                return Err(format!("{found} of {asset} in the pot, the model has {units}"));
+            }
+        }
+        let mut got: BTreeMap<(String, Asset), i64> = BTreeMap::new();
+        for ((role, asset), units) in model.got.iter().filter(|(_, units)| **units > 0) {
+            let role = model.terms.roles.iter().find(|r| r.role == *role).unwrap();
+            let key = (role.member.as_str().to_owned(), asset.clone());
+            *got.entry(key).or_default() += i64::try_from(*units).unwrap();
+        }
+        if got != self.got {
+            return Err(format!("got {:?}, the model has {got:?}", self.got));
+        }
+        if self.ends != usize::from(model.is_over()) {
+            return Err(format!("ended {} times", self.ends));
+        }
+        Ok(())
+    }
+}
+
+/// How many live on one ledger at once.
+const CASES_PER_LEDGER: u64 = 100;
+
+/// Blocks of one ledger; by then time has gone past every deadline.
+const MOST_BLOCKS: u32 = 400;
+
+#[derive(Default, Debug)]
+struct Tally {
+    cases: u64,
+    refused: u64,
+    ends: BTreeMap<String, u64>,
+    acts: u64,
+    recorded: u64,
+}
+
+struct Batch {
+    world: World,
+    rng: Rng,
+    ids: Ids,
+    cases: Vec<Case>,
+    tally: Tally,
+    seed: u64,
+}
+
+impl Batch {
+    /// A ledger on which members have money and titles, and agreements are proposed.
+    fn new(seed: u64) -> Batch {
+        let mut world = World::new();
+        let mut rng = Rng(seed);
+        let mut at = BEGINNING.plus_ms(1_000);
+        let mut paid = Vec::new();
+        for currency in ["EUR@bank", "USD@bank"] {
+            let asset: Asset = currency.parse().unwrap();
+            for to in ["buyer", "seller"] {
+                paid.push(world.issue("bank", at, &asset, 1_000_000_000, to));
+            }
+        }
+        for number in 0..CASES_PER_LEDGER {
+            paid.push(world.issue("carrier", at, &title(number), 1, "seller"));
+        }
+        world.block(at, paid);
+        at = at.plus_ms(1_000);
+        let (mut cases, mut proposals, mut tally) = (Vec::new(), Vec::new(), Tally::default());
+        for number in 0..CASES_PER_LEDGER {
+            let terms = Drawing::terms(&mut rng, number, at.0);
+            let reference = Reference::new(format!("case-{number}")).unwrap();
+            let id = AgreementId::of(&agreement_world::member("buyer"), &reference, &terms);
+            let titles = BTreeMap::from([(title(number), Some("seller".to_owned()))]);
+            let model = Model::new(terms.clone(), at.0, titles);
+            let propose = AgreementCommand::Propose { reference, terms: Box::new(terms) };
+            proposals.push(world.act("buyer", at, propose));
+            let story = Vec::new();
+            let got = BTreeMap::new();
+            cases.push(Case { number, id, model, got, ends: 0, story, over_for: 0 });
+        }
+        let layer = world.block(at, proposals);
+        let mut kept = Vec::new();
+        for (mut case, receipt) in cases.into_iter().zip(&layer.receipts) {
+            match &receipt.verdict {
+                Verdict::Recorded { .. } => {
+                    case.note(&receipt.effects);
+                    kept.push(case);
+                }
+                Verdict::Rejected(rejection) => {
+                    assert_eq!(rejection.code, RejectionCode::TermsRefused, "{rejection}");
+                    tally.refused += 1;
+                }
+            }
+        }
+        tally.cases = kept.len() as u64;
+        Batch { world, rng, ids: Ids::default(), cases: kept, tally, seed }
+    }
+
+    /// The time of the next block: soon, or exactly when something could happen, or much later.
+    fn next_time(&mut self, block: u32) -> u64 {
+        let now = self.world.now().0;
+        let soon = now + self.rng.between(1, 8 * MINUTE);
+        let live: Vec<&Case> = self.cases.iter().filter(|case| !case.model.is_over()).collect();
+        if live.is_empty() || self.rng.percent(40) {
+            return soon;
+        }
+        if block > 100 && self.rng.percent(20) {
+            return now + self.rng.between(1, 300) * MINUTE;
+        }
+        let case = *self.rng.pick(&live);
+        let next = case.model.times().into_iter().find(|time| *time > now + 1);
+        let nudge = self.rng.below(3);
+        next.map_or(soon, |next| (next + nudge).saturating_sub(1))
+            .min(now + 60 * MINUTE)
+            .max(now + 1)
+    }
+
+    fn transaction(
+        &mut self,
+        at: TimestampMs,
+        place: usize,
+        who: &str,
+        act: &Act,
+    ) -> std::sync::Arc<tracehold_contracts::Admitted> {
+        let case = &self.cases[place];
+        let (id, number, terms) = (case.id, case.number, &case.model.terms);
+        if let Some(command) = command(id, act) {
+            return self.world.act(who, at, command);
+        }
+        match act {
+            Act::Record(sent) => {
+                let event = event(terms, number, sent);
+                self.world.capture(who, at, event)
+            }
+            Act::Correct(which) => {
+                let sent = &case.model.events[*which];
+                let mut event = event(terms, number, sent);
+                event["errorDeclaration"] =
+                    json!({"declarationTime": at.to_string(), "reason": "did_not_occur"});
+                self.world.capture(who, at, event)
+            }
+            Act::Fund(deposit) => {
+                let (agreement, deposit) = (id, deposit.clone());
+                self.world.pay(who, at, MoneyAction::Fund { agreement, deposit })
+            }
+            Act::Move(asset, to) => {
+                let money = Money { asset: asset.clone(), amount: Amount::new(1).unwrap() };
+                let (to, memo) = (main_account(to), None);
+                self.world.pay(who, at, MoneyAction::Transfer { money, to, memo })
+            }
+            _ => unreachable!(),
+        }
+    }
+
+    fn block(&mut self, number: u32) {
+        let at = self.next_time(number);
+        for case in &mut self.cases {
+            case.model.advance(at);
+        }
+        let mut sent = Vec::new();
+        let mut expected = Vec::new();
+        for place in 0..self.cases.len() {
+            let tries = if self.rng.percent(50) { self.rng.between(1, 3) } else { 0 };
+            for _ in 0..tries {
+                let case = &self.cases[place];
+                let (rng, ids) = (&mut self.rng, &mut self.ids);
+                let (who, act) = draw_act(rng, ids, case.number, &case.model, at);
+                sent.push(self.transaction(TimestampMs(at), place, &who, &act));
+                let case = &mut self.cases[place];
+                case.story.push(format!("{at} {who} {act:?}"));
+                expected.push((place, case.model.act(&who, &act)));
+            }
+        }
+        let layer = self.world.block(TimestampMs(at), sent);
+        for case in &mut self.cases {
+            case.note(&layer.due);
+        }
+        for ((place, expected), receipt) in expected.into_iter().zip(&layer.receipts) {
+            let case = &mut self.cases[place];
+            case.note(&receipt.effects);
+            let recorded = matches!(receipt.verdict, Verdict::Recorded { .. });
+            self.tally.acts += 1;
+            self.tally.recorded += u64::from(recorded);
+            if expected.is_some_and(|expected| expected != recorded) {
+                let why = format!("{:?}, expected {expected:?}", receipt.verdict);
+                self.fail(place, at, &why);
+            }
+        }
+        self.compare(at);
+    }
+
+    fn compare(&mut self, at: u64) {
+        let mut pots: BTreeMap<AgreementId, BTreeMap<Asset, i64>> = BTreeMap::new();
+        let mut sums: BTreeMap<Asset, i128> = BTreeMap::new();
+        for balance in self.world.balances() {
+            *sums.entry(balance.asset.clone()).or_default() += i128::from(balance.posted);
+            if let AccountId::Agreement(id) = balance.account {
+                pots.entry(id).or_default().insert(balance.asset, balance.posted);
+            }
+        }
+        assert!(sums.values().all(|sum| *sum == 0), "{sums:?}");
+        for place in 0..self.cases.len() {
+            let case = &self.cases[place];
+            let record = self.world.agreement(case.id).unwrap();
+            let pot = pots.remove(&case.id).unwrap_or_default();
+            if let Err(why) = case.compare(&record, &pot) {
+                self.fail(place, at, &why);
+            }
+            let case = &mut self.cases[place];
+            if case.model.is_over() {
+                if case.over_for == 0 {
+                    assert!(pot.values().all(|left| *left == 0), "{pot:?}");
+                    assert!(case.model.ended_at <= case.model.terms.deadline.0);
+                    let end = match &case.model.stage {
+                        Stage::Ended(End::Released(_)) => "Released".to_owned(),
+                        other => format!("{other:?}"),
+                    };
+                    *self.tally.ends.entry(end).or_default() += 1;
+                }
+                case.over_for += 1;
+            } else {
+                assert!(at < case.model.terms.deadline.0, "it ends by its deadline");
+            }
+        }
+        // For some blocks more, what is tried comes too late.
+        self.cases.retain(|case| case.over_for < 4);
+    }
+
+    fn fail(&self, place: usize, at: u64, why: &str) -> ! {
+        let case = &self.cases[place];
+        let terms = serde_json::to_string_pretty(&case.model.terms).unwrap();
+        let story = case.story.join("\n");
+        let record = self.world.agreement(case.id);
+        panic!(
+            "seed {}, case {} at {at}: {why}\n{terms}\n{story}\n{record:#?}",
+            self.seed, case.number
+        );
+    }
+
+    fn run(mut self) -> Tally {
+        let mut block = 0;
+        while !self.cases.is_empty() {
+            assert!(block < MOST_BLOCKS, "they end");
+            self.block(block);
+            block += 1;
+        }
+        if self.seed.is_multiple_of(10) {
+            self.world.assert_replays();
+        }
+        self.tally
+    }
+}
+
+fn cases() -> u64 {
+    std::env::var("CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(20_000)
+}
+
+/// Promises P59, P60 and P61.
+#[test]
+fn agreements_end_once_as_was_listed_and_as_the_model_says() {
+    let mut tally = Tally::default();
+    let mut seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0);
+    while tally.cases < cases() {
+        let one = Batch::new(seed).run();
+        tally.cases += one.cases;
+        tally.refused += one.refused;
+        tally.acts += one.acts;
+        tally.recorded += one.recorded;
+        for (end, count) in one.ends {
+            *tally.ends.entry(end).or_default() += count;
+        }
+        seed += 1;
+    }
+    println!("{tally:?}");
+}
