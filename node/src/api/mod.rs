@@ -10,9 +10,13 @@
 //! [`visible`] decides who sees what. Whatever fails is a [`problem`]. Every limit is in
 //! [`limits`].
 
+mod accounts;
+mod agreements;
 mod auth;
 mod blocks;
+mod body;
 mod capture;
+mod entries;
 mod events;
 mod extract;
 mod feed;
@@ -24,6 +28,7 @@ mod jobs;
 pub mod limits;
 mod masterdata;
 mod metrics;
+mod money;
 mod openapi;
 mod pages;
 mod paging;

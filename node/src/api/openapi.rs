@@ -14,8 +14,8 @@ use utoipa_axum::routes;
 use super::limits::MAX_URI_BYTES;
 use super::problem::{Kind, PROBLEM_JSON, Problem, render};
 use super::{
-    ApiState, blocks, capture, events, feed, footprint, headers, health, items, masterdata,
-    metrics, pages, pictures, rate, readings, trace, webhooks,
+    ApiState, accounts, agreements, blocks, capture, events, feed, footprint, headers, health,
+    items, masterdata, metrics, money, pages, pictures, rate, readings, trace, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -34,6 +34,8 @@ use super::{
         (name = "Master data", description = "What owners say of products, places and parties"),
         (name = "Live", description = "Webhooks, and what sensors say"),
         (name = "Goods", description = "What is known of a thing, and its story"),
+        (name = "Money", description = "Accounts, payments and what waits for a second agent"),
+        (name = "Agreements", description = "Money that moves when the goods do"),
         (name = "Operation", description = "For those who run the node"),
     )
 )]
@@ -102,6 +104,33 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(footprint::get_footprint))
         .routes(routes!(items::get_item))
         .routes(routes!(trace::get_trace))
+        .routes(routes!(accounts::get_accounts))
+        .routes(routes!(accounts::get_account, money::put_account))
+        .routes(routes!(accounts::get_entries))
+        .routes(routes!(accounts::get_asset))
+        .routes(routes!(money::post_transfer))
+        .routes(routes!(money::post_hold))
+        .routes(routes!(money::post_issue))
+        .routes(routes!(money::post_redemption))
+        .routes(routes!(money::post_deposit))
+        .routes(routes!(money::get_reference))
+        .routes(routes!(money::get_hold))
+        .routes(routes!(money::post_hold_post))
+        .routes(routes!(money::post_hold_void))
+        .routes(routes!(money::get_approvals))
+        .routes(routes!(money::post_approve))
+        .routes(routes!(money::post_decline))
+        .routes(routes!(agreements::get_agreements, agreements::post_agreement))
+        .routes(routes!(agreements::post_check))
+        .routes(routes!(agreements::get_agreement))
+        .routes(routes!(agreements::get_story))
+        .routes(routes!(agreements::post_accept))
+        .routes(routes!(agreements::post_agreement_decline))
+        .routes(routes!(agreements::post_agreement_approve))
+        .routes(routes!(agreements::post_cancel))
+        .routes(routes!(agreements::post_dispute))
+        .routes(routes!(agreements::post_rule))
+        .routes(routes!(agreements::post_fund))
         .routes(routes!(metrics::get_metrics))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
