@@ -165,7 +165,7 @@ fn guarantee(agreed_at: TimestampMs) -> Plan {
     let readings = |expect: &str| {
         json!({ "readings": {
             "measurement": "Temperature", "uom": "CEL", "max": "25",
-            "outside_at_most": "PT2H", "max_gap": "P4D", "expect": expect,
+            "outside_at_most": "PT2H", "max_gap": "P4D", "expect": expect, "by": ["carrier"],
             "from": { "biz_step": "departing", "by": ["carrier"] },
             "to": received(),
         } })
