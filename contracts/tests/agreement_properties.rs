@@ -4,28 +4,32 @@
 
 mod agreement_cases;
 mod agreement_model;
+mod agreement_terms;
 mod agreement_world;
 
 use std::collections::BTreeMap;
 
-use agreement_cases::{Drawing, Ids, Rng, draw_act, event, title};
+use agreement_cases::{Drawing, Ids, Rng, draw_act, event, generated, title};
 use agreement_model::{Act, End, Model, Stage};
 use agreement_world::{BEGINNING, MINUTE, World, main_account};
 use serde_json::json;
-use tracehold_chain::agreement::AgreementCommand;
+use tracehold_chain::agreement::{AgreementCommand, Terms};
 use tracehold_chain::money::{
     AccountId, AgreementId, Amount, Asset, Money, MoneyAction, MoneyCause, Reference,
 };
 use tracehold_chain::units::TimestampMs;
-use tracehold_contracts::agreement::{self, AgreementRecord, Ending, StepKind};
+use tracehold_contracts::Verdict;
+use tracehold_contracts::agreement::{
+    self, ActualEnd, AgreementRecord, Ending, OutcomeKind, Outcomes, StepKind,
+};
 use tracehold_contracts::receipt::Effects;
-use tracehold_contracts::{RejectionCode, Verdict};
 
 /// One agreement.
 struct Case {
     number: u64,
     id: AgreementId,
     model: Model,
+    outcomes: Outcomes,
     /// What each member got from the ledger.
     got: BTreeMap<(String, Asset), i64>,
     ends: usize,
@@ -49,7 +53,7 @@ fn command(id: AgreementId, act: &Act) -> Option<AgreementCommand> {
 }
 
 impl Case {
-    fn note(&mut self, effects: &Effects) {
+    fn note(&mut self, effects: &Effects, steps: &mut BTreeMap<String, u64>) {
         for entry in &effects.entries {
             let (MoneyCause::Milestone { agreement, .. } | MoneyCause::End { agreement }) =
                 &entry.cause
@@ -68,9 +72,46 @@ impl Case {
             }
         }
         for step in effects.steps.iter().filter(|step| step.agreement == self.id) {
-            self.story.push(format!("  {:?}", step.what));
+            let text = format!("{:?}", step.what);
+            let name = text.split([' ', '{']).next().unwrap_or_default().to_owned();
+            *steps.entry(name).or_default() += 1;
+            self.story.push(format!("  {text}"));
             self.ends += usize::from(matches!(step.what, StepKind::Ended { .. }));
         }
+    }
+
+    /// How it ended is one of the ways that were listed before, and no later.
+    fn is_listed(&self) -> Result<(), String> {
+        let model = &self.model;
+        let Stage::Ended(end) = &model.stage else { return Ok(()) };
+        let labels = |is_such: &dyn Fn(usize) -> bool| {
+            let all = model.terms.milestones.iter().enumerate();
+            all.filter(|(place, _)| is_such(*place)).map(|(_, m)| m.id.clone()).collect()
+        };
+        let kind = match end {
+            End::NotAccepted => OutcomeKind::NotAccepted,
+            End::Unfunded => OutcomeKind::Unfunded,
+            End::Released(last) => OutcomeKind::Released(last.clone()),
+            End::Expired => OutcomeKind::Expired,
+            End::Cancelled => OutcomeKind::Cancelled,
+            End::Ruled => OutcomeKind::Ruled,
+        };
+        let is_whole = |place: usize| model.fulfilled[place].is_some();
+        let got = model.got.iter().map(|((role, asset), units)| {
+            (role.clone(), Money { asset: asset.clone(), amount: Amount::new(*units).unwrap() })
+        });
+        let actual = ActualEnd {
+            kind,
+            fulfilled: labels(&is_whole),
+            in_part: labels(&|place| model.parts[place] > 0 && !is_whole(place)),
+            got: got.collect(),
+        };
+        let listed = self.outcomes.the_one(&actual);
+        let listed = listed.map_err(|why| format!("{actual:?} is not listed: {why}"))?;
+        if model.ended_at > listed.latest.0 {
+            return Err(format!("ended at {}, listed until {}", model.ended_at, listed.latest));
+        }
+        Ok(())
     }
 
     /// The ledger and the model say the same.
@@ -142,15 +183,17 @@ impl Case {
 const CASES_PER_LEDGER: u64 = 100;
 
 /// Blocks of one ledger; by then time has gone past every deadline.
-const MOST_BLOCKS: u32 = 400;
+const MOST_BLOCKS: u32 = 1_000;
 
 #[derive(Default, Debug)]
 struct Tally {
     cases: u64,
     refused: u64,
+    why: BTreeMap<&'static str, u64>,
     ends: BTreeMap<String, u64>,
     acts: u64,
     recorded: u64,
+    steps: BTreeMap<String, u64>,
 }
 
 struct Batch {
@@ -167,66 +210,82 @@ impl Batch {
     fn new(seed: u64) -> Batch {
         let mut world = World::new();
         let mut rng = Rng(seed);
-        let mut at = BEGINNING.plus_ms(1_000);
+        let at = BEGINNING.plus_ms(2_000);
+        let mut tally = Tally { cases: CASES_PER_LEDGER, ..Tally::default() };
+        let mut drawn = Vec::new();
+        while drawn.len() < usize::try_from(CASES_PER_LEDGER).unwrap() {
+            let number = drawn.len() as u64;
+            let terms = match seed % 2 {
+                0 => Drawing::draw_terms(&mut rng, number, at.0),
+                _ => generated(rng.below(u64::MAX), number, at.0),
+            };
+            match world.check(&terms, at) {
+                Ok(outcomes) => drawn.push((terms, outcomes)),
+                Err(refusals) => {
+                    tally.refused += 1;
+                    for refusal in refusals {
+                        *tally.why.entry(refusal.code.as_str()).or_default() += 1;
+                    }
+                }
+            }
+        }
+        let before = BEGINNING.plus_ms(1_000);
         let mut paid = Vec::new();
         for currency in ["EUR@bank", "USD@bank"] {
             let asset: Asset = currency.parse().unwrap();
-            for to in ["buyer", "seller"] {
-                paid.push(world.issue("bank", at, &asset, 1_000_000_000, to));
+            for to in ["buyer", "seller", "carrier"] {
+                paid.push(world.issue("bank", before, &asset, 1_000_000_000_000, to));
             }
         }
-        for number in 0..CASES_PER_LEDGER {
-            paid.push(world.issue("carrier", at, &title(number), 1, "seller"));
+        let holder = |number: u64, terms: &Terms| {
+            let title = title(number);
+            let deposit = terms.deposits.iter().find(|deposit| deposit.money.asset == title);
+            deposit.map_or("seller", |deposit| deposit.role.as_str()).to_owned()
+        };
+        for (number, (terms, _)) in (0..).zip(&drawn) {
+            let to = holder(number, terms);
+            paid.push(world.issue("carrier", before, &title(number), 1, &to));
         }
-        world.block(at, paid);
-        at = at.plus_ms(1_000);
-        let (mut cases, mut proposals, mut tally) = (Vec::new(), Vec::new(), Tally::default());
-        for number in 0..CASES_PER_LEDGER {
-            let terms = Drawing::terms(&mut rng, number, at.0);
+        world.block(before, paid);
+        let (mut cases, mut proposals) = (Vec::new(), Vec::new());
+        for (number, (terms, outcomes)) in (0..).zip(drawn) {
             let reference = Reference::new(format!("case-{number}")).unwrap();
             let id = AgreementId::of(&agreement_world::member("buyer"), &reference, &terms);
-            let titles = BTreeMap::from([(title(number), Some("seller".to_owned()))]);
+            let titles = BTreeMap::from([(title(number), Some(holder(number, &terms)))]);
             let model = Model::new(terms.clone(), at.0, titles);
             let propose = AgreementCommand::Propose { reference, terms: Box::new(terms) };
             proposals.push(world.act("buyer", at, propose));
-            let story = Vec::new();
-            let got = BTreeMap::new();
-            cases.push(Case { number, id, model, got, ends: 0, story, over_for: 0 });
+            let (got, story) = (BTreeMap::new(), Vec::new());
+            cases.push(Case { number, id, model, outcomes, got, ends: 0, story, over_for: 0 });
         }
         let layer = world.block(at, proposals);
-        let mut kept = Vec::new();
-        for (mut case, receipt) in cases.into_iter().zip(&layer.receipts) {
-            match &receipt.verdict {
-                Verdict::Recorded { .. } => {
-                    case.note(&receipt.effects);
-                    kept.push(case);
-                }
-                Verdict::Rejected(rejection) => {
-                    assert_eq!(rejection.code, RejectionCode::TermsRefused, "{rejection}");
-                    tally.refused += 1;
-                }
-            }
+        for (case, receipt) in cases.iter_mut().zip(&layer.receipts) {
+            assert!(matches!(receipt.verdict, Verdict::Recorded { .. }), "{:?}", receipt.verdict);
+            case.note(&receipt.effects, &mut tally.steps);
         }
-        tally.cases = kept.len() as u64;
-        Batch { world, rng, ids: Ids::default(), cases: kept, tally, seed }
+        Batch { world, rng, ids: Ids::default(), cases, tally, seed }
     }
 
     /// The time of the next block: soon, or exactly when something could happen, or much later.
     fn next_time(&mut self, block: u32) -> u64 {
         let now = self.world.now().0;
-        let soon = now + self.rng.between(1, 8 * MINUTE);
+        let (first, pace) = if self.seed.is_multiple_of(2) { (2, 6) } else { (5, 90) };
+        let soon = now + self.rng.between(1, pace * MINUTE);
+        if block < 8 {
+            return now + self.rng.between(1, first * MINUTE);
+        }
         let live: Vec<&Case> = self.cases.iter().filter(|case| !case.model.is_over()).collect();
-        if live.is_empty() || self.rng.percent(40) {
+        if live.is_empty() || self.rng.percent(60) {
             return soon;
         }
-        if block > 100 && self.rng.percent(20) {
-            return now + self.rng.between(1, 300) * MINUTE;
+        if block > 200 && self.rng.percent(20) {
+            return now + self.rng.between(1, 50 * pace) * MINUTE;
         }
         let case = *self.rng.pick(&live);
         let next = case.model.times().into_iter().find(|time| *time > now + 1);
         let nudge = self.rng.below(3);
         next.map_or(soon, |next| (next + nudge).saturating_sub(1))
-            .min(now + 60 * MINUTE)
+            .min(now + 10 * pace * MINUTE)
             .max(now + 1)
     }
 
@@ -275,7 +334,11 @@ impl Batch {
         let mut sent = Vec::new();
         let mut expected = Vec::new();
         for place in 0..self.cases.len() {
-            let tries = if self.rng.percent(50) { self.rng.between(1, 3) } else { 0 };
+            let most = match self.cases[place].model.stage {
+                Stage::Proposed | Stage::Accepted => 8,
+                _ => 3,
+            };
+            let tries = if self.rng.percent(50) { self.rng.between(1, most) } else { 0 };
             for _ in 0..tries {
                 let case = &self.cases[place];
                 let (rng, ids) = (&mut self.rng, &mut self.ids);
@@ -288,11 +351,11 @@ impl Batch {
         }
         let layer = self.world.block(TimestampMs(at), sent);
         for case in &mut self.cases {
-            case.note(&layer.due);
+            case.note(&layer.due, &mut self.tally.steps);
         }
         for ((place, expected), receipt) in expected.into_iter().zip(&layer.receipts) {
             let case = &mut self.cases[place];
-            case.note(&receipt.effects);
+            case.note(&receipt.effects, &mut self.tally.steps);
             let recorded = matches!(receipt.verdict, Verdict::Recorded { .. });
             self.tally.acts += 1;
             self.tally.recorded += u64::from(recorded);
@@ -321,18 +384,21 @@ impl Batch {
             if let Err(why) = case.compare(&record, &pot) {
                 self.fail(place, at, &why);
             }
-            let case = &mut self.cases[place];
+            let case = &self.cases[place];
             if case.model.is_over() {
                 if case.over_for == 0 {
                     assert!(pot.values().all(|left| *left == 0), "{pot:?}");
                     assert!(case.model.ended_at <= case.model.terms.deadline.0);
+                    if let Err(why) = case.is_listed() {
+                        self.fail(place, at, &why);
+                    }
                     let end = match &case.model.stage {
                         Stage::Ended(End::Released(_)) => "Released".to_owned(),
                         other => format!("{other:?}"),
                     };
                     *self.tally.ends.entry(end).or_default() += 1;
                 }
-                case.over_for += 1;
+                self.cases[place].over_for += 1;
             } else {
                 assert!(at < case.model.terms.deadline.0, "it ends by its deadline");
             }
@@ -379,6 +445,12 @@ fn agreements_end_once_as_was_listed_and_as_the_model_says() {
         let one = Batch::new(seed).run();
         tally.cases += one.cases;
         tally.refused += one.refused;
+        for (why, count) in one.why {
+            *tally.why.entry(why).or_default() += count;
+        }
+        for (step, count) in one.steps {
+            *tally.steps.entry(step).or_default() += count;
+        }
         tally.acts += one.acts;
         tally.recorded += one.recorded;
         for (end, count) in one.ends {

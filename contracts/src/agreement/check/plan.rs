@@ -17,9 +17,14 @@ pub(in crate::agreement) fn bit(place: usize) -> Set {
     u32::try_from(place).ok().and_then(|place| 1_u32.checked_shl(place)).unwrap_or(0)
 }
 
-/// The places of the milestones in a set.
+/// The places of the milestones in a set, ascending.
 pub(in crate::agreement) fn places(set: Set) -> impl Iterator<Item = usize> {
-    (0..Set::BITS as usize).filter(move |place| set & bit(*place) != 0)
+    let mut left = set;
+    std::iter::from_fn(move || {
+        let place = (left != 0).then(|| left.trailing_zeros() as usize)?;
+        left &= left.wrapping_sub(1);
+        Some(place)
+    })
 }
 
 /// What of the terms decides who gets what.

@@ -457,7 +457,7 @@ impl Pipe for Value {}
 /// Promise P56: the largest terms are checked in bounded time, and too many ways to end are refused.
 #[test]
 fn the_largest_terms_are_checked() {
-    let milestones = |count: usize| {
+    let many = |count: usize| {
         let one = |place: usize| {
             json!({
                 "id": format!("m{place}"),
@@ -468,8 +468,55 @@ fn the_largest_terms_are_checked() {
         };
         read(with("/milestones", (0..count).map(one).collect()))
     };
-    let outcomes = checked(&milestones(11)).expect("2,048 sets");
+    let outcomes = checked(&many(11)).expect("2,048 sets");
     assert_eq!(outcomes.len(), 2 + 2_048);
-    let refusals = checked(&milestones(16)).expect_err("65,536 sets");
+    let refusals = checked(&many(16)).expect_err("65,536 sets");
     assert_eq!(refusals[0].code, RefusalCode::TooManyOutcomes);
+}
+
+/// What the worst terms cost: `cargo test -p tracehold-contracts --lib worst -- --ignored --nocapture`.
+#[test]
+#[ignore = "it measures"]
+fn the_worst_terms_measured() {
+    let gates = |place: usize| {
+        let of: Vec<Value> = (0..3)
+            .map(|other| {
+                json!({"elapsed": {"since": format!("m{}", (place + other + 1) % 16), "time": "PT1H"}})
+            })
+            .collect();
+        json!({"at_least": {"count": 1, "of": of}})
+    };
+    let one = |place: usize| {
+        let when = if place < 11 {
+            json!({"observed": {"event": {"by": ["buyer"]}}})
+        } else {
+            gates(place)
+        };
+        json!({
+            "id": format!("m{place}"), "when": when, "ends": place > 11,
+            "pay": if place > 11 {
+                json!([{"remainder": {"to": "seller", "asset": "EUR@bank"}}])
+            } else {
+                json!([{"amount": {"to": "seller",
+                    "money": {"asset": "EUR@bank", "amount": "1.00"}}}])
+            }
+        })
+    };
+    let terms = read(with("/milestones", (0..16).map(one).collect()));
+    let begin = std::time::Instant::now();
+    let rounds = 20;
+    for _ in 0..rounds {
+        let _ = std::hint::black_box(checked(&terms));
+    }
+    println!("{:?} for one check", begin.elapsed() / rounds);
+    let largest = read(with("/milestones", (0..11).map(one).collect()));
+    let begin = std::time::Instant::now();
+    for _ in 0..rounds {
+        let _ = std::hint::black_box(checked(&largest));
+    }
+    println!(
+        "{:?} for one of {} outcomes",
+        begin.elapsed() / rounds,
+        checked(&largest).map_or(0, |o| o.len())
+    );
 }
