@@ -110,7 +110,7 @@ impl Life {
     ) {
         let key = agreement_step_key(&self.record.id, next_step(staged, now));
         let line = StoryLine { time: now.block_time, event, what: what.clone() };
-        staged.index_value(key, codec::encode(&line));
+        staged.index_value(key, codec::pack(&line));
         staged.effects.steps.push(AgreementStep { agreement: self.record.id, what });
     }
 

@@ -105,8 +105,8 @@ async fn an_agreement_goes_from_proposal_to_release_and_every_step_can_be_read()
     assert_eq!(told["pot"], json!([]));
     let statement = "/api/v1/accounts/seller:main/entries";
     let line = api.by("seller/erp", "GET", statement, &Value::Null).await.json();
+    assert_eq!(line["entries"][0]["cause"]["kind"], "milestone", "{line}");
     let line = &line["entries"][0];
-    assert_eq!(line["cause"]["kind"], "milestone");
     assert_eq!(line["events"][0]["event_id"], event_id(1), "{line}");
 
     // Its story, in pages.
