@@ -29,6 +29,7 @@ pub mod limits;
 mod masterdata;
 mod metrics;
 mod money;
+mod money_pages;
 mod openapi;
 mod pages;
 mod paging;
@@ -39,6 +40,7 @@ mod rate;
 mod readings;
 mod records;
 mod server;
+mod sessions;
 mod state;
 mod submit;
 #[cfg(test)]

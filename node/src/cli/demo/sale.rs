@@ -1,10 +1,11 @@
 //! What is agreed before the coffee travels: a sale that pays when the pallet is received and
-//! inspected, and a carrier's guarantee for a second pallet, whose temperature breaks.
+//! inspected, and one of a second pallet with a penalty for a cold chain that breaks.
 
 use std::time::Instant;
 
 use serde_json::{Value, json};
 use tracehold_chain::units::TimestampMs;
+use tracehold_contracts::agreement::templates::template;
 use tracehold_testnet::Testnet;
 use tracehold_testnet::client::Answer;
 use tracehold_testnet::network::RunningNode;
@@ -17,10 +18,12 @@ use crate::cli::Failure;
 const ASSET: &str = "EUR@harbour-bank";
 /// What the green coffee costs.
 const PRICE: &str = "48000.00";
-/// What the carrier puts down for the second pallet.
-const GUARANTEE: &str = "5000.00";
-/// What of it the roaster gets when the cold chain breaks.
-const PENALTY: &str = "2000.00";
+/// What the second pallet costs.
+const SECOND_PRICE: &str = "16000.00";
+/// What the seller loses when it gets too warm.
+const PENALTY: &str = "1500.00";
+/// What the roaster's bank issues to it: both prices and some.
+const ROASTER_MONEY: &str = "70000.00";
 
 const HOUR_MS: u64 = 3_600_000;
 const DAY_MS: u64 = 24 * HOUR_MS;
@@ -43,23 +46,23 @@ struct Plan {
     terms: Value,
     /// Who takes part, by role.
     roles: &'static [(&'static str, Who)],
-    /// Who pays the deposit.
-    payer: Who,
+    /// Who pays which deposit.
+    deposits: &'static [(&'static str, Who)],
 }
 
 /// Makes the money, and takes both agreements to where the goods can release them. What is done
 /// already is not done again.
 pub fn agree(network: &Testnet, agreed_at: TimestampMs) -> Result<Vec<Agreed>, Failure> {
     let bank = node_of(network, Who::Bank);
-    for (who, amount) in [(Who::Roaster, PRICE), (Who::Carrier, GUARANTEE)] {
-        let (member, ..) = who.row();
+    for (who, amount) in [(Who::Roaster, ROASTER_MONEY), (Who::Cooperative, PENALTY)] {
+        let member = member(who);
         let body = json!({
             "reference": format!("demo-{member}"), "asset": ASSET, "amount": amount,
             "to": format!("{member}/main"),
         });
         post(bank, "/api/v1/accounts/harbour-bank:issuance/issues", &body)?;
     }
-    [sale(agreed_at), guarantee(agreed_at)].iter().map(|plan| bring_about(network, plan)).collect()
+    [sale(agreed_at), cold_chain(agreed_at)].iter().map(|plan| bring_about(network, plan)).collect()
 }
 
 fn bring_about(network: &Testnet, plan: &Plan) -> Result<Agreed, Failure> {
@@ -74,10 +77,13 @@ fn bring_about(network: &Testnet, plan: &Plan) -> Result<Agreed, Failure> {
         }
     }
     if matches!(stage, "proposed" | "accepted") {
-        let body = json!({ "reference": format!("{}-deposit", plan.reference) });
-        post(node_of(network, plan.payer), &format!("{path}/fund"), &body)?;
+        for (deposit, who) in plan.deposits {
+            let reference = format!("{}-{deposit}", plan.reference);
+            let body = json!({ "reference": reference, "deposit": deposit });
+            post(node_of(network, *who), &format!("{path}/fund"), &body)?;
+        }
     }
-    Ok(Agreed { id, title: plan.title, seen_by: plan.payer })
+    Ok(Agreed { id, title: plan.title, seen_by: Who::Roaster })
 }
 
 /// How an agreement stands, such as `running`, or `released` when it has ended so.
@@ -105,107 +111,76 @@ fn post(node: &RunningNode, path: &str, body: &Value) -> Result<Value, Failure> 
     }
 }
 
-fn role(role: &str, who: Who) -> Value {
-    json!({ "role": role, "member": who.row().0 })
+/// A template of the ledger with its parameters, as terms.
+fn terms(name: &str, parameters: &Value) -> Value {
+    let template = template(name).expect("the templates of the demo are there");
+    let parameters = parameters.as_object().expect("an object").clone();
+    let filled = template.fill(&parameters.into_iter().collect());
+    let terms = filled.expect("the demo fills its templates");
+    serde_json::to_value(terms).expect("terms are JSON")
 }
 
-fn rest(to: &str) -> Value {
-    json!({ "remainder": { "to": to, "asset": ASSET } })
-}
-
-fn received() -> Value {
-    json!({ "biz_step": "receiving", "by": ["buyer"] })
-}
-
-fn deposit(id: &str, role: &str, amount: &str, due: TimestampMs) -> Value {
-    json!([{
-        "id": id, "role": role, "due": due.to_string(),
-        "money": { "asset": ASSET, "amount": amount },
-    }])
+fn member(who: Who) -> &'static str {
+    who.row().0
 }
 
 /// Green coffee against payment: released when the roaster has received the pallet and the
 /// inspection found it as it should be.
 fn sale(agreed_at: TimestampMs) -> Plan {
-    let at = |ms| agreed_at.plus_ms(ms);
-    let roles: &[(&str, Who)] =
-        &[("buyer", Who::Roaster), ("seller", Who::Cooperative), ("inspector", Who::Lab)];
-    let terms = json!({
-        "title": "Green coffee, one pallet: paid on delivery and passed inspection",
-        "roles": roles.iter().map(|(name, who)| role(name, *who)).collect::<Vec<_>>(),
-        "goods": { "items": [story::pallet()] },
-        "accept_by": at(HOUR_MS).to_string(),
-        "deposits": deposit("price", "buyer", PRICE, at(2 * HOUR_MS)),
-        "milestones": [{
-            "id": "delivered",
-            "when": { "all": [
-                { "observed": { "event": received() } },
-                { "inspected": { "by": ["inspector"] } },
-            ] },
-            "pay": [rest("seller")],
-            "ends": true,
-        }],
-        "deadline": at(30 * DAY_MS).to_string(),
-        "at_deadline": [rest("buyer")],
+    let at = |ms| agreed_at.plus_ms(ms).to_string();
+    let parameters = json!({
+        "title": "Green coffee, one pallet",
+        "buyer": member(Who::Roaster),
+        "seller": member(Who::Cooperative),
+        "inspector": member(Who::Lab),
+        "arbiter": member(Who::Bank),
+        "price": format!("{PRICE} {ASSET}"),
+        "goods": [story::pallet()],
+        "accept_by": at(HOUR_MS),
+        "pay_by": at(2 * HOUR_MS),
+        "deadline": at(30 * DAY_MS),
+        "ruling_within": "P7D",
     });
     Plan {
-        title: "the sale: the price is released on delivery and passed inspection",
+        title: "The sale: the price was released by the delivery and the passed inspection",
         reference: "sale-881",
         proposer: Who::Cooperative,
-        terms,
-        roles,
-        payer: Who::Roaster,
+        terms: terms("escrow-on-delivery-and-inspection", &parameters),
+        roles: &[
+            ("buyer", Who::Roaster),
+            ("seller", Who::Cooperative),
+            ("inspector", Who::Lab),
+            ("arbiter", Who::Bank),
+        ],
+        deposits: &[("price", Who::Roaster)],
     }
 }
 
-/// The carrier answers for the temperature of the second pallet.
-fn guarantee(agreed_at: TimestampMs) -> Plan {
-    let at = |ms| agreed_at.plus_ms(ms);
-    let roles: &[(&str, Who)] = &[("buyer", Who::Roaster), ("carrier", Who::Carrier)];
-    let readings = |expect: &str| {
-        json!({ "readings": {
-            "measurement": "Temperature", "uom": "CEL", "max": "25",
-            "outside_at_most": "PT2H", "max_gap": "P4D", "expect": expect, "by": ["carrier"],
-            "from": { "biz_step": "departing", "by": ["carrier"] },
-            "to": received(),
-        } })
-    };
-    let arrived = json!({ "observed": { "event": received() } });
-    let terms = json!({
-        "title": "Second pallet: at most 25 °C at sea, 2 hours tolerated",
-        "roles": roles.iter().map(|(name, who)| role(name, *who)).collect::<Vec<_>>(),
-        "goods": { "items": [story::second_pallet()] },
-        "accept_by": at(HOUR_MS).to_string(),
-        "deposits": deposit("guarantee", "carrier", GUARANTEE, at(2 * HOUR_MS)),
-        "milestones": [
-            {
-                "id": "kept",
-                "when": { "all": [arrived, readings("kept")] },
-                "pay": [rest("carrier")],
-                "ends": true,
-            },
-            {
-                "id": "broken",
-                "when": { "all": [arrived, readings("broken")] },
-                "pay": [
-                    { "amount": {
-                        "to": "buyer", "money": { "asset": ASSET, "amount": PENALTY },
-                    } },
-                    rest("carrier"),
-                ],
-                "ends": true,
-            },
-        ],
-        "deadline": at(30 * DAY_MS).to_string(),
-        "at_deadline": [rest("carrier")],
+/// The second pallet: the seller answers for its temperature.
+fn cold_chain(agreed_at: TimestampMs) -> Plan {
+    let at = |ms| agreed_at.plus_ms(ms).to_string();
+    let parameters = json!({
+        "title": "Green coffee, a second pallet, at most 25 °C",
+        "buyer": member(Who::Roaster),
+        "seller": member(Who::Cooperative),
+        "price": format!("{SECOND_PRICE} {ASSET}"),
+        "penalty": format!("{PENALTY} {ASSET}"),
+        "max_temperature": "25",
+        "tolerance": "PT2H",
+        "max_gap": "P4D",
+        "settle": "PT0S",
+        "goods": [story::second_pallet()],
+        "accept_by": at(HOUR_MS),
+        "pay_by": at(2 * HOUR_MS),
+        "deadline": at(30 * DAY_MS),
     });
     Plan {
-        title: "the second pallet: it was too warm, so a penalty is paid and the rest goes back",
-        reference: "guarantee-882",
-        proposer: Who::Roaster,
-        terms,
-        roles,
-        payer: Who::Carrier,
+        title: "The second pallet: it was too warm, the penalty was paid and the price went back",
+        reference: "sale-882",
+        proposer: Who::Cooperative,
+        terms: terms("cold-chain-penalty", &parameters),
+        roles: &[("buyer", Who::Roaster), ("seller", Who::Cooperative)],
+        deposits: &[("price", Who::Roaster), ("penalty", Who::Cooperative)],
     }
 }
 
@@ -217,11 +192,11 @@ mod tests {
 
     #[test]
     fn the_terms_of_the_demo_are_terms() {
-        for plan in
-            [sale(TimestampMs(1_780_000_000_000)), guarantee(TimestampMs(1_780_000_000_000))]
-        {
+        let start = TimestampMs(1_780_000_000_000);
+        for plan in [sale(start), cold_chain(start)] {
             let terms: Terms = serde_json::from_value(plan.terms).unwrap();
             assert_eq!(terms.roles.len(), plan.roles.len());
+            assert_eq!(terms.deposits.len(), plan.deposits.len());
         }
     }
 }

@@ -162,10 +162,14 @@ pub fn second_shipment(start: TimestampMs) -> Vec<Step> {
     let mut pack = packing("ADD", day(1), "+03:00", &second_pallet(), &sacks);
     at(&mut pack, coop, "STORE");
 
+    let mut ship = object("OBSERVE", day(2), "+03:00", "shipping", "in_transit");
+    ship["epcList"] = json!([second_pallet()]);
+    coop.delivery(Who::Carrier, &mut ship);
+    let owner = json!({ "type": "owning_party", "destination": Who::Roaster.party() });
+    ship["destinationList"].as_array_mut().expect("a list").push(owner);
+    at(&mut ship, coop, "GATE");
+
     let who = Who::Carrier;
-    let mut depart = object("OBSERVE", day(2), "+03:00", "departing", "in_transit");
-    depart["epcList"] = json!([second_pallet()]);
-    depart["readPoint"] = json!({ "id": who.place("VESSEL") });
     let celsius = [(2, 19.5), (5, 20.1), (7, 31.4), (8, 30.2), (9, 21.0), (12, 19.8)];
     let mut log = object("OBSERVE", day(12), "+00:00", "transporting", "in_transit");
     log["epcList"] = json!([second_pallet()]);
@@ -182,7 +186,7 @@ pub fn second_shipment(start: TimestampMs) -> Vec<Step> {
     let mut steps = vec![
         Step { who: coop, title: "harvested and bagged", event: commission },
         Step { who: coop, title: "packed on a second pallet", event: pack },
-        Step { who, title: "the second pallet departs", event: depart },
+        Step { who: coop, title: "the second pallet shipped", event: ship },
         Step { who, title: "too warm at sea", event: log },
         Step { who: Who::Roaster, title: "the second pallet received", event: receive },
     ];

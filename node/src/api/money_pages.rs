@@ -1,0 +1,493 @@
+//! The pages that hold prices: agreements and accounts. An API key opens them, in the
+//! `Authorization` header or exchanged for a session; a reader sees what its member has a part in.
+
+use axum::body::Body;
+use axum::extract::{OriginalUri, State};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE, VARY};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use tracehold_chain::agreement::Terms;
+use tracehold_chain::epcis::uri::percent_encoded;
+use tracehold_chain::money::{AccountId, AgreementId, MoneyCause, Purpose};
+use tracehold_chain::state::Position;
+use tracehold_contracts::agreement::{AgreementRecord, Ending, MilestoneState, Stage};
+use tracehold_explorer::language::Language;
+use tracehold_explorer::money::{
+    self, Account, Agreement, Link, Listed, Milestone, Payment, SignedIn,
+};
+use tracehold_explorer::pages::Frame;
+
+use super::ApiState;
+use super::accounts::{account_of, entry_token, event_link};
+use super::agreements::found;
+use super::auth::Keyed;
+use super::entries::{decimal, path_of};
+use super::extract::{InPath, query_pairs, read_body};
+use super::pages::{frame, page};
+use super::problem::Problem;
+use super::visible::Caller;
+use crate::fault::Fault;
+use crate::keystore::AgentSigner;
+use crate::view::{Line, ReadView};
+
+/// Lines of an account's statement on its page.
+pub const LINES_ON_PAGE: usize = 30;
+/// Payments of an agreement on its page: more than its milestones and deposits can make, save pro
+/// rata in very small parts.
+const MAX_PAYMENTS_ON_PAGE: usize = 500;
+/// Accounts, and agreements, on one page.
+const MAX_ON_PAGE: usize = 100;
+/// Bytes of the sign-in form.
+const MAX_FORM_BYTES: usize = 4 * 1024;
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// Who reads, or the page that asks for it.
+enum Reader {
+    In(AgentSigner, SignedIn),
+    Out(Response),
+}
+
+fn reader(
+    state: &ApiState,
+    keyed: Result<Option<Keyed>, Problem>,
+    headers: &HeaderMap,
+    uri: &http::Uri,
+) -> Result<Reader, Problem> {
+    let (agent, by_session) = match keyed? {
+        Some(keyed) => (Some(keyed.agent), false),
+        None => (state.sessions().agent(state.keystore(), headers), true),
+    };
+    if let Some(agent) = agent {
+        let name = agent.agent_id.to_string();
+        return Ok(Reader::In(agent, SignedIn { agent: name, by_session }));
+    }
+    let frame = frame(state, headers, uri);
+    let next = uri.path_and_query().map_or_else(|| uri.path(), |whole| whole.as_str());
+    let html = money::sign_in(&frame, next, false);
+    Ok(Reader::Out(private(StatusCode::UNAUTHORIZED, html)))
+}
+
+/// A page that nobody else may keep or show.
+fn private(status: StatusCode, html: String) -> Response {
+    let mut response = page(status, html);
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(VARY, HeaderValue::from_static("Accept-Language, Authorization, Cookie"));
+    response
+}
+
+fn is_https(headers: &HeaderMap) -> bool {
+    headers.get(FORWARDED_PROTO).is_some_and(|value| value.as_bytes() == b"https")
+}
+
+/// Whether a form was sent by a page of ours, as far as the browser says.
+fn is_own(headers: &HeaderMap) -> bool {
+    let site = headers.get(SEC_FETCH_SITE).map(HeaderValue::as_bytes);
+    matches!(site, None | Some(b"same-origin" | b"none"))
+}
+
+/// A path of this site to go to, and nothing else.
+fn own_path(next: &str) -> &str {
+    let is_path = next.starts_with('/') && !next.starts_with("//") && !next.contains('\\');
+    let is_plain = next.bytes().all(|byte| (0x21..0x7f).contains(&byte));
+    if is_path && is_plain { next } else { "/accounts" }
+}
+
+/// `GET /sign-in`.
+pub async fn sign_in_form(
+    State(state): State<ApiState>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    let frame = frame(&state, &headers, &uri);
+    private(StatusCode::OK, money::sign_in(&frame, "/accounts", false))
+}
+
+/// `POST /sign-in`: exchanges an API key for a session.
+pub async fn sign_in(
+    State(state): State<ApiState>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let frame = frame(&state, &headers, &uri);
+    let bytes = read_body(body, MAX_FORM_BYTES, state.limits().body).await?;
+    let text = String::from_utf8_lossy(&bytes);
+    let form: http::Uri = format!("/?{text}").parse().unwrap_or_default();
+    let fields = query_pairs(&form);
+    let field = |wanted: &str| fields.iter().find(|(name, _)| name == wanted);
+    let field = |wanted: &str| field(wanted).map_or("", |(_, value)| value.trim());
+    let next = own_path(field("next"));
+    let cookie = is_own(&headers)
+        .then(|| state.sessions().begin(state.keystore(), field("api_key"), is_https(&headers)))
+        .flatten();
+    let Some(cookie) = cookie else {
+        return Ok(private(StatusCode::UNAUTHORIZED, money::sign_in(&frame, next, true)));
+    };
+    let mut response = Redirect::to(next).into_response();
+    response.headers_mut().insert(SET_COOKIE, cookie);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// `POST /sign-out`.
+pub async fn sign_out(State(state): State<ApiState>, headers: HeaderMap) -> Response {
+    let cookie = state.sessions().end(&headers, is_https(&headers));
+    let mut response = (StatusCode::SEE_OTHER, [(LOCATION, "/")]).into_response();
+    response.headers_mut().extend(cookie.map(|cookie| (SET_COOKIE, cookie)));
+    response
+}
+
+/// `/agreements`: those in which the reader's member has a role.
+pub async fn agreements(
+    State(state): State<ApiState>,
+    keyed: Result<Option<Keyed>, Problem>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let (agent, who) = match reader(&state, keyed, &headers, &uri)? {
+        Reader::In(agent, who) => (agent, who),
+        Reader::Out(form) => return Ok(form),
+    };
+    let frame = frame(&state, &headers, &uri);
+    let language = frame.language;
+    let member = agent.agent_id.member().clone();
+    let caller = Caller::Agent(agent.agent_id);
+    let read = move |view: &ReadView| {
+        let mut listed = Vec::new();
+        for (_, id) in view.agreements_of(&member, None, MAX_ON_PAGE)? {
+            let Some((record, terms)) = found(view, &caller, id)? else { continue };
+            listed.push(Listed {
+                link: Link { text: terms.title, path: format!("/agreements/{id}") },
+                stage: stage(&record.stage, language),
+                proposed: record.proposed_at.to_string(),
+            });
+        }
+        Ok(listed)
+    };
+    let listed = state.read_much(read).await?;
+    Ok(private(StatusCode::OK, money::agreements(&frame, &who, &listed)))
+}
+
+/// `/agreements/{id}`.
+pub async fn agreement(
+    State(state): State<ApiState>,
+    keyed: Result<Option<Keyed>, Problem>,
+    InPath(id): InPath<String>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let (agent, who) = match reader(&state, keyed, &headers, &uri)? {
+        Reader::In(agent, who) => (agent, who),
+        Reader::Out(form) => return Ok(form),
+    };
+    let frame = frame(&state, &headers, &uri);
+    let caller = Caller::Agent(agent.agent_id);
+    let told = match id.parse::<AgreementId>() {
+        Err(_) => None,
+        Ok(agreement) => {
+            let (names, language) = (state.clone(), frame.language);
+            let read = move |view: &ReadView| {
+                let Some((record, terms)) = found(view, &caller, agreement)? else {
+                    return Ok(None);
+                };
+                told(&names, view, &record, &terms, language).map(Some)
+            };
+            state.read_much(read).await?
+        }
+    };
+    let Some(told) = told else {
+        let html = money::no_agreement(&frame, &id);
+        return Ok(private(StatusCode::NOT_FOUND, html));
+    };
+    Ok(private(StatusCode::OK, money::agreement(&frame, &who, &told)))
+}
+
+/// An agreement as its page shows it.
+fn told(
+    state: &ApiState,
+    view: &ReadView,
+    record: &AgreementRecord,
+    terms: &Terms,
+    language: Language,
+) -> Result<Agreement, Fault> {
+    let pot = AccountId::Agreement(record.id);
+    let left = view.balances(&pot)?;
+    let left = left.iter().filter(|balance| balance.posted != 0);
+    let (mut lines, _) = view.statement(&pot, None, MAX_PAYMENTS_ON_PAGE)?;
+    lines.reverse();
+    let payments = lines.iter().map(|line| payment(view, &pot, line, language, true));
+    let mut milestones = Vec::new();
+    for (clause, state) in terms.milestones.iter().zip(&record.milestones) {
+        milestones.push(milestone(view, clause.id.as_str(), state, language)?);
+    }
+    let is_corrected = record.milestones.iter().any(|state| !state.corrected.is_empty());
+    let corrected = is_corrected.then(|| {
+        let text = language.pick(
+            "An event on which money was paid was corrected afterwards. The money does not move \
+             back by itself.",
+            "付款所依据的事件后来被更正。款项不会自动退回。",
+        );
+        text.to_owned()
+    });
+    let parties = terms.roles.iter().map(|role| {
+        (role.role.to_string(), format!("{} ({})", state.member_name(&role.member), role.member))
+    });
+    let explained = explained(view, record, terms, language)?;
+    Ok(Agreement {
+        title: terms.title.clone(),
+        id: record.id.to_string(),
+        stage: std::iter::once(stage(&record.stage, language)).chain(explained).collect(),
+        corrected,
+        pot: left.map(|b| format!("{} {}", decimal(b.posted, &b.asset), b.asset)).collect(),
+        milestones,
+        payments: payments.collect::<Result<_, Fault>>()?,
+        clauses: clauses(terms, language),
+        parties: parties.collect(),
+    })
+}
+
+/// What is awaited, in sentences.
+fn explained(
+    _view: &ReadView,
+    record: &AgreementRecord,
+    terms: &Terms,
+    language: Language,
+) -> Result<Vec<String>, Fault> {
+    let mut said = Vec::new();
+    match record.stage {
+        Stage::Proposed => {
+            let waiting = terms.roles.iter().zip(&record.accepted);
+            for (role, _) in waiting.filter(|(_, accepted)| !accepted.complete) {
+                said.push(language.pick(
+                    format!("Waiting for {} to accept before {}.", role.role, terms.accept_by),
+                    format!("等待{}在 {} 之前接受。", role.role, terms.accept_by),
+                ));
+            }
+        }
+        Stage::Accepted => {
+            let waiting = terms.deposits.iter().zip(&record.deposited);
+            for (deposit, _) in waiting.filter(|(_, paid)| paid.is_none()) {
+                let (money, role, due) = (&deposit.money, &deposit.role, deposit.due);
+                said.push(language.pick(
+                    format!("Waiting for {money} from {role} before {due}."),
+                    format!("等待{role}在 {due} 之前存入 {money}。"),
+                ));
+            }
+        }
+        Stage::Running => said.push(language.pick(
+            format!("It ends at {} at the latest.", terms.deadline),
+            format!("最迟于 {} 结束。", terms.deadline),
+        )),
+        Stage::Disputed | Stage::Ended { .. } => {}
+    }
+    Ok(said)
+}
+
+/// The terms, clause by clause.
+fn clauses(terms: &Terms, _language: Language) -> Vec<String> {
+    let shown = |value: serde_json::Value| value.to_string();
+    let milestones = terms.milestones.iter().filter_map(|one| serde_json::to_value(one).ok());
+    milestones.map(shown).collect()
+}
+
+fn milestone(
+    view: &ReadView,
+    name: &str,
+    state: &MilestoneState,
+    language: Language,
+) -> Result<Milestone, Fault> {
+    let said = match (state.fulfilled_at, state.holds_since) {
+        (Some(at), _) => {
+            language.pick(format!("Fulfilled at {at}."), format!("已于 {at} 达成。"))
+        }
+        (None, Some(since)) => language.pick(
+            format!("Its condition has held since {since}; its time runs."),
+            format!("条件自 {since} 起成立，等待期进行中。"),
+        ),
+        (None, None) => language.pick("Not yet fulfilled.", "尚未达成。").to_owned(),
+    };
+    Ok(Milestone {
+        name: name.to_owned(),
+        is_fulfilled: state.fulfilled_at.is_some(),
+        said: vec![said],
+        reasons: Vec::new(),
+        events: links(view, &state.events)?,
+        corrected: links(view, &state.corrected)?,
+    })
+}
+
+/// Links to events.
+fn links(view: &ReadView, positions: &[Position]) -> Result<Vec<Link>, Fault> {
+    let mut links = Vec::new();
+    for position in positions {
+        if let Some(id) = event_link(view, *position)?.event_id {
+            let path = format!("/event/{}", percent_encoded(&id));
+            links.push(Link { text: id, path });
+        }
+    }
+    Ok(links)
+}
+
+fn stage(stage: &Stage, language: Language) -> String {
+    let text = match stage {
+        Stage::Proposed => language.pick("Proposed", "已提议"),
+        Stage::Accepted => language.pick("Accepted by all; deposits are awaited", "各方已接受，等待存入款项"),
+        Stage::Running => language.pick("Running", "执行中"),
+        Stage::Disputed => language.pick("In dispute: nothing is paid", "争议中：暂不付款"),
+        Stage::Ended { how, at } => {
+            let how = match how {
+                Ending::Released { milestone } => language.pick(
+                    format!("Ended: released by milestone {milestone}"),
+                    format!("已结束：由里程碑“{milestone}”放款"),
+                ),
+                Ending::Cancelled => language
+                    .pick("Ended: cancelled by all", "已结束：各方同意取消")
+                    .to_owned(),
+                Ending::Unfunded => language
+                    .pick("Ended: a deposit was missing", "已结束：有款项未按时存入")
+                    .to_owned(),
+                Ending::Ruled => {
+                    language.pick("Ended: settled by the arbiter", "已结束：由仲裁方裁定").to_owned()
+                }
+                Ending::Expired => {
+                    language.pick("Ended: the deadline came", "已结束：截止时间已到").to_owned()
+                }
+                Ending::NotAccepted { .. } => {
+                    language.pick("Ended: not accepted", "已结束：未被接受").to_owned()
+                }
+            };
+            return format!("{how} ({at})");
+        }
+    };
+    text.to_owned()
+}
+
+/// `/accounts`: the accounts of the reader's member; `?account=` and `before=` lead to older lines.
+pub async fn accounts(
+    State(state): State<ApiState>,
+    keyed: Result<Option<Keyed>, Problem>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let (agent, who) = match reader(&state, keyed, &headers, &uri)? {
+        Reader::In(agent, who) => (agent, who),
+        Reader::Out(form) => return Ok(form),
+    };
+    let frame = frame(&state, &headers, &uri);
+    let pairs = query_pairs(&uri);
+    let given = |wanted: &str| pairs.iter().find(|(name, _)| name == wanted).map(|(_, v)| v);
+    let member = agent.agent_id.member().clone();
+    let only = given("account").and_then(|purpose| Purpose::new(purpose.clone()).ok());
+    let before = entry_token(given("before").map(String::as_str))?;
+    let caller = Caller::Agent(agent.agent_id);
+    let read = {
+        let frame = frame.clone();
+        move |view: &ReadView| {
+            let names = match only {
+                Some(purpose) => vec![AccountId::of(member, purpose)],
+                None => view.accounts_of(&member, None, MAX_ON_PAGE)?.0,
+            };
+            let mut accounts = Vec::new();
+            for name in names {
+                accounts.extend(account(view, &caller, &name, before, &frame)?);
+            }
+            Ok(accounts)
+        }
+    };
+    let accounts = state.read_much(read).await?;
+    Ok(private(StatusCode::OK, money::accounts(&frame, &who, &accounts)))
+}
+
+fn account(
+    view: &ReadView,
+    caller: &Caller,
+    name: &AccountId,
+    before: Option<tracehold_chain::money::EntryId>,
+    frame: &Frame,
+) -> Result<Option<Account>, Fault> {
+    let Some(shown) = account_of(view, caller, name)? else { return Ok(None) };
+    let (lines, more) = view.statement(name, before, LINES_ON_PAGE)?;
+    let last = lines.last().filter(|_| more).map(|(id, _)| id.to_string());
+    let purpose = path_of(name);
+    let purpose = purpose.split_once(':').map_or("", |(_, purpose)| purpose);
+    let older = last.map(|id| format!("/accounts?account={purpose}&before={id}"));
+    let balances = shown.balances.into_iter();
+    let lines = lines.iter().map(|line| payment(view, name, line, frame.language, false));
+    Ok(Some(Account {
+        name: shown.account,
+        balances: balances.map(|b| [b.asset, b.posted, b.held, b.available]).collect(),
+        lines: lines.collect::<Result<_, Fault>>()?,
+        older,
+    }))
+}
+
+/// A line of the statement of `own`. The other side is shown for a pot, whose own side says nothing
+/// new; the own side and what is there afterwards for any other account.
+fn payment(
+    view: &ReadView,
+    own: &AccountId,
+    (id, line): &Line,
+    language: Language,
+    is_pot: bool,
+) -> Result<Payment, Fault> {
+    let what = match &line.entry.cause {
+        MoneyCause::Command { reference, memo, .. } => {
+            let memo = memo.as_deref().map(|memo| format!(": {memo}")).unwrap_or_default();
+            language.pick(format!("Payment {reference}{memo}"), format!("付款 {reference}{memo}"))
+        }
+        MoneyCause::Deposit { deposit, .. } => {
+            language.pick(format!("Deposit {deposit}"), format!("存入 {deposit}"))
+        }
+        MoneyCause::Milestone { milestone, .. } => {
+            language.pick(format!("Milestone {milestone}"), format!("里程碑 {milestone}"))
+        }
+        MoneyCause::End { .. } => {
+            language.pick("End of the agreement", "协议结束").to_owned()
+        }
+    };
+    let mut links = match &line.entry.cause {
+        MoneyCause::Deposit { agreement, .. }
+        | MoneyCause::Milestone { agreement, .. }
+        | MoneyCause::End { agreement }
+            if !is_pot =>
+        {
+            let text = language.pick("the agreement", "协议").to_owned();
+            vec![Link { text, path: format!("/agreements/{agreement}") }]
+        }
+        _ => Vec::new(),
+    };
+    for event in super::accounts::paid_on(view, *id, &line.entry.cause)? {
+        if let Some(id) = event.event_id {
+            links.push(Link { path: format!("/event/{}", percent_encoded(&id)), text: id });
+        }
+    }
+    let amount = |posting: &tracehold_chain::money::Posting| {
+        let sign = if posting.amount > 0 { "+" } else { "" };
+        format!("{sign}{} {}", decimal(posting.amount, &posting.asset), posting.asset)
+    };
+    let postings = line.entry.postings.iter();
+    let moved = postings.filter(|posting| (posting.account == *own) != is_pot);
+    let after = line.after.iter().filter(|_| !is_pot);
+    Ok(Payment {
+        time: line.time.to_string(),
+        what,
+        moved: moved.map(|posting| (posting.account.to_string(), amount(posting))).collect(),
+        after: after.map(|(asset, left)| format!("{} {asset}", decimal(*left, asset))).collect(),
+        links,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_goes_back_to_a_page_of_this_site_only() {
+        assert_eq!(own_path("/agreements/ab?lang=en"), "/agreements/ab?lang=en");
+        for other in ["//evil.example", "https://evil.example", "", "/\\evil.example", "/a\r\nb"] {
+            assert_eq!(own_path(other), "/accounts", "{other}");
+        }
+    }
+}
