@@ -2,13 +2,16 @@
 
 mod agreement_terms;
 
+use std::sync::LazyLock;
+
 use agreement_terms::{Cast, pot, terms};
 use proptest::prelude::*;
-use tracehold_chain::agreement::Terms;
+use tracehold_chain::agreement::{TERMS_SCHEMA, Terms};
 use tracehold_chain::codec;
 use tracehold_chain::genesis::{Member, MemberRole};
 use tracehold_chain::money::{AccountId, Asset, Money};
 use tracehold_chain::units::{MemberId, TimestampMs};
+use tracehold_contracts::agreement::words::{self, Language};
 use tracehold_contracts::agreement::{
     ActualEnd, Known, Outcome, OutcomeKind, Outcomes, Refusal, check,
 };
@@ -16,6 +19,11 @@ use tracehold_contracts::authority::Authority;
 
 /// 2026-06-01T00:00:00Z.
 const NOW: TimestampMs = TimestampMs(1_780_272_000_000);
+
+static SCHEMA: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
+    let schema = serde_json::from_str(TERMS_SCHEMA).expect("JSON");
+    jsonschema::validator_for(&schema).expect("a schema")
+});
 
 fn member(name: &str) -> MemberId {
     MemberId::new(name).expect("a name")
@@ -28,8 +36,8 @@ fn cast() -> Cast {
         arbiter: member("court"),
         cash: ["EUR@bank", "JPY@bank"].map(|asset| asset.parse().expect("an asset")).to_vec(),
         title: Some("title:carrier/BL-1".parse().expect("an asset")),
-        items: (1..5).map(|n| format!("https://id.gs1.org/01/09521101000014/21/{n}")).collect(),
-        class: Some("https://id.gs1.org/01/09521101000014".into()),
+        items: (1..5).map(|n| format!("https://id.gs1.org/01/09521101000016/21/{n}")).collect(),
+        class: Some("https://id.gs1.org/01/09521101000016".into()),
         now: NOW,
     }
 }
@@ -123,12 +131,35 @@ proptest! {
         let _ = checked(&mixed).map(|outcomes| outcomes.iter().count());
     }
 
+    /// Promise P57: terms and outcomes are told in whole sentences in both languages, and so is every
+    /// refusal, with its clause and mend.
+    #[test]
+    fn everything_is_told_in_words(terms in terms(cast())) {
+        for (language, end) in [(Language::En, '.'), (Language::Zh, '。')] {
+            let mut sentences: Vec<String> =
+                words::terms(&terms, language).into_iter().map(|clause| clause.text).collect();
+            match checked(&terms) {
+                Ok(outcomes) => sentences.extend(words::outcomes(&outcomes, language)),
+                Err(refusals) => {
+                    sentences.extend(refusals.iter().map(|one| words::refusal(one, language)));
+                }
+            }
+            for sentence in sentences {
+                prop_assert!(sentence.ends_with(end) && !sentence.contains("  "), "{}", sentence);
+            }
+        }
+    }
+
     /// Promise P58: terms read back as they were written, in JSON and in bytes.
     #[test]
     fn terms_read_back(terms in terms(cast())) {
         let json = serde_json::to_string(&terms).expect("JSON");
-        let back = serde_json::from_str::<Terms>(&json);
+        let back = Terms::from_json(json.as_bytes());
         prop_assert_eq!(back.as_ref().map_err(ToString::to_string), Ok(&terms));
+        let json = serde_json::from_str(&json).expect("JSON");
+        // The schema asks for lists that are not empty, as the check does.
+        let fine = SCHEMA.is_valid(&json) || checked(&terms).is_err();
+        prop_assert!(fine, "{:?}", SCHEMA.validate(&json));
         prop_assert_eq!(codec::decode::<Terms>(&codec::encode(&terms)), Ok(terms));
     }
 }

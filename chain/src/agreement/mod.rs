@@ -6,6 +6,7 @@
 
 mod command;
 mod condition;
+pub mod json;
 pub mod limits;
 mod payout;
 mod terms;
@@ -14,6 +15,7 @@ pub use command::AgreementCommand;
 pub use condition::{
     Condition, Expect, Finding, Inspected, Moment, Observed, Readings, Share, Sighting,
 };
+pub use json::{TERMS_SCHEMA, TermsError};
 pub use payout::{Payout, Percent, WHOLE};
 pub use terms::{
     BusinessTransaction, Deposit, DisputeTerms, Goods, GoodsClass, Label, LabelError, Milestone,

@@ -14,7 +14,9 @@ pub mod readings;
 mod record;
 mod settle;
 mod step;
+pub mod templates;
 pub mod watch;
+pub mod words;
 
 pub use condition::{Held, View, evaluate};
 pub use life::CORRECTIONS_NOTED_MS;

@@ -10,7 +10,7 @@ use tracehold_chain::agreement::Terms;
 use tracehold_chain::epcis::uri::percent_encoded;
 use tracehold_chain::money::{AccountId, AgreementId, MoneyCause, Purpose};
 use tracehold_chain::state::Position;
-use tracehold_contracts::agreement::{AgreementRecord, Ending, MilestoneState, Stage};
+use tracehold_contracts::agreement::{AgreementRecord, Ending, MilestoneState, Stage, words};
 use tracehold_explorer::language::Language;
 use tracehold_explorer::money::{
     self, Account, Agreement, Link, Listed, Milestone, Payment, SignedIn,
@@ -232,7 +232,10 @@ fn told(
         text.to_owned()
     });
     let parties = terms.roles.iter().map(|role| {
-        (role.role.to_string(), format!("{} ({})", state.member_name(&role.member), role.member))
+        (
+            words::role(&role.role, spoken(language)),
+            format!("{} ({})", state.member_name(&role.member), role.member),
+        )
     });
     let explained = explained(view, record, terms, language)?;
     Ok(Agreement {
@@ -285,11 +288,15 @@ fn explained(
     Ok(said)
 }
 
+/// The language as the words of agreements know it.
+fn spoken(language: Language) -> words::Language {
+    language.pick(words::Language::En, words::Language::Zh)
+}
+
 /// The terms, clause by clause.
-fn clauses(terms: &Terms, _language: Language) -> Vec<String> {
-    let shown = |value: serde_json::Value| value.to_string();
-    let milestones = terms.milestones.iter().filter_map(|one| serde_json::to_value(one).ok());
-    milestones.map(shown).collect()
+fn clauses(terms: &Terms, language: Language) -> Vec<String> {
+    let clauses = words::terms(terms, spoken(language));
+    clauses.into_iter().map(|clause| clause.text).collect()
 }
 
 fn milestone(
@@ -299,9 +306,7 @@ fn milestone(
     language: Language,
 ) -> Result<Milestone, Fault> {
     let said = match (state.fulfilled_at, state.holds_since) {
-        (Some(at), _) => {
-            language.pick(format!("Fulfilled at {at}."), format!("已于 {at} 达成。"))
-        }
+        (Some(at), _) => language.pick(format!("Fulfilled at {at}."), format!("已于 {at} 达成。")),
         (None, Some(since)) => language.pick(
             format!("Its condition has held since {since}; its time runs."),
             format!("条件自 {since} 起成立，等待期进行中。"),
@@ -333,7 +338,9 @@ fn links(view: &ReadView, positions: &[Position]) -> Result<Vec<Link>, Fault> {
 fn stage(stage: &Stage, language: Language) -> String {
     let text = match stage {
         Stage::Proposed => language.pick("Proposed", "已提议"),
-        Stage::Accepted => language.pick("Accepted by all; deposits are awaited", "各方已接受，等待存入款项"),
+        Stage::Accepted => {
+            language.pick("Accepted by all; deposits are awaited", "各方已接受，等待存入款项")
+        }
         Stage::Running => language.pick("Running", "执行中"),
         Stage::Disputed => language.pick("In dispute: nothing is paid", "争议中：暂不付款"),
         Stage::Ended { how, at } => {
@@ -342,15 +349,15 @@ fn stage(stage: &Stage, language: Language) -> String {
                     format!("Ended: released by milestone {milestone}"),
                     format!("已结束：由里程碑“{milestone}”放款"),
                 ),
-                Ending::Cancelled => language
-                    .pick("Ended: cancelled by all", "已结束：各方同意取消")
-                    .to_owned(),
+                Ending::Cancelled => {
+                    language.pick("Ended: cancelled by all", "已结束：各方同意取消").to_owned()
+                }
                 Ending::Unfunded => language
                     .pick("Ended: a deposit was missing", "已结束：有款项未按时存入")
                     .to_owned(),
-                Ending::Ruled => {
-                    language.pick("Ended: settled by the arbiter", "已结束：由仲裁方裁定").to_owned()
-                }
+                Ending::Ruled => language
+                    .pick("Ended: settled by the arbiter", "已结束：由仲裁方裁定")
+                    .to_owned(),
                 Ending::Expired => {
                     language.pick("Ended: the deadline came", "已结束：截止时间已到").to_owned()
                 }
@@ -443,9 +450,7 @@ fn payment(
         MoneyCause::Milestone { milestone, .. } => {
             language.pick(format!("Milestone {milestone}"), format!("里程碑 {milestone}"))
         }
-        MoneyCause::End { .. } => {
-            language.pick("End of the agreement", "协议结束").to_owned()
-        }
+        MoneyCause::End { .. } => language.pick("End of the agreement", "协议结束").to_owned(),
     };
     let mut links = match &line.entry.cause {
         MoneyCause::Deposit { agreement, .. }

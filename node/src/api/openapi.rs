@@ -15,7 +15,8 @@ use super::limits::MAX_URI_BYTES;
 use super::problem::{Kind, PROBLEM_JSON, Problem, render};
 use super::{
     ApiState, accounts, agreements, blocks, capture, events, feed, footprint, headers, health,
-    items, masterdata, metrics, money, money_pages, pages, pictures, rate, readings, trace, webhooks,
+    items, masterdata, metrics, money, money_pages, pages, pictures, rate, readings, trace,
+    webhooks,
 };
 
 #[derive(OpenApi)]

@@ -103,9 +103,8 @@ impl Sessions {
 fn cookie(token: &str, age: Duration, is_https: bool) -> Option<HeaderValue> {
     let secure = if is_https { "; Secure" } else { "" };
     let age = age.as_secs();
-    let text = format!(
-        "{COOKIE_NAME}={token}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict{secure}"
-    );
+    let text =
+        format!("{COOKIE_NAME}={token}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict{secure}");
     HeaderValue::from_str(&text).ok()
 }
 

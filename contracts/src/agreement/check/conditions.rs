@@ -24,7 +24,7 @@ pub(super) fn check(terms: &Terms, known: &Known<'_>, names: &Names<'_>, found: 
 }
 
 /// Whether the condition counts the goods pro rata. Only said of conditions that were checked.
-pub(super) fn is_pro_rata(condition: &Condition) -> bool {
+pub(in crate::agreement) fn is_pro_rata(condition: &Condition) -> bool {
     match condition {
         Condition::Observed(Observed { share, .. })
         | Condition::Inspected(Inspected { share, .. }) => *share == Share::ProRata,

@@ -13,7 +13,7 @@ mod plan;
 mod refusal;
 mod structure;
 #[cfg(test)]
-mod tests;
+pub(in crate::agreement) mod tests;
 mod timing;
 
 use std::collections::BTreeMap;
@@ -25,6 +25,7 @@ use tracehold_chain::units::TimestampMs;
 use super::outcome::Outcomes;
 use crate::authority::Authority;
 
+pub(super) use conditions::is_pro_rata;
 pub(super) use ends::{End, How};
 pub(super) use plan::{List, Plan, Set, bit, places};
 pub use refusal::{Refusal, RefusalCode};

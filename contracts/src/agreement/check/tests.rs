@@ -58,7 +58,7 @@ pub(in crate::agreement) fn escrow() -> Value {
             {"role": "inspector", "member": "customs"},
             {"role": "arbiter", "member": "court"}
         ],
-        "goods": {"items": ["https://id.gs1.org/01/09521101000014/21/1"]},
+        "goods": {"items": ["https://id.gs1.org/01/09521101000016/21/1"]},
         "accept_by": "2026-06-02T00:00:00Z",
         "deposits": [{
             "id": "price", "role": "buyer",
@@ -370,14 +370,14 @@ fn what_is_refused_and_where() {
         (
             "goods-unfit",
             "/goods/items/0",
-            with("/goods/items/0", json!("https://id.gs1.org/01/09521101000014")),
+            with("/goods/items/0", json!("https://id.gs1.org/01/09521101000016")),
         ),
         (
             "comes-to-nothing",
             "/goods/class/quantity",
             with(
                 "/goods",
-                json!({"class": {"class": "https://id.gs1.org/01/09521101000014", "quantity": "0"}}),
+                json!({"class": {"class": "https://id.gs1.org/01/09521101000016", "quantity": "0"}}),
             ),
         ),
         (
@@ -472,51 +472,4 @@ fn the_largest_terms_are_checked() {
     assert_eq!(outcomes.len(), 2 + 2_048);
     let refusals = checked(&many(16)).expect_err("65,536 sets");
     assert_eq!(refusals[0].code, RefusalCode::TooManyOutcomes);
-}
-
-/// What the worst terms cost: `cargo test -p tracehold-contracts --lib worst -- --ignored --nocapture`.
-#[test]
-#[ignore = "it measures"]
-fn the_worst_terms_measured() {
-    let gates = |place: usize| {
-        let of: Vec<Value> = (0..3)
-            .map(|other| {
-                json!({"elapsed": {"since": format!("m{}", (place + other + 1) % 16), "time": "PT1H"}})
-            })
-            .collect();
-        json!({"at_least": {"count": 1, "of": of}})
-    };
-    let one = |place: usize| {
-        let when = if place < 11 {
-            json!({"observed": {"event": {"by": ["buyer"]}}})
-        } else {
-            gates(place)
-        };
-        json!({
-            "id": format!("m{place}"), "when": when, "ends": place > 11,
-            "pay": if place > 11 {
-                json!([{"remainder": {"to": "seller", "asset": "EUR@bank"}}])
-            } else {
-                json!([{"amount": {"to": "seller",
-                    "money": {"asset": "EUR@bank", "amount": "1.00"}}}])
-            }
-        })
-    };
-    let terms = read(with("/milestones", (0..16).map(one).collect()));
-    let begin = std::time::Instant::now();
-    let rounds = 20;
-    for _ in 0..rounds {
-        let _ = std::hint::black_box(checked(&terms));
-    }
-    println!("{:?} for one check", begin.elapsed() / rounds);
-    let largest = read(with("/milestones", (0..11).map(one).collect()));
-    let begin = std::time::Instant::now();
-    for _ in 0..rounds {
-        let _ = std::hint::black_box(checked(&largest));
-    }
-    println!(
-        "{:?} for one of {} outcomes",
-        begin.elapsed() / rounds,
-        checked(&largest).map_or(0, |o| o.len())
-    );
 }
