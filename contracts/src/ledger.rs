@@ -309,16 +309,19 @@ impl Ledger {
         let height = self.head.height.next();
         let was_recorded = |id: &TransactionId| self.is_recorded(id);
         let mut execution = self.execution(block_time, &was_recorded)?;
-        let mut bundles = Vec::new();
+        let (mut bundles, mut leaves) = (Vec::new(), Vec::new());
         for transaction in waiting {
             match execution.run(&transaction)? {
-                Ok(()) => bundles.push(transaction.bundle.clone()),
+                Ok(()) => {
+                    bundles.push(transaction.bundle.clone());
+                    leaves.push(transaction.leaf);
+                }
                 Err(Unfit::NoRoom) => break,
                 Err(_) => {}
             }
         }
         let executed = execution.finish()?;
-        let (tree, receipts_root) = self.roots(&executed);
+        let (tree, receipts_root, encoded) = self.roots(&executed);
         let header = BlockHeader {
             version: BLOCK_VERSION,
             chain_id: self.chain_id.clone(),
@@ -328,11 +331,11 @@ impl Ledger {
             proposer,
             validators: self.validators_digest,
             next_validators: self.validators_digest,
-            transactions_root: Block::transactions_root(&bundles),
+            transactions_root: merkle::root(&leaves),
             receipts_root,
             state_root: tree.root(),
         };
-        let outcome = self.outcome(&header, executed, tree);
+        let outcome = self.outcome(&header, executed, tree, encoded);
         Ok((Block { header, bundles }, outcome))
     }
 
@@ -365,41 +368,41 @@ impl Ledger {
         source: Source,
     ) -> Result<Outcome, ApplyError> {
         self.check_header(&block.header)?;
-        if block.header.transactions_root != Block::transactions_root(&block.bundles) {
+        let admitted: Vec<Option<Arc<Admitted>>> = match source {
+            Source::Peer => block.bundles.iter().map(|bundle| same(known, bundle)).collect(),
+            Source::OwnLog => vec![None; block.bundles.len()],
+        };
+        let leaf = |(bundle, admitted): (&Arc<Bundle>, &Option<Arc<Admitted>>)| {
+            admitted.as_ref().map_or_else(|| bundle.transaction.leaf(), |admitted| admitted.leaf)
+        };
+        let leaves: Vec<Digest> = block.bundles.iter().zip(&admitted).map(leaf).collect();
+        if block.header.transactions_root != merkle::root(&leaves) {
             return Err(InvalidBlock::Header("transactions_root").into());
         }
         let was_recorded = |id: &TransactionId| self.is_recorded(id);
         let mut execution = self.execution(block.header.block_time, &was_recorded)?;
-        for (index, bundle) in block.bundles.iter().enumerate() {
-            let transaction = self.admitted(bundle, known, source);
-            let transaction =
-                transaction.map_err(|rejection| InvalidBlock::Transaction { index, rejection })?;
+        for (index, (bundle, admitted)) in block.bundles.iter().zip(admitted).enumerate() {
+            let transaction = match admitted {
+                Some(admitted) => admitted,
+                None => self
+                    .admitted(bundle, source)
+                    .map_err(|rejection| InvalidBlock::Transaction { index, rejection })?,
+            };
             let ran = execution.run(&transaction)?;
             ran.map_err(|unfit| InvalidBlock::Unfit { index, unfit })?;
         }
         let executed = execution.finish()?;
-        let (tree, receipts_root) = self.roots(&executed);
+        let (tree, receipts_root, encoded) = self.roots(&executed);
         if block.header.receipts_root != receipts_root {
             return Err(InvalidBlock::Header("receipts_root").into());
         }
         if block.header.state_root != tree.root() {
             return Err(InvalidBlock::Header("state_root").into());
         }
-        Ok(self.outcome(&block.header, executed, tree))
+        Ok(self.outcome(&block.header, executed, tree, encoded))
     }
 
-    fn admitted(
-        &self,
-        bundle: &Arc<Bundle>,
-        known: &dyn Fn(&TransactionId) -> Option<Arc<Admitted>>,
-        source: Source,
-    ) -> Result<Arc<Admitted>, Rejection> {
-        if source == Source::Peer
-            && let Some(admitted) = known(&bundle.transaction.id())
-            && admitted.bundle == *bundle
-        {
-            return Ok(admitted);
-        }
+    fn admitted(&self, bundle: &Arc<Bundle>, source: Source) -> Result<Arc<Admitted>, Rejection> {
         let (authority, parameters) = (&self.authority, &self.parameters);
         admit(authority, &self.chain_id, parameters, bundle.clone(), source).map(Arc::new)
     }
@@ -444,25 +447,32 @@ impl Ledger {
         Execution::new(overlay, authority, parameters, at, was_recorded, self.next_due)
     }
 
-    fn roots(&self, executed: &Executed) -> (TreeChange, Digest) {
+    /// The tree's change, the receipts' root, and the encoding of each receipt.
+    fn roots(&self, executed: &Executed) -> (TreeChange, Digest, Vec<Vec<u8>>) {
         let writes = executed.state.iter();
         let tree = self.tree.change(writes.map(|(key, value)| (key.as_slice(), value.as_deref())));
         let due = (!executed.due.is_empty()).then(|| executed.due.due_leaf());
-        let leaves: Vec<Digest> =
-            due.into_iter().chain(executed.receipts.iter().map(Receipt::leaf)).collect();
-        (tree, merkle::root(&leaves))
+        let encoded: Vec<Vec<u8>> = executed.receipts.iter().map(codec::encode).collect();
+        let receipts = encoded.iter().map(|receipt| Receipt::leaf_of(receipt));
+        let leaves: Vec<Digest> = due.into_iter().chain(receipts).collect();
+        (tree, merkle::root(&leaves), encoded)
     }
 
-    fn outcome(&self, header: &BlockHeader, executed: Executed, tree: TreeChange) -> Outcome {
+    fn outcome(
+        &self,
+        header: &BlockHeader,
+        executed: Executed,
+        tree: TreeChange,
+        encoded: Vec<Vec<u8>>,
+    ) -> Outcome {
         let (height, block_time) = (header.height, header.block_time);
         let head =
             Head { height, block_id: header.id(), block_time, state_root: header.state_root };
         let mut writes = executed.state;
         writes.extend(executed.indexed);
-        for (index, receipt) in (0_u32..).zip(&executed.receipts) {
-            let record = TransactionRecord { height, index, receipt: receipt.clone() };
-            let key = transaction_key(&receipt.transaction_id);
-            writes.insert(key, Some(codec::encode(&record)));
+        for ((index, receipt), encoded) in (0_u32..).zip(&executed.receipts).zip(encoded) {
+            let record = TransactionRecord::encoded(height, index, &encoded);
+            writes.insert(transaction_key(&receipt.transaction_id), Some(record));
         }
         if !executed.ids.is_empty() {
             let note = codec::encode(&(height, block_time, &executed.ids));
@@ -503,6 +513,14 @@ impl Ledger {
     pub fn flushed(&mut self, height: Height) {
         self.layers.0.retain(|layer| layer.head.height > height);
     }
+}
+
+/// What was admitted before, if it is the same to the byte.
+fn same(
+    known: &dyn Fn(&TransactionId) -> Option<Arc<Admitted>>,
+    bundle: &Arc<Bundle>,
+) -> Option<Arc<Admitted>> {
+    known(&bundle.transaction.id()).filter(|admitted| admitted.bundle == *bundle)
 }
 
 fn genesis_writes(genesis: &Genesis) -> Batch {

@@ -41,6 +41,13 @@ impl<'a> Overlay<'a> {
         self.before(key)
     }
 
+    /// Whether there is a value at `key` of the state. Never reads the table.
+    #[must_use]
+    pub fn contains(&self, key: &[u8]) -> bool {
+        let written = self.transaction.get(key).or_else(|| self.block.get(key));
+        written.map_or_else(|| self.tree.contains(key), Option::is_some)
+    }
+
     /// The record at `key` of the state, if it is one that [`codec::pack`] wrote.
     ///
     /// # Errors

@@ -74,7 +74,13 @@ impl Receipt {
     /// The leaf of the block's receipt tree.
     #[must_use]
     pub fn leaf(&self) -> Digest {
-        Digest::of(Domain::Receipt, &codec::encode(self))
+        Receipt::leaf_of(&codec::encode(self))
+    }
+
+    /// As [`Receipt::leaf`], of an encoded receipt.
+    #[must_use]
+    pub fn leaf_of(encoded: &[u8]) -> Digest {
+        Digest::of(Domain::Receipt, encoded)
     }
 }
 
@@ -87,6 +93,14 @@ pub struct TransactionRecord {
     pub index: u32,
     /// What became of it.
     pub receipt: Receipt,
+}
+
+impl TransactionRecord {
+    /// The encoding of a record, with its receipt encoded before.
+    #[must_use]
+    pub fn encoded(height: Height, index: u32, receipt: &[u8]) -> Vec<u8> {
+        [codec::encode(&(height, index)).as_slice(), receipt].concat()
+    }
 }
 
 /// Why a transaction is refused: the sender's to mend.
@@ -341,6 +355,20 @@ mod tests {
         let codes: BTreeSet<&str> = RejectionCode::ALL.iter().map(|c| c.as_str()).collect();
         assert_eq!(codes.len(), RejectionCode::ALL.len());
         assert!(RejectionCode::ALL.iter().all(|c| c.message().len() > 30));
+    }
+
+    #[test]
+    fn a_record_is_its_place_and_its_receipt() {
+        let rejection = Rejection::new(RejectionCode::Expired, "why");
+        let (height, index) = (Height(7), 3);
+        let receipt = Receipt {
+            transaction_id: TransactionId(Digest::default()),
+            verdict: Verdict::Rejected(rejection),
+            effects: Effects::default(),
+            repeats: Vec::new(),
+        };
+        let encoded = TransactionRecord::encoded(height, index, &codec::encode(&receipt));
+        assert_eq!(encoded, codec::encode(&TransactionRecord { height, index, receipt }));
     }
 
     #[test]

@@ -17,11 +17,11 @@ use crate::units::{DurationMs, TimestampMs};
 /// Something that is true or not yet true of what is on the ledger. Only events that were recorded
 /// while the agreement ran count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(remote = "Self", rename_all = "snake_case", deny_unknown_fields)]
 #[expect(
     clippy::large_enum_variant,
     reason = "terms have few conditions and are not kept in memory"
 )]
-#[serde(remote = "Self", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Condition {
     /// Events were recorded about a share of the goods.
     Observed(Observed),

@@ -163,6 +163,12 @@ pub fn balance_key(account: &Digest, asset: &Digest) -> Vec<u8> {
     [BALANCES_FIRST, account.as_bytes(), asset.as_bytes()].concat()
 }
 
+/// The state key of an account, by the digest of its name.
+#[must_use]
+pub fn account_key(account: &Digest) -> Vec<u8> {
+    [b"sa".as_slice(), account.as_bytes()].concat()
+}
+
 /// The state key of a hold, by its digest.
 #[must_use]
 pub fn hold_key(hold: &Digest) -> Vec<u8> {

@@ -21,6 +21,10 @@ use crate::execute::{Now, Staged};
 /// corrected: a year.
 pub const CORRECTIONS_NOTED_MS: u64 = 365 * 24 * 3_600_000;
 
+/// Names that an agreement is taken off in the very transaction that ends it. One that waits for more
+/// is taken off them when the next block begins: transactions may write so much and no more.
+pub const MAX_UNWATCHED_AT_ONCE: usize = 64;
+
 /// An agreement, read from the state.
 pub(super) struct Life {
     /// How far it has come.
@@ -158,7 +162,8 @@ impl Life {
             Stage::Ended { at, .. } => {
                 let open = self.record.dispute.as_ref();
                 let open = open.filter(|d| d.after_end && d.ruled.is_none() && !d.lapsed);
-                let watch = self.record.is_watching.then(|| self.corrections_until(*at));
+                let until = self.record.unwatch_at.unwrap_or_else(|| self.corrections_until(*at));
+                let watch = self.record.is_watching.then_some(until);
                 open.map(|dispute| dispute.until).into_iter().chain(watch).min()
             }
         }
@@ -204,14 +209,24 @@ impl Life {
         self.record.stage = Stage::Ended { how: how.clone(), at };
         self.next = None;
         self.tell(staged, StepKind::Ended { how, paid }, now);
-        self.watch_paid(staged, now)
+        if !self.record.is_watching {
+            return Ok(());
+        }
+        let paid = self.record.milestones.iter().map(|milestone| milestone.events.len());
+        let names = watch::size(staged, self.record.id)?.saturating_add(paid.sum());
+        if names <= MAX_UNWATCHED_AT_ONCE {
+            return self.watch_paid(staged, now);
+        }
+        self.record.unwatch_at = Some(now.block_time.plus_ms(1));
+        Ok(())
     }
 
-    /// Of what concerns it, only corrections of the events on which it paid still do.
-    fn watch_paid(&mut self, staged: &mut Staged<'_>, now: Now<'_>) -> Result<(), TableError> {
+    /// Of what concerned it, only corrections of the events on which it paid still do.
+    pub fn watch_paid(&mut self, staged: &mut Staged<'_>, now: Now<'_>) -> Result<(), TableError> {
+        self.record.unwatch_at = None;
         self.stop_watching(staged, now)?;
-        let paid: BTreeSet<Position> =
-            self.record.milestones.iter().flat_map(|m| m.events.iter().copied()).collect();
+        let milestones = self.record.milestones.iter();
+        let paid: BTreeSet<Position> = milestones.flat_map(|m| m.events.iter().copied()).collect();
         if !paid.is_empty() {
             let facts = facts::read(staged, &self.record)?;
             let facts = facts.iter().filter(|fact| paid.contains(&fact.position));

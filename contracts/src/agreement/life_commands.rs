@@ -125,6 +125,7 @@ fn propose(
         due: None,
         unseen: None,
         is_watching: false,
+        unwatch_at: None,
     };
     staged.overlay.put(StateKey::Terms(id).encode(), codec::pack(terms));
     for role in &terms.roles {

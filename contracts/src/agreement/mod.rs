@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod condition;
+pub mod explain;
 pub mod facts;
 pub mod goods;
 mod inside;
@@ -18,8 +19,8 @@ pub mod templates;
 pub mod watch;
 pub mod words;
 
-pub use condition::{Held, View, evaluate};
-pub use life::CORRECTIONS_NOTED_MS;
+pub use condition::{Context, Held, View, evaluate};
+pub use life::{CORRECTIONS_NOTED_MS, MAX_UNWATCHED_AT_ONCE};
 pub use life_commands::{MAX_REASON_BYTES, MAX_RULING_PAYOUTS};
 pub use observe::observe;
 pub use settle::MAX_LOOKED_AT;

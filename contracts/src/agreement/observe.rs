@@ -51,7 +51,8 @@ pub fn observe(
     }
     if event.facts.declared_at.is_some() {
         let agreements: Vec<AgreementId> = concerned.into_keys().collect();
-        return undo(staged, &event.facts, &agreements, position, now);
+        undo(staged, &event.facts, &agreements, position, now)?;
+        return follow(staged, &event.facts);
     }
     let time = event.facts.telling.event_time.min(now.block_time);
     let mut inside = Inside::at(Mark { time, position });
@@ -181,16 +182,22 @@ fn undo(
     Ok(())
 }
 
-/// What was packed is watched for in what it was packed in.
+/// What was packed is watched for in what it was packed in. After the correction of a packing or
+/// unpacking, in what it is in then.
 fn follow(staged: &mut Staged<'_>, facts: &Facts) -> Result<(), TableError> {
     let telling = &facts.telling;
-    let packs = matches!(telling.event_type, EventType::Aggregation | EventType::Association)
-        && telling.action == Some(Action::Add);
-    let Some(parent) = facts.parent().filter(|_| packs) else { return Ok(()) };
+    let packing = matches!(telling.event_type, EventType::Aggregation | EventType::Association);
+    let packs = facts.declared_at.is_some() || telling.action == Some(Action::Add);
+    let Some(parent) = facts.parent().filter(|_| packing && packs) else { return Ok(()) };
     let mut around: Option<Vec<Digest>> = None;
     for child in facts.items.iter().filter(|item| item.role == ItemRole::Child) {
         let waiting = watch::waiting(staged, &child.name)?;
         if waiting.is_empty() {
+            continue;
+        }
+        if facts.declared_at.is_some() {
+            let containers = watch::containers(staged, &child.name)?;
+            watch::follow(staged, &waiting, &containers)?;
             continue;
         }
         let containers = match &around {
@@ -223,7 +230,7 @@ impl Noting<'_> {
         inside: &mut Inside,
     ) -> Result<Option<Fact>, TableError> {
         let sought = Sought::of(self.terms);
-        let mut fact = self.outline();
+        let mut fact = self.outline(&sought);
         let mut readings: Vec<_> = sought
             .readings
             .iter()
@@ -258,8 +265,15 @@ impl Noting<'_> {
     }
 
     /// The event, with nothing of the goods yet.
-    fn outline(&self) -> Fact {
+    fn outline(&self, sought: &Sought<'_>) -> Fact {
         let telling = &self.event.facts.telling;
+        // The first stands for any; of the others, those that the terms ask for.
+        let wanted = |text: &String| {
+            let mut inspections = sought.inspections.iter();
+            inspections.any(|inspected| inspected.certification.as_ref() == Some(text))
+        };
+        let certifications = telling.certifications.iter().enumerate();
+        let certifications = certifications.filter(|(place, text)| *place == 0 || wanted(text));
         Fact {
             position: self.position,
             event_id: self.event.facts.event_id.clone(),
@@ -274,7 +288,7 @@ impl Noting<'_> {
             biz_location: telling.biz_location.clone(),
             items: Vec::new(),
             quantity: None,
-            certifications: telling.certifications.clone(),
+            certifications: certifications.map(|(_, text)| text.clone()).collect(),
             readings: Vec::new(),
             voided_by: None,
         }
@@ -386,10 +400,17 @@ impl Noting<'_> {
         things
     }
 
-    /// Whether the recorder's word counts for each of these things that the event names.
+    /// Whether the recorder's word counts for each of these things that the event names. Of a class
+    /// without lot nobody is holder or owner: there the word of the agreement's members counts.
     fn has_standing(&self, staged: &Staged<'_>, things: &[usize]) -> Result<bool, TableError> {
         for place in things {
             let Some(item) = self.event.facts.items.get(*place) else { return Ok(false) };
+            if !item.has_log {
+                if !self.terms.roles.iter().any(|role| role.member == self.event.recorder) {
+                    return Ok(false);
+                }
+                continue;
+            }
             if standing(staged, &item.name, self.position)?.is_none_or(|s| s == Standing::Claim) {
                 return Ok(false);
             }

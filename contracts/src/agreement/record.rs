@@ -50,6 +50,8 @@ pub struct AgreementRecord {
     pub unseen: Option<TimestampMs>,
     /// Whether events are still held against it.
     pub is_watching: bool,
+    /// When it ended and waited for much: when it is taken off all that.
+    pub unwatch_at: Option<TimestampMs>,
 }
 
 /// How an agreement stands.

@@ -47,8 +47,9 @@ pub(super) fn touched(staged: &mut Staged<'_>, now: Now<'_>) -> Result<(), Table
     let mut looked_at = 0;
     while let Some(id) = staged.touched.pop_first() {
         let Some(mut life) = Life::find(staged, id)? else { continue };
+        let is_full = looked_at >= MAX_LOOKED_AT || has_written_much(staged, now);
         // What waited for a block already does not wait for another.
-        if looked_at >= MAX_LOOKED_AT && life.record.unseen.is_none() {
+        if is_full && life.record.unseen.is_none() {
             life.record.unseen = Some(now.block_time);
             life.keep(staged);
             continue;
@@ -59,6 +60,13 @@ pub(super) fn touched(staged: &mut Staged<'_>, now: Now<'_>) -> Result<(), Table
         life.keep(staged);
     }
     Ok(())
+}
+
+/// Whether a transaction comes near to what it may write: it is not refused because many agreements
+/// waited for it. What is due when a block begins has no such limit.
+fn has_written_much(staged: &Staged<'_>, now: Now<'_>) -> bool {
+    let limit = usize::try_from(now.parameters.max_block_touches).unwrap_or(usize::MAX);
+    now.receipt > 0 && staged.overlay.touched() > limit.saturating_sub(limit / 4)
 }
 
 /// Looks at an agreement that is due, and at those that its payments touch.
@@ -143,10 +151,11 @@ impl Life {
                     dispute.lapsed = true;
                     self.tell(staged, StepKind::DisputeLapsed, now);
                 }
-                if until <= at {
-                    self.stop_watching(staged, now)?;
+                match self.record.unwatch_at {
+                    Some(unwatch) if unwatch <= at => self.watch_paid(staged, now),
+                    None if until <= at => self.stop_watching(staged, now),
+                    _ => Ok(()),
                 }
-                Ok(())
             }
         }
     }

@@ -82,6 +82,12 @@ pub fn end(
     Ok(())
 }
 
+/// How many names an agreement is registered under.
+pub(super) fn size(staged: &Staged<'_>, agreement: AgreementId) -> Result<usize, TableError> {
+    let key = StateKey::Watching(agreement).encode();
+    Ok(journal::read::<Vec<Digest>>(staged, &key)?.map_or(0, |names| names.len()))
+}
+
 /// Whether one more agreement may wait for what these terms wait for.
 ///
 /// # Errors

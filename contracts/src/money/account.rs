@@ -1,6 +1,10 @@
 //! Accounts: which are open, who may be paid, what is free.
 
-use tracehold_chain::money::{AccountId, Amount, ApprovalRule, Asset, ISSUANCE, MAIN, Money};
+use tracehold_chain::digest::Digest;
+use tracehold_chain::money::{
+    AccountId, Amount, ApprovalRule, Asset, ISSUANCE, MAIN, Money, Purpose,
+};
+use tracehold_chain::state::key::{account_key, name_digest};
 use tracehold_chain::state::{StateKey, TableError};
 use tracehold_chain::units::MemberId;
 
@@ -37,8 +41,24 @@ pub fn balance(
     overlay.record(&StateKey::Balance { account, asset }.encode())
 }
 
-fn record(overlay: &Overlay<'_>, id: &AccountId) -> Result<Option<AccountRecord>, TableError> {
-    overlay.record(&StateKey::Account(id.clone()).encode())
+/// An account and the digest of its name, by which it is filed: made once for each command.
+pub(super) struct Named<'a> {
+    pub id: &'a AccountId,
+    pub name: Digest,
+}
+
+impl<'a> Named<'a> {
+    pub(super) fn of(id: &'a AccountId) -> Named<'a> {
+        Named { id, name: name_digest(&id.to_string()) }
+    }
+
+    /// What is on record of the account, if it is more than its name.
+    pub(super) fn record(
+        &self,
+        overlay: &Overlay<'_>,
+    ) -> Result<Option<AccountRecord>, TableError> {
+        overlay.record(&account_key(&self.name))
+    }
 }
 
 /// The approval rule of an account: one agent unless its member chose otherwise.
@@ -49,7 +69,8 @@ pub fn approval_rule(
     overlay: &Overlay<'_>,
     account: &AccountId,
 ) -> Result<ApprovalRule, TableError> {
-    Ok(record(overlay, account)?.map(|record| record.approval).unwrap_or_default())
+    let record = Named::of(account).record(overlay)?;
+    Ok(record.map(|record| record.approval).unwrap_or_default())
 }
 
 /// Whether an account is open: every member's `main` and `issuance` are, others once they have a
@@ -62,14 +83,22 @@ pub fn is_open(
     authority: &Authority,
     account: &AccountId,
 ) -> Result<bool, TableError> {
-    match account {
-        AccountId::Member { member, .. } if authority.member(member).is_none() => Ok(false),
-        AccountId::Member { purpose, .. } if [MAIN, ISSUANCE].contains(&purpose.as_str()) => {
-            Ok(true)
+    Ok(is_open_named(overlay, authority, &Named::of(account)))
+}
+
+fn is_open_named(overlay: &Overlay<'_>, authority: &Authority, account: &Named<'_>) -> bool {
+    match account.id {
+        AccountId::Member { member, .. } if authority.member(member).is_none() => false,
+        AccountId::Member { purpose, .. } => {
+            is_always_open(purpose) || overlay.contains(&account_key(&account.name))
         }
-        AccountId::Member { .. } => Ok(record(overlay, account)?.is_some()),
-        AccountId::Agreement(_) => Ok(false),
+        AccountId::Agreement(_) => false,
     }
+}
+
+/// Whether every member has the account from the beginning.
+pub(super) fn is_always_open(purpose: &Purpose) -> bool {
+    [MAIN, ISSUANCE].contains(&purpose.as_str())
 }
 
 /// Whether anybody may pay into an account, or why not.
@@ -81,25 +110,26 @@ pub fn payable(
     authority: &Authority,
     account: &AccountId,
 ) -> Result<Result<(), Rejection>, TableError> {
-    told(check_payable(overlay, authority, account, "to"))
+    told(check_payable(overlay, authority, &Named::of(account), "to"))
 }
 
 /// As [`payable`], for the account that a field names.
 pub(super) fn check_payable(
     overlay: &Overlay<'_>,
     authority: &Authority,
-    account: &AccountId,
+    account: &Named<'_>,
     field: &str,
 ) -> Result<(), Stop> {
-    let is_reserved = match account {
+    let id = account.id;
+    let is_reserved = match id {
         AccountId::Member { purpose, .. } => purpose.as_str() == ISSUANCE,
         AccountId::Agreement(_) => true,
     };
     if is_reserved {
-        return refuse(RejectionCode::AccountReserved, format!("{field}: {account}"));
+        return refuse(RejectionCode::AccountReserved, format!("{field}: {id}"));
     }
-    if !is_open(overlay, authority, account)? {
-        return refuse(RejectionCode::AccountUnknown, format!("{field}: {account}"));
+    if !is_open_named(overlay, authority, account) {
+        return refuse(RejectionCode::AccountUnknown, format!("{field}: {id}"));
     }
     Ok(())
 }
@@ -113,25 +143,27 @@ pub fn affords(
     account: &AccountId,
     money: &Money,
 ) -> Result<Result<(), Rejection>, TableError> {
-    told(check_affords(overlay, account, money))
+    let found = balance(overlay, account, &money.asset)?;
+    told(check_affords(overlay, account, money, found).map(|_| ()))
 }
 
+/// As [`affords`], of the balance that was found.
 pub(super) fn check_affords(
     overlay: &Overlay<'_>,
     account: &AccountId,
     money: &Money,
-) -> Result<(), Stop> {
-    let found = balance(overlay, account, &money.asset)?;
+    found: Option<Balance>,
+) -> Result<Option<Balance>, Stop> {
     if found.is_none() && asset_record(overlay, &money.asset)?.is_none() {
         return refuse(RejectionCode::AssetUnknown, format!("asset: {}", money.asset));
     }
-    let free = found.map_or(Amount::ZERO, |balance| balance.free());
+    let free = found.as_ref().map_or(Amount::ZERO, Balance::free);
     if free < money.amount {
         let free = Money { asset: money.asset.clone(), amount: free };
         let subject = format!("amount: {money}, {account} has {} that is free", free.decimal());
         return refuse(RejectionCode::InsufficientFunds, subject);
     }
-    Ok(())
+    Ok(found)
 }
 
 /// Whether a rule can be kept.
@@ -150,7 +182,7 @@ pub(super) fn check_rule(
     }
     let agents = authority.member(member).map_or(0, |member| member.agents.len());
     if agents < 2 {
-        return wrong(format!("two agents: {member} has {agents}"));
+        return wrong(format!("agents: two are needed, {member} has {agents}"));
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use tracehold_chain::genesis::MemberRole;
 use tracehold_chain::money::{AccountId, Amount, Asset, AssetTerms, ISSUANCE, Money, Purpose};
 use tracehold_chain::state::StateKey;
 
-use super::account::{asset_record, check_affords, check_payable, is_open};
+use super::account::{Named, affords, asset_record, check_payable, is_open};
 use super::command::Order;
 use super::journal::post;
 use super::record::AssetRecord;
@@ -39,7 +39,7 @@ impl Order<'_> {
         check_amount(money)?;
         self.check_issuer(asset)?;
         check_terms(money, terms)?;
-        check_payable(&staged.overlay, self.now.authority, to, "to")?;
+        check_payable(&staged.overlay, self.now.authority, &Named::of(to), "to")?;
         let before = asset_record(&staged.overlay, asset)?;
         if before.is_some() && !matches!(asset, Asset::Cash { .. }) {
             return refuse(RejectionCode::AssetExists, format!("asset: {asset}"));
@@ -79,7 +79,7 @@ impl Order<'_> {
         if !is_open(&staged.overlay, self.now.authority, &from)? {
             return refuse(RejectionCode::AccountUnknown, format!("from: {from}"));
         }
-        check_affords(&staged.overlay, &from, money)?;
+        affords(&staged.overlay, &from, money)??;
         if self.only_check {
             return Ok(());
         }

@@ -3,7 +3,7 @@
 use tracehold_chain::codec;
 use tracehold_chain::digest::{Digest, Domain};
 use tracehold_chain::money::{
-    AccountId, ApprovalRule, ISSUANCE, MAIN, MoneyAction, MoneyCommand, Reference,
+    AccountId, ApprovalRule, ISSUANCE, MoneyAction, MoneyCommand, Reference,
 };
 use tracehold_chain::state::key::{
     member_account_key, reference_digest, reference_key, waiting_key,
@@ -12,7 +12,7 @@ use tracehold_chain::state::{Due, StateKey, TableError};
 use tracehold_chain::transaction::TransactionId;
 use tracehold_chain::units::{AgentId, MemberId};
 
-use super::account::{approval_rule, check_affords, check_rule, is_open};
+use super::account::{Named, affords, check_rule, is_always_open};
 use super::journal::next_entry;
 use super::record::{AccountRecord, ReferenceRecord, ReferenceStatus};
 use super::{Stop, refuse, told};
@@ -26,6 +26,8 @@ pub const APPROVAL_WITHIN_MS: u64 = 7 * 24 * 3_600_000;
 /// One thing to do, on an account of its member.
 pub(super) struct Order<'a> {
     pub account: &'a AccountId,
+    /// The digest of the account's name.
+    pub name: Digest,
     pub reference: &'a Reference,
     pub action: &'a MoneyAction,
     pub now: Now<'a>,
@@ -74,15 +76,19 @@ fn run_once(
         staged.repeats.push(Repeat { command: place, first: before.transaction });
         return Ok(());
     }
-    check_purpose(staged, account, action, now)?;
     let at = next_entry(staged, now);
     let mut status = ReferenceStatus::Done { at, approved_by: None };
     match action {
         MoneyAction::Approve { waiting } => approve(staged, account, waiting, sender, now)?,
         MoneyAction::Decline { waiting } => decline(staged, account, waiting, sender, now)?,
         _ => {
-            let only_check = needs_two(staged, account, action)?;
-            Order { account, reference, action, now, only_check }.carry_out(staged)?;
+            let named = Named::of(account);
+            let record = named.record(&staged.overlay)?;
+            check_purpose(account, action, record.is_some())?;
+            let rule = record.map(|record| record.approval).unwrap_or_default();
+            let only_check = needs_two(staged, &rule, action)?;
+            let name = named.name;
+            Order { account, name, reference, action, now, only_check }.carry_out(staged)?;
             if only_check {
                 let until = now.block_time.plus_ms(APPROVAL_WITHIN_MS);
                 staged.queue(Due { at: until, kind: Due::APPROVAL, which: filed });
@@ -104,13 +110,8 @@ fn run_once(
 }
 
 /// Checks that an account serves for what is to be done: `issuance` issues and redeems and does
-/// nothing else, and whatever pays is open.
-fn check_purpose(
-    staged: &Staged<'_>,
-    account: &AccountId,
-    action: &MoneyAction,
-    now: Now<'_>,
-) -> Result<(), Stop> {
+/// nothing else, and whatever else pays was opened.
+fn check_purpose(account: &AccountId, action: &MoneyAction, was_opened: bool) -> Result<(), Stop> {
     let AccountId::Member { purpose, .. } = account else {
         return refuse(RejectionCode::AccountReserved, format!("account: {account}"));
     };
@@ -128,17 +129,14 @@ fn check_purpose(
     if issues != (purpose.as_str() == ISSUANCE) {
         return refuse(RejectionCode::AccountReserved, format!("account: {account}"));
     }
-    if ![MAIN, ISSUANCE].contains(&purpose.as_str())
-        && !is_open(&staged.overlay, now.authority, account)?
-    {
+    if !was_opened && !is_always_open(purpose) {
         return refuse(RejectionCode::AccountUnknown, format!("account: {account}"));
     }
     Ok(())
 }
 
 /// Whether the rule of the account asks for a second agent.
-fn needs_two(staged: &Staged<'_>, account: &AccountId, action: &MoneyAction) -> Result<bool, Stop> {
-    let rule = approval_rule(&staged.overlay, account)?;
+fn needs_two(staged: &Staged<'_>, rule: &ApprovalRule, action: &MoneyAction) -> Result<bool, Stop> {
     if !rule.is_two() {
         return Ok(false);
     }
@@ -179,7 +177,7 @@ impl Order<'_> {
                     let subject = format!("deposit: {deposit} of {agreement}");
                     return refuse(RejectionCode::DepositUnknown, subject);
                 };
-                check_affords(&staged.overlay, self.account, &money)?;
+                affords(&staged.overlay, self.account, &money)??;
                 if self.only_check {
                     return Ok(());
                 }
@@ -246,7 +244,8 @@ fn approve(
     let at = next_entry(staged, now);
     // It may have become impossible since: then it goes on waiting.
     let (reference, action) = (waiting, &command.action);
-    Order { account, reference, action, now, only_check: false }.carry_out(staged)?;
+    let name = Named::of(account).name;
+    Order { account, name, reference, action, now, only_check: false }.carry_out(staged)?;
     record.status = ReferenceStatus::Done { at, approved_by: Some(sender.clone()) };
     staged.overlay.put(reference_key(&due.which), codec::pack(&record));
     staged.unqueue(due);

@@ -7,7 +7,7 @@ use tracehold_chain::state::key::{hold_digest, hold_key};
 use tracehold_chain::state::{Due, StateKey, TableError};
 use tracehold_chain::units::TimestampMs;
 
-use super::account::{balance, check_affords};
+use super::account::{Named, affords, balance};
 use super::command::Order;
 use super::journal::post;
 use super::record::{HoldRecord, HoldStatus};
@@ -70,12 +70,12 @@ impl Order<'_> {
         expires_at: TimestampMs,
     ) -> Result<(), Stop> {
         check_amount(money)?;
-        self.check_payee(staged, to)?;
+        self.check_payee(staged, &Named::of(to))?;
         let now = self.now.block_time;
         if expires_at <= now || expires_at > now.plus_ms(MAX_AHEAD_MS) {
             return refuse(RejectionCode::TimeInvalid, format!("expires_at: {expires_at}"));
         }
-        check_affords(&staged.overlay, self.account, money)?;
+        affords(&staged.overlay, self.account, money)??;
         if self.only_check {
             return Ok(());
         }

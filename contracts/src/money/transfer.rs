@@ -1,10 +1,11 @@
 //! Paying: from one account to another.
 
-use tracehold_chain::money::{AccountId, MAX_MEMO_BYTES, Money, MoneyCause, Posting};
+use tracehold_chain::money::{AccountId, JournalEntry, MAX_MEMO_BYTES, Money, MoneyCause, Posting};
+use tracehold_chain::state::key::{balance_key, name_digest};
 
-use super::account::{check_affords, check_payable};
+use super::account::{Named, check_affords, check_payable};
 use super::command::Order;
-use super::journal::post;
+use super::journal::Known;
 use super::{Stop, refuse};
 use crate::execute::Staged;
 use crate::receipt::RejectionCode;
@@ -35,9 +36,9 @@ impl Order<'_> {
     }
 
     /// Checks that money may be meant for an account: another one, that may be paid.
-    pub(super) fn check_payee(&self, staged: &Staged<'_>, to: &AccountId) -> Result<(), Stop> {
-        if to == self.account {
-            return refuse(RejectionCode::SameAccount, format!("to: {to}"));
+    pub(super) fn check_payee(&self, staged: &Staged<'_>, to: &Named<'_>) -> Result<(), Stop> {
+        if to.id == self.account {
+            return refuse(RejectionCode::SameAccount, format!("to: {}", to.id));
         }
         check_payable(&staged.overlay, self.now.authority, to, "to")
     }
@@ -51,13 +52,28 @@ impl Order<'_> {
     ) -> Result<(), Stop> {
         check_amount(money)?;
         check_memo(memo)?;
-        self.check_payee(staged, to)?;
-        check_affords(&staged.overlay, self.account, money)?;
+        let to = Named::of(to);
+        self.check_payee(staged, &to)?;
+        let asset = name_digest(&money.asset.to_string());
+        let key = balance_key(&self.name, &asset);
+        let found = staged.overlay.record(&key)?;
+        let found = check_affords(&staged.overlay, self.account, money, found)?;
         if self.only_check {
             return Ok(());
         }
-        let postings = postings(money, self.account, to);
-        post(staged, self.cause(memo.cloned()), postings, self.now)?;
+        let entry = JournalEntry {
+            cause: self.cause(memo.cloned()),
+            postings: postings(money, self.account, to.id),
+        };
+        // What was looked up to check it is not looked up again to post it.
+        let [from_posting, to_posting] = entry.postings.as_slice() else { unreachable!() };
+        let mut known = Known::default();
+        known.account(&from_posting.account, self.name);
+        known.account(&to_posting.account, to.name);
+        known.asset(&from_posting.asset, asset);
+        known.balances.extend(found.map(|balance| (key, balance)));
+        known.post(staged, &entry, self.now)?;
+        staged.effects.entries.push(entry);
         Ok(())
     }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use tracehold_chain::codec;
 use tracehold_chain::digest::{Digest, Domain};
 use tracehold_chain::epcis::{
-    Action, BizTransaction, Event, EventType, Level, Named, Role, SectionError, SectionedEvent,
-    SensorReading, TransferEnd,
+    Action, Event, EventType, Level, Named, Role, SectionError, SectionedEvent, SensorReading,
+    TransferEnd,
 };
 use tracehold_chain::state::ItemRole;
 use tracehold_chain::state::key::name_digest;
@@ -174,9 +174,7 @@ fn owner_of(ends: &[TransferEnd]) -> Option<String> {
 /// The business transactions that agreements may wait for.
 fn biz_transactions(event: &Event) -> Vec<(Option<String>, String)> {
     let entries = event.biz_transactions().iter().take(MAX_REFERENCES);
-    let entry =
-        |entry: &BizTransaction| Some((kept(entry.kind.as_deref()), kept(Some(&entry.id))?));
-    entries.filter_map(entry).collect()
+    entries.map(|entry| (entry.kind.clone(), entry.id.clone())).collect()
 }
 
 /// `certificationInfo` is one URI or several.
@@ -185,7 +183,7 @@ fn certifications(event: &Event) -> Vec<String> {
     let several = info.and_then(|info| info.as_array()).map_or(&[][..], Vec::as_slice);
     let one = info.and_then(|info| info.as_str());
     let all = one.into_iter().chain(several.iter().filter_map(|info| info.as_str()));
-    all.take(MAX_REFERENCES).filter_map(|info| kept(Some(info))).collect()
+    all.take(MAX_REFERENCES).map(str::to_owned).collect()
 }
 
 /// A text that is repeated in the step of each thing the event names, if it is not too long for

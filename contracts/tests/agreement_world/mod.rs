@@ -1,5 +1,6 @@
 //! One ledger on which many agreements live at once. Nothing is signed: what a signature is worth is
 //! tested elsewhere, and most of the time would go there.
+#![allow(dead_code, reason = "each test uses what it needs")]
 
 use std::sync::Arc;
 
@@ -46,8 +47,12 @@ pub fn member(name: &str) -> MemberId {
     MemberId::new(name).unwrap()
 }
 
+/// A member's agent: `buyer` is `buyer/erp`, and there is a second one, `buyer/cfo`.
 pub fn agent(name: &str) -> AgentId {
-    AgentId::new(member(name), "erp").unwrap()
+    match name.split_once('/') {
+        Some((name, agent)) => AgentId::new(member(name), agent).unwrap(),
+        None => AgentId::new(member(name), "erp").unwrap(),
+    }
 }
 
 pub fn main_account(name: &str) -> AccountId {
@@ -71,7 +76,9 @@ fn genesis() -> Genesis {
             "bank" => vec![MemberRole::Bank],
             _ => vec![],
         },
-        agents: vec![Agent { id: agent(name), public_key: key(name).public_key() }],
+        agents: [agent(name), agent(&format!("{name}/cfo"))]
+            .map(|id| Agent { public_key: key(&id.to_string()).public_key(), id })
+            .to_vec(),
         nodes: vec![Node {
             name: NodeName::new(format!("{name}-1")).unwrap(),
             public_key: key(&format!("{name}-node")).public_key(),
@@ -204,6 +211,12 @@ impl World {
             account_is_open: &|_| false,
         };
         check(terms, &known)
+    }
+
+    /// How many keys of the state begin so.
+    pub fn count(&self, prefix: &[u8]) -> usize {
+        let end = [prefix, &[0xff; 128]].concat();
+        self.table.range(prefix, &end, usize::MAX).unwrap().len()
     }
 
     /// All balances, by account.

@@ -1,11 +1,12 @@
 //! A small network with banks on one ledger: agents, and blocks of money commands.
 #![allow(dead_code, reason = "each test uses what it needs")]
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tracehold_chain::codec;
 use tracehold_chain::genesis::{Agent, Genesis, Member, MemberRole, Node, NodeRole, Parameters};
-use tracehold_chain::keys::{SecretKey, Signature, Signer};
+use tracehold_chain::keys::{PublicKey, SecretKey, Signature, Signer};
 use tracehold_chain::money::{AccountId, Asset, MoneyCommand, Reference};
 use tracehold_chain::state::key::{BALANCES_END, BALANCES_FIRST};
 use tracehold_chain::state::{MemoryTable, StateKey, Table};
@@ -70,11 +71,13 @@ pub fn genesis(parameters: Parameters) -> Genesis {
     }
 }
 
+pub mod model;
+
 pub struct World {
     pub ledger: Ledger,
     pub table: Arc<MemoryTable>,
     genesis: Genesis,
-    proposer: SecretKey,
+    pub proposer: PublicKey,
     nonce: u64,
 }
 
@@ -84,9 +87,9 @@ impl World {
     }
 
     pub fn of(genesis: Genesis) -> World {
+        let proposer = genesis.members[0].nodes[0].public_key;
         let table = Arc::new(MemoryTable::default());
         let ledger = Ledger::open(&genesis, table.clone()).unwrap();
-        let proposer = key("bank-node");
         World { ledger, table, genesis, proposer, nonce: 0 }
     }
 
@@ -103,20 +106,32 @@ impl World {
         }
     }
 
-    /// A transaction that was signed and admitted.
-    pub fn signed(&mut self, agent: &str, commands: Vec<MoneyCommand>) -> Arc<Admitted> {
-        let body = self.body(&agent_id(agent), commands);
+    /// A transaction that was signed and admitted, for a block of that time.
+    pub fn signed(
+        &mut self,
+        agent: &str,
+        commands: Vec<MoneyCommand>,
+        time: TimestampMs,
+    ) -> Arc<Admitted> {
+        let expires_at = time.plus_ms(60_000);
+        let body = TransactionBody { expires_at, ..self.body(&agent_id(agent), commands) };
         let bundle = Bundle { transaction: body.sign(&key(agent)), events: Vec::new() };
-        Arc::new(self.ledger.admit(Arc::new(bundle), self.ledger.head().block_time).unwrap())
+        Arc::new(self.ledger.admit(Arc::new(bundle), time).unwrap())
     }
 
     /// A transaction as if it had been signed and admitted: what is tried here comes after that.
-    pub fn unsigned(&mut self, agent: &AgentId, commands: Vec<MoneyCommand>) -> Arc<Admitted> {
-        let body = self.body(agent, commands);
+    pub fn unsigned(
+        &mut self,
+        agent: &AgentId,
+        commands: Vec<MoneyCommand>,
+        expires_at: TimestampMs,
+    ) -> Arc<Admitted> {
+        let body = TransactionBody { expires_at, ..self.body(agent, commands) };
         let id = body.id();
         let transaction = Transaction { body, signature: Signature([0; 64]) };
         Arc::new(Admitted {
             id,
+            leaf: transaction.leaf(),
             member: agent.member().clone(),
             bytes: 500,
             bundle: Arc::new(Bundle { transaction, events: Vec::new() }),
@@ -128,7 +143,7 @@ impl World {
     /// Proposes a block, applies it as another validator would, and commits it. The table has it
     /// after [`World::flush`].
     pub fn block(&mut self, time: TimestampMs, transactions: &[Arc<Admitted>]) -> Arc<Layer> {
-        let proposer = self.proposer.public_key();
+        let proposer = self.proposer;
         let mut waiting = transactions.iter().cloned();
         let (block, proposed) = self.ledger.propose(time, proposer, &mut waiting).unwrap();
         assert_eq!(block.bundles.len(), transactions.len(), "all of them fit");
@@ -172,10 +187,24 @@ impl World {
         self.get(&StateKey::Reference { account: account.clone(), reference })
     }
 
-    /// All balances, when everything is flushed.
+    /// All pairs of a range, in the table or still to be flushed.
+    pub fn range(&self, first: &[u8], end: &[u8]) -> BTreeMap<Vec<u8>, Vec<u8>> {
+        let pairs = self.table.range(first, end, usize::MAX).unwrap();
+        let mut pairs: BTreeMap<_, _> = pairs.into_iter().collect();
+        for layer in &self.ledger.unflushed().0 {
+            for (key, value) in layer.writes.range(first.to_vec()..end.to_vec()) {
+                match value {
+                    Some(value) => pairs.insert(key.clone(), value.clone()),
+                    None => pairs.remove(key),
+                };
+            }
+        }
+        pairs
+    }
+
+    /// All balances.
     pub fn balances(&self) -> Vec<Balance> {
-        assert!(self.ledger.unflushed().0.is_empty(), "flush first");
-        let pairs = self.table.range(BALANCES_FIRST, BALANCES_END, usize::MAX).unwrap();
-        pairs.iter().map(|(_, value)| codec::unpack(value).unwrap()).collect()
+        let pairs = self.range(BALANCES_FIRST, BALANCES_END);
+        pairs.values().map(|value| codec::unpack(value).unwrap()).collect()
     }
 }

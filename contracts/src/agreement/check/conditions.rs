@@ -238,6 +238,9 @@ impl Looking<'_, '_> {
         word(&readings.measurement, Vocabulary::MeasurementType, pointer, self.found);
         self.sighting(&readings.from, &format!("{at}/from"));
         self.sighting(&readings.to, &format!("{at}/to"));
+        if !readings.by.is_empty() {
+            self.roles(&readings.by, &format!("{at}/by"));
+        }
         let bounds = (readings.min, readings.max);
         let rules = [
             (

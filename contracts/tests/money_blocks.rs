@@ -8,7 +8,10 @@ use tracehold_chain::genesis::Parameters;
 use tracehold_chain::money::{
     AccountId, Amount, AssetTerms, Money, MoneyAction, MoneyCommand, Purpose, Reference,
 };
+use tracehold_chain::units::TimestampMs;
 use tracehold_contracts::{RejectionCode, Verdict};
+
+const AT: TimestampMs = START;
 
 fn world() -> World {
     World::new(Parameters { state_buckets_log2: 4, ..Parameters::default() })
@@ -50,10 +53,10 @@ fn code(verdict: &Verdict) -> Option<RejectionCode> {
 fn money_is_spent_once_in_one_block() {
     let mut world = world();
     let transactions = [
-        world.signed("bank.ann", vec![issue("i1", 100, "buyer/main")]),
-        world.signed("buyer.ann", vec![pay("p1", 80, "seller/main")]),
-        world.signed("buyer.ben", vec![pay("p2", 80, "carrier/main")]),
-        world.signed("buyer.ben", vec![pay("p1", 80, "seller/main")]),
+        world.signed("bank.ann", vec![issue("i1", 100, "buyer/main")], AT),
+        world.signed("buyer.ann", vec![pay("p1", 80, "seller/main")], AT),
+        world.signed("buyer.ben", vec![pay("p2", 80, "carrier/main")], AT),
+        world.signed("buyer.ben", vec![pay("p1", 80, "seller/main")], AT),
     ];
     let layer = world.block(START.plus_ms(1_000), &transactions);
     let codes: Vec<_> = layer.receipts.iter().map(|receipt| code(&receipt.verdict)).collect();
@@ -73,8 +76,8 @@ fn a_hold_expires_on_the_exact_block() {
     let expires_at = START.plus_ms(10_000);
     let hold = MoneyAction::Hold { money: euros(70), to: account("seller/main"), expires_at };
     let transactions = [
-        world.signed("bank.ann", vec![issue("i1", 100, "buyer/main")]),
-        world.signed("buyer.ann", vec![command("main", "h1", hold)]),
+        world.signed("bank.ann", vec![issue("i1", 100, "buyer/main")], AT),
+        world.signed("buyer.ann", vec![command("main", "h1", hold)], AT),
     ];
     world.block(START.plus_ms(1_000), &transactions);
     assert_eq!(world.ledger.next_due(), Some(expires_at));
