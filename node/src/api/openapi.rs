@@ -122,6 +122,10 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(money::post_approve))
         .routes(routes!(money::post_decline))
         .routes(routes!(agreements::get_agreements, agreements::post_agreement))
+        .routes(routes!(agreements::get_schema))
+        .routes(routes!(agreements::get_templates))
+        .routes(routes!(agreements::post_template))
+        .routes(routes!(agreements::get_explain))
         .routes(routes!(agreements::post_check))
         .routes(routes!(agreements::get_agreement))
         .routes(routes!(agreements::get_story))
@@ -209,6 +213,15 @@ mod tests {
             "/api/v1/readings",
             "/api/v1/items",
             "/api/v1/trace",
+            "/api/v1/accounts",
+            "/api/v1/accounts/{id}/entries",
+            "/api/v1/accounts/{id}/transfers",
+            "/api/v1/approvals",
+            "/api/v1/assets/{asset}",
+            "/api/v1/agreements",
+            "/api/v1/agreements/check",
+            "/api/v1/agreements/{id}/explain",
+            "/api/v1/agreements/{id}/fund",
             "/readyz",
         ] {
             assert!(json["paths"].get(path).is_some(), "{path}");

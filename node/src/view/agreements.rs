@@ -101,6 +101,14 @@ impl ReadView {
         self.table(read_with(record, &|key| self.state_bytes(key)))
     }
 
+    /// What was read from the state by others, or the fault of a table that cannot be.
+    ///
+    /// # Errors
+    /// [`Fault`], and the table is rebuilt at the next start.
+    pub fn readable<T>(&self, read: Result<T, TableError>) -> Result<T, Fault> {
+        self.table(read)
+    }
+
     /// The value at a key of the state, as it is: for whoever evaluates conditions.
     ///
     /// # Errors

@@ -213,8 +213,22 @@ refusal_codes! {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::path::Path;
 
     use super::*;
+
+    /// Promise P57: what is told of a refusal is told in one way everywhere.
+    #[test]
+    fn the_page_has_every_code_with_its_mend() {
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/agreements.md");
+        let page = std::fs::read_to_string(page).expect("docs/agreements.md");
+        for code in RefusalCode::ALL {
+            let mend = format!("| {}<br>{} |", code.mend(), code.mend_zh());
+            let row =
+                page.lines().find(|line| line.starts_with(&format!("| `{}` |", code.as_str())));
+            assert!(row.is_some_and(|row| row.ends_with(&mend)), "{}: {mend}", code.as_str());
+        }
+    }
 
     /// Promise P57: every refusal has a stable code, the clause and the mend.
     #[test]

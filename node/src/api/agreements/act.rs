@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
+use tracehold_chain::agreement::json::read;
 use tracehold_chain::agreement::{AgreementCommand, Label, Payout, Terms};
 use tracehold_chain::money::{AgreementId, Purpose};
 use tracehold_chain::transaction::Command;
@@ -262,15 +263,16 @@ pub async fn post_rule(
     terms_for(&state, keyed.caller(), agreement).await?;
     let mut fields = Fields::read(&state, &headers, body).await?;
     let reason = fields.text("reason");
-    let pay = match fields.value("pay").map(serde_path_to_error::deserialize::<_, Vec<Payout>>) {
+    let pay = match fields.value("pay").map(read::<Vec<Payout>>) {
         None => Some(Vec::new()),
         Some(Ok(pay)) => Some(pay),
         Some(Err(error)) => {
             let mend = format!(
-                "{error}; write payouts as {{\"remainder\": {{\"to\": \"seller\", \"asset\": \
-                 \"EUR@bank\"}}}}"
+                "{}; write payouts as {{\"remainder\": {{\"to\": \"seller\", \"asset\": \
+                 \"EUR@bank\"}}}}",
+                error.message
             );
-            fields.refuse("pay", "payouts", mend);
+            fields.refuse(&format!("pay{}", error.pointer), "payouts", mend);
             None
         }
     };

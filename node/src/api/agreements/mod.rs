@@ -2,6 +2,7 @@
 //! at and ended. Only the members that have a role in an agreement see it.
 
 mod act;
+mod explain;
 mod terms;
 mod told;
 
@@ -27,6 +28,7 @@ use crate::fault::Fault;
 use crate::view::ReadView;
 
 pub use act::*;
+pub use explain::*;
 pub use terms::*;
 pub use told::{agreement_json, step_json};
 

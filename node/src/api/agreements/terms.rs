@@ -1,22 +1,27 @@
 //! Terms: checked, filled in from templates, and put forward.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use http::header::LOCATION;
+use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Value, json};
-use tracehold_chain::agreement::{AgreementCommand, Terms};
+use tracehold_chain::agreement::{AgreementCommand, TERMS_SCHEMA, Terms};
 use tracehold_chain::money::AgreementId;
 use tracehold_chain::transaction::Command;
+use tracehold_contracts::agreement::templates::{Template, TemplateError, template, templates};
+use tracehold_contracts::agreement::words::{self, Language};
 use tracehold_contracts::agreement::{Known, Outcomes, Refusal, check};
 use tracehold_contracts::{Rejection, RejectionCode as Code};
 
 use super::super::auth::Keyed;
 use super::super::body::Fields;
+use super::super::extract::InPath;
 use super::super::money::hand_in;
-use super::super::problem::Problem;
+use super::super::problem::{Kind, Problem};
 use super::super::{ApiState, now};
 use super::act::done;
 use crate::fault::Fault;
@@ -32,41 +37,72 @@ pub struct ProposeRequest {
     /// The terms, as the schema has them; or `template` and `parameters`.
     #[schema(value_type = Option<Object>)]
     terms: Option<Value>,
+    /// The name of a template.
+    template: Option<String>,
+    /// Its parameters, by name.
+    #[schema(value_type = Option<Object>)]
+    parameters: Option<Value>,
 }
 
 /// Reads the terms that a body gives.
 fn terms_of(fields: &mut Fields) -> Option<Terms> {
     let Some(value) = fields.value("terms") else {
-        fields.refuse("terms", "required", "give terms; the schema says how they look");
+        if fields.has("template") {
+            return filled(fields);
+        }
+        let mend = "give terms, or template and parameters; the schema says how they look";
+        fields.refuse("terms", "required", mend);
         return None;
     };
-    match read_terms(value) {
+    match Terms::from_value(value) {
         Ok(terms) => Some(terms),
-        Err((pointer, why)) => {
-            fields.refuse(&format!("terms{pointer}"), "terms", why);
+        Err(error) => {
+            fields.refuse(&format!("terms{}", error.pointer), "terms", error.message);
             None
         }
     }
 }
 
-/// Reads terms, or says where they are none and why.
-fn read_terms(value: Value) -> Result<Terms, (String, String)> {
-    use serde_path_to_error::Segment;
-    serde_path_to_error::deserialize::<_, Terms>(value).map_err(|error| {
-        let mut pointer = String::new();
-        for segment in error.path() {
-            match segment {
-                Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
-                Segment::Map { key } => {
-                    pointer.push('/');
-                    pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
-                }
-                Segment::Enum { variant } => pointer.push_str(&format!("/{variant}")),
-                Segment::Unknown => {}
-            }
+/// The terms of a template that a body names, filled in with its parameters.
+fn filled(fields: &mut Fields) -> Option<Terms> {
+    let name = fields.text("template")?;
+    let Some(found) = template(&name) else {
+        fields.refuse("template", "unknown", no_template(&name));
+        return None;
+    };
+    fill(fields, &found)
+}
+
+fn no_template(name: &str) -> String {
+    let all = templates();
+    let names: Vec<&str> = all.iter().map(|template| template.name.as_str()).collect();
+    let shown: String = name.chars().take(80).collect();
+    format!("there is no template {shown}: use {}", names.join(", "))
+}
+
+/// Fills a template in with a body's parameters.
+fn fill(fields: &mut Fields, template: &Template) -> Option<Terms> {
+    let given: BTreeMap<String, Value> = match fields.value("parameters") {
+        None => BTreeMap::new(),
+        Some(Value::Object(given)) => given.into_iter().collect(),
+        Some(_) => {
+            fields.refuse("parameters", "object", "write {\"name\": \"value\"}");
+            return None;
         }
-        (pointer, error.inner().to_string())
-    })
+    };
+    let error = match template.fill(&given) {
+        Ok(terms) => return Some(terms),
+        Err(error) => error,
+    };
+    let (name, rule) = match &error {
+        TemplateError::Missing { name, .. } => (name.as_str(), "required"),
+        TemplateError::Unknown { name, .. } => (name.as_str(), "unknown-field"),
+        TemplateError::Unfit { name, .. } => (name.as_str(), "parameter"),
+        TemplateError::Terms(_) => ("", "terms"),
+    };
+    let field = format!("parameters/{}", name.replace('~', "~0").replace('/', "~1"));
+    fields.refuse(field.trim_end_matches('/'), rule, error.to_string());
+    None
 }
 
 /// Checks terms against what is on the ledger now.
@@ -99,10 +135,29 @@ fn verdict(terms: &Terms, outcomes: &Result<Outcomes, Vec<Refusal>>) -> Value {
             "sound": true,
             "pot": outcomes.pot(),
             "outcomes": outcomes.iter().collect::<Vec<_>>(),
-            "title": terms.title,
+            "clauses": {"en": clauses(terms, Language::En), "zh": clauses(terms, Language::Zh)},
+            "sentences": {
+                "en": words::outcomes(outcomes, Language::En).collect::<Vec<_>>(),
+                "zh": words::outcomes(outcomes, Language::Zh).collect::<Vec<_>>(),
+            },
         }),
-        Err(refusals) => json!({"sound": false, "refusals": refusals}),
+        Err(refusals) => {
+            let said = |language| -> Vec<String> {
+                refusals.iter().map(|one| words::refusal(one, language)).collect()
+            };
+            json!({
+                "sound": false,
+                "refusals": refusals,
+                "sentences": {"en": said(Language::En), "zh": said(Language::Zh)},
+            })
+        }
     }
+}
+
+/// What terms say, a sentence for each clause.
+fn clauses(terms: &Terms, language: Language) -> Value {
+    let clauses = words::terms(terms, language).into_iter();
+    clauses.map(|clause| json!({"pointer": clause.pointer, "text": clause.text})).collect()
 }
 
 /// Check terms
@@ -210,17 +265,63 @@ pub async fn post_agreement(
     Ok((status, [(LOCATION, location)], Json(told)).into_response())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// How terms look
+///
+/// The JSON Schema (2020-12) of terms.
+#[utoipa::path(
+    get, path = "/api/v1/agreements/schema", tag = "Agreements",
+    responses((status = 200, description = "The schema", body = Value)),
+    security(("api_key" = []))
+)]
+pub async fn get_schema(_keyed: Keyed) -> Response {
+    let json = [(CONTENT_TYPE, "application/schema+json")];
+    (json, TERMS_SCHEMA).into_response()
+}
 
-    #[test]
-    fn terms_that_are_none_are_refused_where_they_are_wrong() {
-        let (pointer, why) = read_terms(json!({"title": 1})).unwrap_err();
-        assert_eq!(pointer, "/title", "{why}");
-        let roles = json!({"title": "x", "roles": [{"role": "Buyer"}]});
-        assert_eq!(read_terms(roles).unwrap_err().0, "/roles/0/role");
-        let (pointer, why) = read_terms(json!({"titel": "x"})).unwrap_err();
-        assert!(pointer.contains("titel") || why.contains("titel"), "{pointer} {why}");
-    }
+/// List templates
+///
+/// Terms with places to fill in, for the agreements that people make most: what each does, its
+/// parameters with an example of each, and its terms.
+#[utoipa::path(
+    get, path = "/api/v1/agreements/templates", tag = "Agreements",
+    responses((status = 200, description = "`templates`", body = Value)),
+    security(("api_key" = []))
+)]
+pub async fn get_templates(_keyed: Keyed) -> Json<Value> {
+    Json(json!({"templates": templates()}))
+}
+
+/// Fill a template in
+///
+/// Gives the terms with every parameter filled in, and what the check says of them. Nothing is
+/// recorded.
+#[utoipa::path(
+    post, path = "/api/v1/agreements/templates/{name}", tag = "Agreements",
+    params(("name" = String, Path, description = "such as `escrow-on-delivery`")),
+    request_body(content = Value, content_type = "application/json",
+        description = "`parameters`: each by its name"),
+    responses(
+        (status = 200, description = "`terms`, and `check` as of checking them", body = Value),
+        (status = 400, description = "A parameter is missing or does not fit"),
+        (status = 404, description = "There is no such template"),
+    ),
+    security(("api_key" = []))
+)]
+pub async fn post_template(
+    State(state): State<ApiState>,
+    _keyed: Keyed,
+    InPath(name): InPath<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Value>, Problem> {
+    let unknown = || Problem::new(Kind::NotFound, no_template(&name));
+    let found = template(&name).ok_or_else(unknown)?;
+    let mut fields = Fields::read(&state, &headers, body).await?;
+    let terms = fill(&mut fields, &found);
+    let terms = fields.finish(terms)?;
+    let told = state.read_much(move |view| {
+        let check = verdict(&terms, &checked(view, &terms)?);
+        Ok(json!({"terms": serde_json::to_value(&terms).unwrap_or_default(), "check": check}))
+    });
+    told.await.map(Json)
 }

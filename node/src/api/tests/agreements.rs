@@ -90,9 +90,27 @@ async fn an_agreement_goes_from_proposal_to_release_and_every_step_can_be_read()
     let pot = format!("agreement:{}", path.rsplit('/').next().unwrap());
     assert_eq!(free(&api, "judge/court", &pot).await, "400.00");
 
+    // What is awaited from whom, before; what was satisfied by which event, after.
+    let explain = format!("{path}/explain");
+    let told = api.by("seller/erp", "GET", &explain, &Value::Null).await;
+    assert_eq!(told.status, 200, "{}", told.text);
+    let told = told.json();
+    let milestone = &told["milestones"][0];
+    assert_eq!((&told["stage"], &milestone["status"]), (&json!("running"), &json!("waiting")));
+    let awaits = json!([{"role": "buyer", "member": "buyer"}]);
+    assert_eq!(milestone["condition"]["awaits"], awaits, "{told}");
+    for language in ["en", "zh"] {
+        let lines = told["sentences"][language].as_array().unwrap();
+        assert!(lines.iter().any(|line| line.as_str().unwrap().contains("delivered")), "{lines:?}");
+    }
+
     // The block with the event carries the release.
     let event = api.by("buyer/erp", "POST", "/epcis/v2/events", &received(1)).await;
     assert_eq!(event.status, 201, "{}", event.text);
+    let told = api.by("seller/erp", "GET", &explain, &Value::Null).await.json();
+    let milestone = &told["milestones"][0];
+    assert_eq!(milestone["status"], "fulfilled", "{told}");
+    assert_eq!(milestone["events"][0]["event_id"], event_id(1));
     let told = view("seller/erp").await;
     assert_eq!((&told["stage"], &told["ended"]["how"]), (&json!("ended"), &json!("released")));
     let milestone = &told["milestones"][0];
@@ -128,7 +146,7 @@ async fn an_agreement_goes_from_proposal_to_release_and_every_step_can_be_read()
     // A correction moves nothing back, and is said.
     let mut wrong = received(1);
     wrong["errorDeclaration"] = json!({"declarationTime": now().to_string(), "reason":
-        "urn:epcglobal:cbv:er:incorrect_data"});
+        "incorrect_data"});
     let corrected = api.by("buyer/erp", "POST", "/epcis/v2/events", &wrong).await;
     assert_eq!(corrected.status, 201, "{}", corrected.text);
     let told = view("buyer/erp").await;
@@ -148,7 +166,10 @@ async fn an_agreement_is_seen_by_its_roles_only() {
     endow(&api, "print-1", "500").await;
     let path = proposed(&api, "order-1", "400").await;
     let pot = format!("/api/v1/accounts/agreement:{}", path.rsplit('/').next().unwrap());
-    for path in [path.clone(), format!("{path}/story"), pot.clone(), format!("{pot}/entries")] {
+    let explain = format!("{path}/explain");
+    for path in
+        [path.clone(), explain, format!("{path}/story"), pot.clone(), format!("{pot}/entries")]
+    {
         for (agent, status) in [("judge/court", 200), ("stranger/erp", 404), ("bank/desk", 404)] {
             let answer = api.by(agent, "GET", &path, &Value::Null).await;
             assert_eq!(answer.status, status, "{agent} {path} {}", answer.text);
@@ -233,5 +254,41 @@ async fn terms_are_checked_before_they_are_put_forward() {
     let body = json!({"reference": "order-2", "terms": terms});
     let again = api.by("seller/erp", "POST", "/api/v1/agreements", &body).await;
     assert_eq!((again.status.as_u16(), again.header("location")), (200, path.as_str()));
+    api.stop().await;
+}
+
+/// Promise P67: each template is filled in over HTTP, and what is missing is named.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn templates_are_filled_in_and_put_forward() {
+    let api = traders().await;
+    endow(&api, "print-1", "500").await;
+    let all = api.by("buyer/erp", "GET", "/api/v1/agreements/templates", &Value::Null).await.json();
+    let all = all["templates"].as_array().unwrap();
+    assert_eq!(all.len(), 6);
+    for template in all {
+        let name = template["name"].as_str().unwrap();
+        let path = format!("/api/v1/agreements/templates/{name}");
+        let parameters = template["parameters"].as_array().unwrap().iter();
+        let examples: Value = Value::Object(
+            parameters
+                .map(|one| (one["name"].as_str().unwrap().to_owned(), one["example"].clone()))
+                .collect(),
+        );
+        let filled = api.by("buyer/erp", "POST", &path, &json!({"parameters": examples})).await;
+        assert_eq!(filled.status, 200, "{name} {}", filled.text);
+        let filled = filled.json();
+        assert!(filled["terms"]["milestones"].is_array(), "{filled}");
+        let said = filled["check"]["sentences"]["zh"].as_array().unwrap();
+        assert!(!said.is_empty(), "{filled}");
+        let missing = api.by("buyer/erp", "POST", &path, &json!({"parameters": {}})).await;
+        let field = missing.problem()["errors"][0]["field"].as_str().unwrap().to_owned();
+        assert!(field.starts_with("/parameters/"), "{field}");
+    }
+    let none = json!({"reference": "a", "template": "lottery"});
+    let none = api.by("buyer/erp", "POST", "/api/v1/agreements", &none).await.problem();
+    assert_eq!(none["errors"][0]["field"], "/template");
+    let schema = api.by("buyer/erp", "GET", "/api/v1/agreements/schema", &Value::Null).await;
+    assert_eq!(schema.header("content-type"), "application/schema+json");
+    assert!(schema.json()["properties"]["milestones"].is_object());
     api.stop().await;
 }
