@@ -9,16 +9,19 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use tracehold_chain::agreement::Terms;
 use tracehold_chain::epcis::uri::percent_encoded;
 use tracehold_chain::money::{AccountId, AgreementId, MoneyCause, Purpose};
-use tracehold_chain::state::Position;
-use tracehold_contracts::agreement::{AgreementRecord, Ending, MilestoneState, Stage, words};
+use tracehold_contracts::agreement::explain::{
+    ConditionStatus, EventRef, Explained, ExplainedMilestone, Explanation, MilestoneStatus,
+    Sentence, explain,
+};
+use tracehold_contracts::agreement::{AgreementRecord, Context, Ending, Stage, View, words};
 use tracehold_explorer::language::Language;
 use tracehold_explorer::money::{
-    self, Account, Agreement, Link, Listed, Milestone, Payment, SignedIn,
+    self, Account, Agreement, Link, Listed, Milestone, Payment, Reason, SignedIn,
 };
 use tracehold_explorer::pages::Frame;
 
 use super::ApiState;
-use super::accounts::{account_of, entry_token, event_link};
+use super::accounts::{account_of, entry_token};
 use super::agreements::found;
 use super::auth::Keyed;
 use super::entries::{decimal, path_of};
@@ -218,10 +221,9 @@ fn told(
     let (mut lines, _) = view.statement(&pot, None, MAX_PAYMENTS_ON_PAGE)?;
     lines.reverse();
     let payments = lines.iter().map(|line| payment(view, &pot, line, language, true));
-    let mut milestones = Vec::new();
-    for (clause, state) in terms.milestones.iter().zip(&record.milestones) {
-        milestones.push(milestone(view, clause.id.as_str(), state, language)?);
-    }
+    let explained = explanation(view, record, terms)?;
+    let milestones = explained.milestones.iter().map(|one| milestone(one, language)).collect();
+    let summary = explained.summary.iter().map(|sentence| said(sentence, language));
     let is_corrected = record.milestones.iter().any(|state| !state.corrected.is_empty());
     let corrected = is_corrected.then(|| {
         let text = language.pick(
@@ -237,11 +239,10 @@ fn told(
             format!("{} ({})", state.member_name(&role.member), role.member),
         )
     });
-    let explained = explained(view, record, terms, language)?;
     Ok(Agreement {
         title: terms.title.clone(),
         id: record.id.to_string(),
-        stage: std::iter::once(stage(&record.stage, language)).chain(explained).collect(),
+        stage: std::iter::once(stage(&record.stage, language)).chain(summary).collect(),
         corrected,
         pot: left.map(|b| format!("{} {}", decimal(b.posted, &b.asset), b.asset)).collect(),
         milestones,
@@ -251,41 +252,45 @@ fn told(
     })
 }
 
-/// What is awaited, in sentences.
-fn explained(
-    _view: &ReadView,
+/// Why an agreement stands where it stands.
+fn explanation(
+    view: &ReadView,
     record: &AgreementRecord,
     terms: &Terms,
-    language: Language,
-) -> Result<Vec<String>, Fault> {
-    let mut said = Vec::new();
-    match record.stage {
-        Stage::Proposed => {
-            let waiting = terms.roles.iter().zip(&record.accepted);
-            for (role, _) in waiting.filter(|(_, accepted)| !accepted.complete) {
-                said.push(language.pick(
-                    format!("Waiting for {} to accept before {}.", role.role, terms.accept_by),
-                    format!("等待{}在 {} 之前接受。", role.role, terms.accept_by),
-                ));
-            }
-        }
-        Stage::Accepted => {
-            let waiting = terms.deposits.iter().zip(&record.deposited);
-            for (deposit, _) in waiting.filter(|(_, paid)| paid.is_none()) {
-                let (money, role, due) = (&deposit.money, &deposit.role, deposit.due);
-                said.push(language.pick(
-                    format!("Waiting for {money} from {role} before {due}."),
-                    format!("等待{role}在 {due} 之前存入 {money}。"),
-                ));
-            }
-        }
-        Stage::Running => said.push(language.pick(
-            format!("It ends at {} at the latest.", terms.deadline),
-            format!("最迟于 {} 结束。", terms.deadline),
-        )),
-        Stage::Disputed | Stage::Ended { .. } => {}
+) -> Result<Explanation, Fault> {
+    let facts = view.facts(record)?;
+    let get = |key: &[u8]| view.state_bytes(key);
+    let context = Context {
+        terms,
+        record,
+        facts: &facts,
+        as_of: View::now(view.head().block_time),
+        get: &get,
+        authority: view.authority(),
+    };
+    view.readable(explain(&context))
+}
+
+fn said(sentence: &Sentence, language: Language) -> String {
+    language.pick(&sentence.en, &sentence.zh).clone()
+}
+
+/// A condition and those inside it, one line each.
+fn reasons(explained: &Explained, depth: usize, language: Language, lines: &mut Vec<Reason>) {
+    lines.push(Reason {
+        depth,
+        is_met: explained.status == ConditionStatus::Holds,
+        text: said(&explained.said, language),
+        events: explained.events.iter().map(|event| event_page(&event.event_id)).collect(),
+    });
+    for inner in &explained.of {
+        reasons(inner, depth.saturating_add(1), language, lines);
     }
-    Ok(said)
+}
+
+fn event_page(event_id: &str) -> Link {
+    let path = format!("/event/{}", percent_encoded(event_id));
+    Link { text: event_id.to_owned(), path }
 }
 
 /// The language as the words of agreements know it.
@@ -299,40 +304,22 @@ fn clauses(terms: &Terms, language: Language) -> Vec<String> {
     clauses.into_iter().map(|clause| clause.text).collect()
 }
 
-fn milestone(
-    view: &ReadView,
-    name: &str,
-    state: &MilestoneState,
-    language: Language,
-) -> Result<Milestone, Fault> {
-    let said = match (state.fulfilled_at, state.holds_since) {
-        (Some(at), _) => language.pick(format!("Fulfilled at {at}."), format!("已于 {at} 达成。")),
-        (None, Some(since)) => language.pick(
-            format!("Its condition has held since {since}; its time runs."),
-            format!("条件自 {since} 起成立，等待期进行中。"),
-        ),
-        (None, None) => language.pick("Not yet fulfilled.", "尚未达成。").to_owned(),
-    };
-    Ok(Milestone {
-        name: name.to_owned(),
-        is_fulfilled: state.fulfilled_at.is_some(),
-        said: vec![said],
-        reasons: Vec::new(),
-        events: links(view, &state.events)?,
-        corrected: links(view, &state.corrected)?,
-    })
-}
-
-/// Links to events.
-fn links(view: &ReadView, positions: &[Position]) -> Result<Vec<Link>, Fault> {
-    let mut links = Vec::new();
-    for position in positions {
-        if let Some(id) = event_link(view, *position)?.event_id {
-            let path = format!("/event/{}", percent_encoded(&id));
-            links.push(Link { text: id, path });
-        }
+fn milestone(explained: &ExplainedMilestone, language: Language) -> Milestone {
+    let mut lines = Vec::new();
+    if let Some(condition) = &explained.condition {
+        reasons(condition, 0, language, &mut lines);
     }
-    Ok(links)
+    let links = |events: &[EventRef]| -> Vec<Link> {
+        events.iter().map(|event| event_page(&event.event_id)).collect()
+    };
+    Milestone {
+        name: explained.id.to_string(),
+        is_fulfilled: explained.status == MilestoneStatus::Fulfilled,
+        said: explained.said.iter().map(|sentence| said(sentence, language)).collect(),
+        reasons: lines,
+        events: links(&explained.events),
+        corrected: links(&explained.corrected),
+    }
 }
 
 fn stage(stage: &Stage, language: Language) -> String {
@@ -464,9 +451,7 @@ fn payment(
         _ => Vec::new(),
     };
     for event in super::accounts::paid_on(view, *id, &line.entry.cause)? {
-        if let Some(id) = event.event_id {
-            links.push(Link { path: format!("/event/{}", percent_encoded(&id)), text: id });
-        }
+        links.extend(event.event_id.as_deref().map(event_page));
     }
     let amount = |posting: &tracehold_chain::money::Posting| {
         let sign = if posting.amount > 0 { "+" } else { "" };
