@@ -6,11 +6,13 @@
 //!
 //! [`language`] chooses between English and Chinese and holds the words of the pages. [`words`]
 //! says GS1's vocabulary in plain words. [`story`] turns recorded events into what a page shows.
-//! [`pages`] renders, [`drawing`] draws traces. Pages work without JavaScript, load nothing from
+//! [`pages`] renders, [`money`] the pages of those who have a part in agreements and accounts,
+//! [`drawing`] draws traces. Pages work without JavaScript, load nothing from
 //! anywhere else, and are made for a phone first.
 
 pub mod drawing;
 pub mod language;
+pub mod money;
 pub mod pages;
 pub mod story;
 pub mod words;

@@ -7,7 +7,7 @@ use crate::language::{Language, Texts};
 use crate::story::{Chapter, Places, Recorded, Reference, moment, tell};
 
 /// The style of every page, inlined so that a page is one answer.
-const STYLE: &str = include_str!("../templates/style.css");
+pub(crate) const STYLE: &str = include_str!("../templates/style.css");
 
 /// What every page needs to know about where it is.
 #[derive(Clone, Debug)]
@@ -25,11 +25,11 @@ impl Frame {
         self.language.texts()
     }
 
-    fn switch(&self) -> String {
+    pub(crate) fn switch(&self) -> String {
         format!("{}?lang={}", self.path, self.language.other())
     }
 
-    fn home(&self) -> String {
+    pub(crate) fn home(&self) -> String {
         format!("/?lang={}", self.language.tag())
     }
 }
@@ -98,7 +98,7 @@ struct MessagePage<'a> {
     examples: &'a [&'a str],
 }
 
-fn rendered(template: &impl Template) -> String {
+pub(crate) fn rendered(template: &impl Template) -> String {
     template.render().expect("templates only write to a string")
 }
 
@@ -194,7 +194,13 @@ pub fn malformed(frame: &Frame, given: &str) -> String {
     message(frame, t.malformed, given, t.malformed_help, &EXAMPLES)
 }
 
-fn message(frame: &Frame, title: &str, about: &str, help: &str, examples: &[&str]) -> String {
+pub(crate) fn message(
+    frame: &Frame,
+    title: &str,
+    about: &str,
+    help: &str,
+    examples: &[&str],
+) -> String {
     rendered(&MessagePage { frame, t: frame.texts(), style: STYLE, title, about, help, examples })
 }
 

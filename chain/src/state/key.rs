@@ -316,6 +316,10 @@ pub fn agreement_steps_range(id: &AgreementId) -> (Vec<u8>, Vec<u8>) {
     prefix_range(&[b"hg".as_slice(), id.0.as_bytes()].concat())
 }
 
+/// The first asset's record.
+pub const ASSETS_FIRST: &[u8] = b"su";
+/// The first key after the assets' records.
+pub const ASSETS_END: &[u8] = b"sv";
 /// The first key of the state.
 pub const STATE_FIRST: &[u8] = b"s";
 /// The first key after the state.

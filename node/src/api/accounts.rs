@@ -366,7 +366,11 @@ fn line_view(view: &ReadView, account: &AccountId, (id, line): &Line) -> Result<
 }
 
 /// The events on which a milestone paid with an entry.
-fn paid_on(view: &ReadView, id: EntryId, cause: &MoneyCause) -> Result<Vec<EventLink>, Fault> {
+pub(super) fn paid_on(
+    view: &ReadView,
+    id: EntryId,
+    cause: &MoneyCause,
+) -> Result<Vec<EventLink>, Fault> {
     let MoneyCause::Milestone { agreement, milestone: wanted } = cause else {
         return Ok(Vec::new());
     };

@@ -33,6 +33,7 @@ pub mod limits;
 mod masterdata;
 mod metrics;
 mod money;
+mod money_pages;
 mod openapi;
 mod pages;
 mod paging;
@@ -43,6 +44,7 @@ mod rate;
 mod readings;
 mod records;
 mod server;
+mod sessions;
 mod state;
 mod submit;
 #[cfg(test)]

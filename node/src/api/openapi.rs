@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, options};
+use axum::routing::{get, options, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Content, Ref, RefOr, Response};
@@ -15,8 +15,8 @@ use super::limits::MAX_URI_BYTES;
 use super::problem::{Kind, PROBLEM_JSON, Problem, render};
 use super::{
     ApiState, accounts, agreements, approvals, blocks, capture, events, feed, footprint, headers,
-    health, holds, items, masterdata, metrics, money, pages, pictures, rate, readings, trace,
-    webhooks,
+    health, holds, items, masterdata, metrics, money, money_pages, pages, pictures, rate, readings,
+    trace, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -162,6 +162,11 @@ pub fn router(state: ApiState) -> Router {
         .route("/", get(pages::home))
         .route("/search", get(pages::search))
         .route("/event/{eventID}", get(pages::event))
+        .route("/sign-in", get(money_pages::sign_in_form).post(money_pages::sign_in))
+        .route("/sign-out", post(money_pages::sign_out))
+        .route("/agreements", get(money_pages::agreements))
+        .route("/agreements/{id}", get(money_pages::agreement))
+        .route("/accounts", get(money_pages::accounts))
         .fallback(pages::item_or_nothing)
         // Handlers bound their own bodies.
         .layer(DefaultBodyLimit::disable())

@@ -48,7 +48,7 @@ impl PageQuery {
     }
 }
 
-fn frame(state: &ApiState, headers: &HeaderMap, uri: &http::Uri) -> Frame {
+pub(super) fn frame(state: &ApiState, headers: &HeaderMap, uri: &http::Uri) -> Frame {
     let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     Frame {
         language: Language::choose(PageQuery::of(uri).lang.as_deref(), accepted),
@@ -57,7 +57,7 @@ fn frame(state: &ApiState, headers: &HeaderMap, uri: &http::Uri) -> Frame {
     }
 }
 
-fn page(status: StatusCode, html: String) -> Response {
+pub(super) fn page(status: StatusCode, html: String) -> Response {
     let mut response = (status, Html(html)).into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));

@@ -52,7 +52,7 @@ fn id_in_path(text: &str) -> Result<AgreementId, Problem> {
 }
 
 /// An agreement, when the caller has a role in it.
-fn found(
+pub(super) fn found(
     view: &ReadView,
     caller: &Caller,
     id: AgreementId,
