@@ -313,9 +313,6 @@ rejection_codes! {
     /// No such agreement.
     AgreementUnknown = "agreement-unknown",
         "no agreement has this id: check it";
-    /// Proposed before.
-    AgreementExists = "agreement-exists",
-        "you proposed these very terms under this reference before: see that agreement";
     /// Another's role.
     RoleNotYours = "role-not-yours",
         "the agreement does not give your member this role: name your own role";

@@ -64,11 +64,9 @@ fn timed_out(id: &TransactionId, deadline: Duration) -> Problem {
 pub fn refused(rejection: &Rejection) -> Problem {
     use RejectionCode as Code;
     let kind = match rejection.code {
-        Code::EventIdTaken
-        | Code::Replayed
-        | Code::ReferenceTaken
-        | Code::AssetExists
-        | Code::AgreementExists => Kind::Exists,
+        Code::EventIdTaken | Code::Replayed | Code::ReferenceTaken | Code::AssetExists => {
+            Kind::Exists
+        }
         Code::Malformed
         | Code::EventInvalid
         | Code::WrongChain
