@@ -46,7 +46,8 @@ pub struct BlockHeader {
     pub next_validators: Digest,
     /// RFC 6962 root over [`crate::transaction::Transaction::leaf`] of each transaction.
     pub transactions_root: Digest,
-    /// RFC 6962 root over the digests of the receipts, one for each transaction.
+    /// RFC 6962 root over the digests of the receipts: one for what was due when the block began,
+    /// if anything was, then one for each transaction.
     pub receipts_root: Digest,
     /// Root of the authenticated state after this block.
     pub state_root: Digest,

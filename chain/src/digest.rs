@@ -53,6 +53,12 @@ pub enum Domain {
     Trace,
     /// A message between nodes, so that each is delivered once.
     GossipMessage,
+    /// What was due when a block began; a leaf of the block's receipt tree.
+    DueReceipt,
+    /// An agreement: who proposed it, under which reference, with which terms.
+    Agreement,
+    /// A money command, so that a retry is told from another one under its reference.
+    MoneyCommand,
 }
 
 impl Domain {
@@ -78,6 +84,9 @@ impl Domain {
             Domain::ApiKey => b"tracehold/1/api-key",
             Domain::Trace => b"tracehold/1/trace",
             Domain::GossipMessage => b"tracehold/1/gossip-message",
+            Domain::DueReceipt => b"tracehold/1/due-receipt",
+            Domain::Agreement => b"tracehold/1/agreement",
+            Domain::MoneyCommand => b"tracehold/1/money-command",
         }
     }
 }

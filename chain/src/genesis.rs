@@ -108,6 +108,8 @@ pub struct Member {
 pub enum MemberRole {
     /// Inspects things of any member: what it says of them counts.
     Inspector,
+    /// Issues and redeems cash.
+    Bank,
 }
 
 /// A person, device or program that signs for a member.

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::agreement::AgreementCommand;
 use crate::codec;
 use crate::digest::{Digest, Domain, deserialize_fixed, serialize_fixed};
 use crate::epcis::{SectionedEvent, Violation};
@@ -17,6 +18,7 @@ use crate::limits::{
     MAX_TRANSACTION_BYTES,
 };
 use crate::masterdata::MasterData;
+use crate::money::MoneyCommand;
 use crate::units::{AgentId, ChainId, TimestampMs};
 
 /// The digest of a transaction body: what names it, and what its sender signs.
@@ -70,6 +72,11 @@ pub enum Command {
     /// Put these records of products, places and parties in the place of what was on record. All
     /// of a transaction's master data is set before its events are captured.
     SetMasterData(Vec<MasterData>),
+    /// Do something with money. Runs after the transaction's events are captured, in the order of
+    /// its commands, as do those on agreements.
+    Money(MoneyCommand),
+    /// Do something with an agreement.
+    Agreement(AgreementCommand),
 }
 
 /// A commitment to one event.
@@ -144,15 +151,25 @@ impl Transaction {
     pub fn captured_events(&self) -> impl Iterator<Item = &CapturedEvent> {
         self.body.commands.iter().flat_map(|command| match command {
             Command::Capture(events) => events.as_slice(),
-            Command::SetMasterData(_) => &[],
+            Command::SetMasterData(_) | Command::Money(_) | Command::Agreement(_) => &[],
         })
+    }
+
+    /// Whether it sets master data or does something with money or an agreement.
+    fn does_more_than_capture(&self) -> bool {
+        let more = |command: &Command| match command {
+            Command::Capture(_) => false,
+            Command::SetMasterData(records) => !records.is_empty(),
+            Command::Money(_) | Command::Agreement(_) => true,
+        };
+        self.body.commands.iter().any(more)
     }
 
     /// The master data this sets, in order, over all commands.
     pub fn master_data(&self) -> impl Iterator<Item = &MasterData> + Clone {
         self.body.commands.iter().flat_map(|command| match command {
             Command::SetMasterData(records) => records.as_slice(),
-            Command::Capture(_) => &[],
+            Command::Capture(_) | Command::Money(_) | Command::Agreement(_) => &[],
         })
     }
 }
@@ -175,10 +192,10 @@ pub enum BundleError {
     /// Nothing to do, or too much at once.
     #[error("a transaction has 1 to {MAX_COMMANDS_PER_TRANSACTION} commands, this one has {0}")]
     Commands(usize),
-    /// Nothing captured and no master data set, or too many events at once.
+    /// Nothing to do, or too many events at once.
     #[error(
-        "a transaction captures 1 to {MAX_EVENTS_PER_TRANSACTION} events or sets master data, this \
-         one has {0} events"
+        "a transaction captures 1 to {MAX_EVENTS_PER_TRANSACTION} events or does something else, \
+         this one has {0} events"
     )]
     Events(usize),
     /// Too many records of master data at once.
@@ -233,7 +250,7 @@ impl Bundle {
         }
         self.check_master_data()?;
         let commitments = self.transaction.captured_events().count();
-        let least = usize::from(self.transaction.master_data().next().is_none());
+        let least = usize::from(!self.transaction.does_more_than_capture());
         if !(least..=MAX_EVENTS_PER_TRANSACTION).contains(&commitments) {
             return Err(BundleError::Events(commitments));
         }

@@ -66,6 +66,167 @@ impl fmt::Display for TimestampMs {
     }
 }
 
+/// A length of time in milliseconds. In JSON a duration of ISO 8601 in days, hours, minutes and
+/// seconds, such as `P14D`, `PT30M` or `P1DT12H`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DurationMs(pub u64);
+
+/// The longest duration that is read: a thousand years.
+const MAX_DURATION_MS: u64 = 1_000 * 366 * DAY_MS;
+const DAY_MS: u64 = 24 * 3_600_000;
+
+impl FromStr for DurationMs {
+    type Err = DurationError;
+    fn from_str(text: &str) -> Result<DurationMs, DurationError> {
+        let wrong = || DurationError(text.chars().take(40).collect());
+        let mut rest = text.strip_prefix('P').ok_or_else(wrong)?;
+        let (mut total, mut parts, mut in_time) = (0_u64, 0, false);
+        let mut units = [('D', DAY_MS), ('H', 3_600_000), ('M', 60_000), ('S', 1_000)].into_iter();
+        while !rest.is_empty() {
+            if let Some(time) = rest.strip_prefix('T').filter(|_| !in_time) {
+                (rest, in_time) = (time, true);
+            }
+            let end = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+            let number: u64 = rest.get(..end).unwrap_or_default().parse().map_err(|_| wrong())?;
+            let letter = rest.get(end..).and_then(|tail| tail.chars().next()).ok_or_else(wrong)?;
+            let (_, ms) = units.find(|(unit, _)| *unit == letter).ok_or_else(wrong)?;
+            if (letter == 'D') == in_time {
+                return Err(wrong());
+            }
+            let part = number.checked_mul(ms).ok_or_else(wrong)?;
+            total =
+                total.checked_add(part).filter(|ms| *ms <= MAX_DURATION_MS).ok_or_else(wrong)?;
+            rest =
+                rest.get(end..).and_then(|tail| tail.get(letter.len_utf8()..)).ok_or_else(wrong)?;
+            parts += 1;
+        }
+        if parts == 0 { Err(wrong()) } else { Ok(DurationMs(total)) }
+    }
+}
+
+impl fmt::Display for DurationMs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (days, rest) = (self.0 / DAY_MS, self.0 % DAY_MS);
+        let (hours, minutes) = (rest / 3_600_000, rest / 60_000 % 60);
+        let (seconds, ms) = (rest / 1_000 % 60, rest % 1_000);
+        f.write_str("P")?;
+        if days > 0 {
+            write!(f, "{days}D")?;
+        }
+        if rest > 0 || days == 0 {
+            f.write_str("T")?;
+        }
+        for (number, unit) in [(hours, 'H'), (minutes, 'M')] {
+            if number > 0 {
+                write!(f, "{number}{unit}")?;
+            }
+        }
+        match (seconds, ms) {
+            (_, 1..) => write!(f, "{seconds}.{ms:03}S"),
+            (1.., 0) => write!(f, "{seconds}S"),
+            _ if days == 0 && rest == 0 => f.write_str("0S"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Serialize for DurationMs {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            self.0.serialize(serializer)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for DurationMs {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<DurationMs, D::Error> {
+        if deserializer.is_human_readable() {
+            String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        } else {
+            u64::deserialize(deserializer).map(DurationMs)
+        }
+    }
+}
+
+/// Why a text is no duration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no duration: write days, hours, minutes and seconds as P14D, PT30M or P1DT12H")]
+pub struct DurationError(String);
+
+/// Times that JSON has as RFC 3339, and bytes as milliseconds.
+pub mod rfc3339 {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+    use super::TimestampMs;
+
+    /// Writes a time.
+    ///
+    /// # Errors
+    /// Whatever the serializer fails with.
+    pub fn serialize<S: Serializer>(time: &TimestampMs, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.collect_str(time)
+        } else {
+            time.serialize(serializer)
+        }
+    }
+
+    /// Reads a time.
+    ///
+    /// # Errors
+    /// When the text is no time with its offset.
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<TimestampMs, D::Error> {
+        if !deserializer.is_human_readable() {
+            return TimestampMs::deserialize(deserializer);
+        }
+        let text = String::deserialize(deserializer)?;
+        let time: Option<jiff::Timestamp> = text.parse().ok();
+        let ms = time.and_then(|time| u64::try_from(time.as_millisecond()).ok());
+        ms.map(TimestampMs).ok_or_else(|| {
+            let shown: String = text.chars().take(40).collect();
+            D::Error::custom(format!(
+                "{shown:?} is no time: write date, time and offset as 2026-03-01T09:30:00Z"
+            ))
+        })
+    }
+}
+
+/// As [`rfc3339`], for a time that may be missing.
+pub mod rfc3339_option {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::TimestampMs;
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(transparent)]
+    struct Time(#[serde(with = "super::rfc3339")] TimestampMs);
+
+    /// Writes a time or none.
+    ///
+    /// # Errors
+    /// Whatever the serializer fails with.
+    pub fn serialize<S: Serializer>(
+        time: &Option<TimestampMs>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        time.map(Time).serialize(serializer)
+    }
+
+    /// Reads a time or none.
+    ///
+    /// # Errors
+    /// When the text is no time with its offset.
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<TimestampMs>, D::Error> {
+        Ok(Option::<Time>::deserialize(deserializer)?.map(|time| time.0))
+    }
+}
+
 /// Why a name was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -234,6 +395,19 @@ mod tests {
             assert!(bad.parse::<AgentId>().is_err(), "{bad}");
         }
         assert!(serde_json::from_str::<ChainId>("\"NOT ok\"").is_err());
+    }
+
+    #[test]
+    fn durations_are_written_in_one_way() {
+        for good in ["P14D", "PT30M", "P1DT12H", "PT0S", "PT36S", "P2DT1S"] {
+            assert_eq!(good.parse::<DurationMs>().expect(good).to_string(), good);
+        }
+        assert_eq!("PT90M".parse::<DurationMs>().expect("a duration").to_string(), "PT1H30M");
+        for bad in
+            ["", "P", "PT", "P1H", "PT1D", "1D", "P-1D", "P1.5D", "P1M", "PT1S1M", "P9999999999D"]
+        {
+            assert!(bad.parse::<DurationMs>().is_err(), "{bad}");
+        }
     }
 
     #[test]

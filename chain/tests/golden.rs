@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use tracehold_chain::agreement::Label;
 use tracehold_chain::block::{BLOCK_VERSION, Block, BlockHeader, BlockId};
 use tracehold_chain::certificate::{CommitCertificate, CommitSignature, VoteKind, vote_digest};
 use tracehold_chain::codec;
@@ -19,8 +20,16 @@ use tracehold_chain::masterdata::{
     Attributes, MasterData, MasterKind, MasterRecord, Product, SensorLimit, Texts, decimal,
 };
 use tracehold_chain::merkle::Frontier;
-use tracehold_chain::state::key::{Index, item_key, picture_key, replay_key, transaction_key};
-use tracehold_chain::state::{ItemLeaf, ItemRole, Position, StateKey, StateTree};
+use tracehold_chain::money::{
+    AccountId, AgreementId, Amount, ApprovalRule, Asset, AssetTerms, EntryId, HoldId, JournalEntry,
+    MAX_AMOUNT, Money, MoneyAction, MoneyCause, MoneyCommand, Posting, Purpose, Reference,
+    ThresholdFor,
+};
+use tracehold_chain::state::key::{
+    Index, holder_key, item_key, member_account_key, picture_key, replay_key, statement_key,
+    transaction_key, waiting_key,
+};
+use tracehold_chain::state::{Due, ItemLeaf, ItemRole, Position, StateKey, StateTree};
 use tracehold_chain::transaction::{
     AuthorSignature, Bundle, CapturedEvent, Command, Nonce, TransactionBody, authored_event_digest,
 };
@@ -168,6 +177,81 @@ fn state_root() -> Digest {
     tree.root()
 }
 
+/// One command of each kind, in a transaction each.
+fn money_commands() -> Vec<MoneyCommand> {
+    let money = || Money { asset: "EUR@bank".parse().unwrap(), amount: Amount::new(7).unwrap() };
+    let to: AccountId = "buyer/main".parse().unwrap();
+    let reference = |text: &str| Reference::new(text).unwrap();
+    let hold = || HoldId { account: to.clone(), reference: reference("h1") };
+    let above = vec![ThresholdFor(money())];
+    let terms = AssetTerms::Note { due: TimestampMs(1_772_357_400_000) };
+    let note = "note:CNY@acme/INV-17".parse().unwrap();
+    let face = Money { asset: note, amount: Amount::new(MAX_AMOUNT).unwrap() };
+    let agreement = AgreementId(Digest([7; 32]));
+    let actions = [
+        MoneyAction::SetRule(ApprovalRule::TwoAgents { above }),
+        MoneyAction::Issue { money: face, to: to.clone(), terms },
+        MoneyAction::Redeem { money: money(), from: Purpose::main() },
+        MoneyAction::Transfer {
+            money: money(), to: to.clone(), memo: Some("发票 17".to_owned())
+        },
+        MoneyAction::Hold { money: money(), to: to.clone(), expires_at: TimestampMs(9) },
+        MoneyAction::Post { hold: hold(), amount: Amount::new(5).unwrap() },
+        MoneyAction::Void { hold: hold() },
+        MoneyAction::Fund { agreement, deposit: Label::new("price").unwrap() },
+        MoneyAction::Approve { waiting: reference("p1") },
+        MoneyAction::Decline { waiting: reference("p1") },
+    ];
+    let command = |action| MoneyCommand {
+        account: Purpose::new("escrow-cn").unwrap(),
+        reference: reference("A.b:c_1"),
+        action,
+    };
+    actions.into_iter().map(command).collect()
+}
+
+fn journal_entry() -> JournalEntry {
+    let posting = |account: &str, amount| Posting {
+        account: account.parse().unwrap(),
+        asset: "title:carrier/BL-4711".parse().unwrap(),
+        amount,
+    };
+    let cause = MoneyCause::Command {
+        account: "buyer/main".parse().unwrap(),
+        reference: Reference::new("p1").unwrap(),
+        memo: Some("x".to_owned()),
+    };
+    JournalEntry { cause, postings: vec![posting("buyer/main", -1), posting("seller/main", 1)] }
+}
+
+/// Keys of money, and of what is due.
+fn money_keys() -> Vec<(&'static str, Vec<u8>)> {
+    let account = || "buyer/main".parse::<AccountId>().unwrap();
+    let asset = || "EUR@bank".parse::<Asset>().unwrap();
+    let reference = || Reference::new("p1").unwrap();
+    let entry = EntryId { height: Height(258), receipt: 3, entry: 7 };
+    let due = Due { at: TimestampMs(258), kind: Due::HOLD, which: Digest([7; 32]) };
+    let member = MemberId::new("buyer").unwrap();
+    vec![
+        ("key of an asset", StateKey::Asset(asset()).encode()),
+        ("key of an account", StateKey::Account(account()).encode()),
+        ("key of a balance", StateKey::Balance { account: account(), asset: asset() }.encode()),
+        (
+            "key of a reference",
+            StateKey::Reference { account: account(), reference: reference() }.encode(),
+        ),
+        (
+            "key of a hold",
+            StateKey::Hold(HoldId { account: account(), reference: reference() }).encode(),
+        ),
+        ("key of what is due", StateKey::Due(due).encode()),
+        ("key of a statement line", statement_key(&account(), entry)),
+        ("note of a holder", holder_key(&asset(), &account())),
+        ("note of a member's account", member_account_key(&member, &account())),
+        ("note of what waits", waiting_key(&member, entry, &Digest([7; 32]))),
+    ]
+}
+
 fn vectors() -> String {
     let block = block();
     let bundle = &block.bundles[0];
@@ -175,7 +259,7 @@ fn vectors() -> String {
     let name = Digest::of(Domain::StateName, b"name");
     let event_id = "urn:uuid:00000000-0000-4000-8000-000000000001".to_owned();
     let item = ItemLeaf { role: ItemRole::Parent, event: name, height: Height(5) };
-    let lines: Vec<(&str, Vec<u8>)> = vec![
+    let mut lines: Vec<(&str, Vec<u8>)> = vec![
         ("genesis", codec::encode(&genesis())),
         ("genesis id", genesis().id().0.0.to_vec()),
         ("validator set digest", genesis().validators().unwrap().digest().0.to_vec()),
@@ -223,6 +307,10 @@ fn vectors() -> String {
         ("key of a transaction", transaction_key(&bundle.transaction.id())),
         ("key of a replay note", replay_key(Height(258))),
     ];
+    lines.extend(money_commands().iter().map(|one| ("money command", codec::encode(one))));
+    lines.push(("journal entry", codec::encode(&journal_entry())));
+    lines.push(("journal entry, packed", codec::pack(&journal_entry())));
+    lines.extend(money_keys());
     let mut text = String::new();
     for (name, bytes) in lines {
         writeln!(text, "{name}: {}", hex::encode(bytes)).expect("writing to a string");

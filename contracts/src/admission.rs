@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use tracehold_chain::digest::Digest;
 use tracehold_chain::genesis::Parameters;
 use tracehold_chain::transaction::{
     Bundle, CapturedEvent, Transaction, TransactionId, authored_event_digest,
@@ -21,6 +22,8 @@ use crate::receipt::{Rejection, RejectionCode};
 pub struct Admitted {
     /// Its id.
     pub id: TransactionId,
+    /// Its leaf in a block's transaction tree.
+    pub leaf: Digest,
     /// Its member's name: the mempool's lane.
     pub member: MemberId,
     /// Encoded bytes, event bodies included.
@@ -106,7 +109,8 @@ pub fn admit(
         return Err(Rejection::new(RejectionCode::TooManyTouches, subject));
     }
     let member = member.id.clone();
-    Ok(Admitted { id, member, bytes, bundle, events, touches })
+    let leaf = transaction.leaf();
+    Ok(Admitted { id, leaf, member, bytes, bundle, events, touches })
 }
 
 fn malformed(error: &tracehold_chain::transaction::BundleError) -> Rejection {

@@ -8,7 +8,7 @@ use tracehold_chain::digest::Digest;
 use tracehold_chain::state::Batch;
 use tracehold_chain::units::{Height, TimestampMs};
 
-use crate::receipt::Receipt;
+use crate::receipt::{Effects, Receipt};
 
 /// How far a ledger has come. Noted in the table in the same batch as what it speaks of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,8 @@ pub struct Layer {
     pub header: BlockHeader,
     /// Keys and values; `None` removes.
     pub writes: Batch,
+    /// What was due when the block began.
+    pub due: Effects,
     /// What became of each transaction, in order.
     pub receipts: Vec<Receipt>,
     /// How many events were recorded.

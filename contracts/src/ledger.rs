@@ -18,7 +18,7 @@ use tracehold_chain::state::key::{
     HEAD_KEY, REPLAY_END, REPLAY_FIRST, STATE_END, STATE_FIRST, replay_key, transaction_key,
 };
 use tracehold_chain::state::tree::Entry;
-use tracehold_chain::state::{Batch, StateKey, StateTree, Table, TableError, TreeChange};
+use tracehold_chain::state::{Batch, Due, StateKey, StateTree, Table, TableError, TreeChange};
 use tracehold_chain::transaction::{Bundle, TransactionId};
 use tracehold_chain::units::{ChainId, Height, TimestampMs};
 use tracehold_chain::validators::ValidatorSet;
@@ -28,7 +28,7 @@ use crate::authority::Authority;
 use crate::execute::{Executed, Execution, Unfit};
 use crate::layer::{Head, Layer, Layers};
 use crate::overlay::Overlay;
-use crate::receipt::{Receipt, Rejection, RejectionCode, TransactionRecord};
+use crate::receipt::{Effects, Receipt, Rejection, RejectionCode, TransactionRecord};
 
 /// Why a ledger cannot be opened on a table.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -96,6 +96,8 @@ pub struct Outcome {
     head: Head,
     writes: Batch,
     tree: TreeChange,
+    due: Effects,
+    next_due: Option<TimestampMs>,
     receipts: Vec<Receipt>,
     ids: Vec<TransactionId>,
     events: usize,
@@ -106,6 +108,12 @@ impl Outcome {
     #[must_use]
     pub fn block_id(&self) -> BlockId {
         self.head.block_id
+    }
+
+    /// What was due when the block began.
+    #[must_use]
+    pub fn due(&self) -> &Effects {
+        &self.due
     }
 
     /// What became of each transaction.
@@ -157,6 +165,7 @@ pub struct Ledger {
     layers: Layers,
     tree: StateTree,
     head: Head,
+    next_due: Option<TimestampMs>,
     replay: ReplayWindow,
 }
 
@@ -202,6 +211,7 @@ impl Ledger {
             layers: Layers::default(),
             tree,
             head,
+            next_due: first_due(&*table)?,
             replay,
             table,
         })
@@ -241,6 +251,14 @@ impl Ledger {
     #[must_use]
     pub fn tree(&self) -> &StateTree {
         &self.tree
+    }
+
+    /// The block time at which something happens by itself next: a block of that time or later is
+    /// work even without transactions. It can lie in the past when more was due than one block
+    /// does.
+    #[must_use]
+    pub fn next_due(&self) -> Option<TimestampMs> {
+        self.next_due
     }
 
     /// Layers that are decided and not yet in the table.
@@ -290,17 +308,20 @@ impl Ledger {
     ) -> Result<(Block, Outcome), TableError> {
         let height = self.head.height.next();
         let was_recorded = |id: &TransactionId| self.is_recorded(id);
-        let mut execution = self.execution(block_time, &was_recorded);
-        let mut bundles = Vec::new();
+        let mut execution = self.execution(block_time, &was_recorded)?;
+        let (mut bundles, mut leaves) = (Vec::new(), Vec::new());
         for transaction in waiting {
             match execution.run(&transaction)? {
-                Ok(()) => bundles.push(transaction.bundle.clone()),
+                Ok(()) => {
+                    bundles.push(transaction.bundle.clone());
+                    leaves.push(transaction.leaf);
+                }
                 Err(Unfit::NoRoom) => break,
                 Err(_) => {}
             }
         }
-        let executed = execution.finish();
-        let (tree, receipts_root) = self.roots(&executed);
+        let executed = execution.finish()?;
+        let (tree, receipts_root, encoded) = self.roots(&executed);
         let header = BlockHeader {
             version: BLOCK_VERSION,
             chain_id: self.chain_id.clone(),
@@ -310,11 +331,11 @@ impl Ledger {
             proposer,
             validators: self.validators_digest,
             next_validators: self.validators_digest,
-            transactions_root: Block::transactions_root(&bundles),
+            transactions_root: merkle::root(&leaves),
             receipts_root,
             state_root: tree.root(),
         };
-        let outcome = self.outcome(&header, executed, tree);
+        let outcome = self.outcome(&header, executed, tree, encoded);
         Ok((Block { header, bundles }, outcome))
     }
 
@@ -347,41 +368,41 @@ impl Ledger {
         source: Source,
     ) -> Result<Outcome, ApplyError> {
         self.check_header(&block.header)?;
-        if block.header.transactions_root != Block::transactions_root(&block.bundles) {
+        let admitted: Vec<Option<Arc<Admitted>>> = match source {
+            Source::Peer => block.bundles.iter().map(|bundle| same(known, bundle)).collect(),
+            Source::OwnLog => vec![None; block.bundles.len()],
+        };
+        let leaf = |(bundle, admitted): (&Arc<Bundle>, &Option<Arc<Admitted>>)| {
+            admitted.as_ref().map_or_else(|| bundle.transaction.leaf(), |admitted| admitted.leaf)
+        };
+        let leaves: Vec<Digest> = block.bundles.iter().zip(&admitted).map(leaf).collect();
+        if block.header.transactions_root != merkle::root(&leaves) {
             return Err(InvalidBlock::Header("transactions_root").into());
         }
         let was_recorded = |id: &TransactionId| self.is_recorded(id);
-        let mut execution = self.execution(block.header.block_time, &was_recorded);
-        for (index, bundle) in block.bundles.iter().enumerate() {
-            let transaction = self.admitted(bundle, known, source);
-            let transaction =
-                transaction.map_err(|rejection| InvalidBlock::Transaction { index, rejection })?;
+        let mut execution = self.execution(block.header.block_time, &was_recorded)?;
+        for (index, (bundle, admitted)) in block.bundles.iter().zip(admitted).enumerate() {
+            let transaction = match admitted {
+                Some(admitted) => admitted,
+                None => self
+                    .admitted(bundle, source)
+                    .map_err(|rejection| InvalidBlock::Transaction { index, rejection })?,
+            };
             let ran = execution.run(&transaction)?;
             ran.map_err(|unfit| InvalidBlock::Unfit { index, unfit })?;
         }
-        let executed = execution.finish();
-        let (tree, receipts_root) = self.roots(&executed);
+        let executed = execution.finish()?;
+        let (tree, receipts_root, encoded) = self.roots(&executed);
         if block.header.receipts_root != receipts_root {
             return Err(InvalidBlock::Header("receipts_root").into());
         }
         if block.header.state_root != tree.root() {
             return Err(InvalidBlock::Header("state_root").into());
         }
-        Ok(self.outcome(&block.header, executed, tree))
+        Ok(self.outcome(&block.header, executed, tree, encoded))
     }
 
-    fn admitted(
-        &self,
-        bundle: &Arc<Bundle>,
-        known: &dyn Fn(&TransactionId) -> Option<Arc<Admitted>>,
-        source: Source,
-    ) -> Result<Arc<Admitted>, Rejection> {
-        if source == Source::Peer
-            && let Some(admitted) = known(&bundle.transaction.id())
-            && admitted.bundle == *bundle
-        {
-            return Ok(admitted);
-        }
+    fn admitted(&self, bundle: &Arc<Bundle>, source: Source) -> Result<Arc<Admitted>, Rejection> {
         let (authority, parameters) = (&self.authority, &self.parameters);
         admit(authority, &self.chain_id, parameters, bundle.clone(), source).map(Arc::new)
     }
@@ -419,29 +440,39 @@ impl Ledger {
         &'a self,
         block_time: TimestampMs,
         was_recorded: &'a dyn Fn(&TransactionId) -> bool,
-    ) -> Execution<'a> {
+    ) -> Result<Execution<'a>, TableError> {
         let overlay = Overlay::new(&*self.table, &self.layers, &self.tree);
         let at = (self.head.height.next(), block_time);
-        Execution::new(overlay, &self.authority, &self.parameters, at, was_recorded)
+        let (authority, parameters) = (&self.authority, &self.parameters);
+        Execution::new(overlay, authority, parameters, at, was_recorded, self.next_due)
     }
 
-    fn roots(&self, executed: &Executed) -> (TreeChange, Digest) {
+    /// The tree's change, the receipts' root, and the encoding of each receipt.
+    fn roots(&self, executed: &Executed) -> (TreeChange, Digest, Vec<Vec<u8>>) {
         let writes = executed.state.iter();
         let tree = self.tree.change(writes.map(|(key, value)| (key.as_slice(), value.as_deref())));
-        let leaves: Vec<Digest> = executed.receipts.iter().map(Receipt::leaf).collect();
-        (tree, merkle::root(&leaves))
+        let due = (!executed.due.is_empty()).then(|| executed.due.due_leaf());
+        let encoded: Vec<Vec<u8>> = executed.receipts.iter().map(codec::encode).collect();
+        let receipts = encoded.iter().map(|receipt| Receipt::leaf_of(receipt));
+        let leaves: Vec<Digest> = due.into_iter().chain(receipts).collect();
+        (tree, merkle::root(&leaves), encoded)
     }
 
-    fn outcome(&self, header: &BlockHeader, executed: Executed, tree: TreeChange) -> Outcome {
+    fn outcome(
+        &self,
+        header: &BlockHeader,
+        executed: Executed,
+        tree: TreeChange,
+        encoded: Vec<Vec<u8>>,
+    ) -> Outcome {
         let (height, block_time) = (header.height, header.block_time);
         let head =
             Head { height, block_id: header.id(), block_time, state_root: header.state_root };
         let mut writes = executed.state;
         writes.extend(executed.indexed);
-        for (index, receipt) in (0_u32..).zip(&executed.receipts) {
-            let record = TransactionRecord { height, index, receipt: receipt.clone() };
-            let key = transaction_key(&receipt.transaction_id);
-            writes.insert(key, Some(codec::encode(&record)));
+        for ((index, receipt), encoded) in (0_u32..).zip(&executed.receipts).zip(encoded) {
+            let record = TransactionRecord::encoded(height, index, &encoded);
+            writes.insert(transaction_key(&receipt.transaction_id), Some(record));
         }
         if !executed.ids.is_empty() {
             let note = codec::encode(&(height, block_time, &executed.ids));
@@ -451,8 +482,9 @@ impl Ledger {
             writes.insert(replay_key(over), None);
         }
         writes.insert(HEAD_KEY.to_vec(), Some(codec::encode(&head)));
-        let Executed { receipts, ids, events, .. } = executed;
-        Outcome { header: header.clone(), head, writes, tree, receipts, ids, events }
+        let Executed { due, next_due, receipts, ids, events, .. } = executed;
+        let header = header.clone();
+        Outcome { header, head, writes, tree, due, next_due, receipts, ids, events }
     }
 
     /// Makes the outcome of the decided next block the new state.
@@ -464,14 +496,15 @@ impl Ledger {
             outcome.header.previous_block_id, self.head.block_id,
             "an outcome is committed on the head it was computed from"
         );
-        let Outcome { header, head, writes, tree, receipts, ids, events } = outcome;
+        let Outcome { header, head, writes, tree, due, next_due, receipts, ids, events } = outcome;
+        self.next_due = next_due;
         self.tree.merge(tree);
         self.replay.forget(head.block_time, self.parameters.expiry_window_ms);
         if !ids.is_empty() {
             self.replay.push(head.height, head.block_time, ids);
         }
         self.head = head.clone();
-        let layer = Arc::new(Layer { head, header, writes, receipts, events });
+        let layer = Arc::new(Layer { head, header, writes, due, receipts, events });
         self.layers.0.push(layer.clone());
         layer
     }
@@ -480,6 +513,14 @@ impl Ledger {
     pub fn flushed(&mut self, height: Height) {
         self.layers.0.retain(|layer| layer.head.height > height);
     }
+}
+
+/// What was admitted before, if it is the same to the byte.
+fn same(
+    known: &dyn Fn(&TransactionId) -> Option<Arc<Admitted>>,
+    bundle: &Arc<Bundle>,
+) -> Option<Arc<Admitted>> {
+    known(&bundle.transaction.id()).filter(|admitted| admitted.bundle == *bundle)
 }
 
 fn genesis_writes(genesis: &Genesis) -> Batch {
@@ -522,6 +563,13 @@ fn fill(tree: &mut StateTree, table: &dyn Table) -> Result<(), TableError> {
     }
     tree.fill(entries.into_iter());
     Ok(())
+}
+
+/// When something is due next.
+fn first_due(table: &dyn Table) -> Result<Option<TimestampMs>, TableError> {
+    let (first, end) = Due::range();
+    let first = table.range(&first, &end, 1)?.pop();
+    Ok(first.and_then(|(key, _)| Due::of_key(&key)).map(|due| due.at))
 }
 
 fn note<T: serde::Serialize + serde::de::DeserializeOwned>(

@@ -7,16 +7,19 @@
 //! admitted transactions over an [`overlay`], each all or nothing, and gives a [`receipt`] for
 //! each. [`authority`] knows members and who signs for them; [`provenance`] records events in the
 //! logs of the items they name; [`masterdata`] keeps what owners say of products, places and
-//! parties. A decided block becomes a [`layer`] of writes. [`footprint`] adds up the carbon that
+//! parties; [`money`] keeps accounts in balance; [`agreement`] moves money when the goods do. A
+//! decided block becomes a [`layer`] of writes. [`footprint`] adds up the carbon that
 //! events tell of.
 
 pub mod admission;
+pub mod agreement;
 pub mod authority;
 pub mod execute;
 pub mod footprint;
 pub mod layer;
 pub mod ledger;
 pub mod masterdata;
+pub mod money;
 pub mod overlay;
 pub mod provenance;
 pub mod receipt;
@@ -24,4 +27,4 @@ pub mod receipt;
 pub use admission::Admitted;
 pub use layer::{Head, Layer};
 pub use ledger::{InvalidBlock, Ledger, LedgerError, Outcome};
-pub use receipt::{Receipt, Rejection, RejectionCode, TransactionRecord, Verdict};
+pub use receipt::{Effects, Receipt, Rejection, RejectionCode, TransactionRecord, Verdict};

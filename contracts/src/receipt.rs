@@ -5,8 +5,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use tracehold_chain::codec;
 use tracehold_chain::digest::{Digest, Domain};
+use tracehold_chain::money::JournalEntry;
 use tracehold_chain::transaction::TransactionId;
 use tracehold_chain::units::Height;
+
+use crate::agreement::AgreementStep;
 
 /// What became of one transaction of a block. Receipts are under the block's `receipts_root`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +18,43 @@ pub struct Receipt {
     pub transaction_id: TransactionId,
     /// Recorded or refused.
     pub verdict: Verdict,
+    /// What it moved, itself and through the agreements that waited for it.
+    pub effects: Effects,
+    /// Money commands that had taken effect before: a retry moves nothing again.
+    pub repeats: Vec<Repeat>,
+}
+
+/// Money that moved and agreements that went a step.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Effects {
+    /// Journal entries, in order.
+    pub entries: Vec<JournalEntry>,
+    /// Steps of agreements, in order.
+    pub steps: Vec<AgreementStep>,
+}
+
+impl Effects {
+    /// Whether nothing happened.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.steps.is_empty()
+    }
+
+    /// The leaf of the block's receipt tree for what was due when the block began. It comes before
+    /// those of the transactions, when anything was due.
+    #[must_use]
+    pub fn due_leaf(&self) -> Digest {
+        Digest::of(Domain::DueReceipt, &codec::encode(self))
+    }
+}
+
+/// A money command whose reference was used for the same command before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repeat {
+    /// Which command of the transaction, from 0.
+    pub command: u32,
+    /// The transaction that did it first.
+    pub first: TransactionId,
 }
 
 /// Recorded whole, or refused whole.
@@ -34,7 +74,13 @@ impl Receipt {
     /// The leaf of the block's receipt tree.
     #[must_use]
     pub fn leaf(&self) -> Digest {
-        Digest::of(Domain::Receipt, &codec::encode(self))
+        Receipt::leaf_of(&codec::encode(self))
+    }
+
+    /// As [`Receipt::leaf`], of an encoded receipt.
+    #[must_use]
+    pub fn leaf_of(encoded: &[u8]) -> Digest {
+        Digest::of(Domain::Receipt, encoded)
     }
 }
 
@@ -47,6 +93,14 @@ pub struct TransactionRecord {
     pub index: u32,
     /// What became of it.
     pub receipt: Receipt,
+}
+
+impl TransactionRecord {
+    /// The encoding of a record, with its receipt encoded before.
+    #[must_use]
+    pub fn encoded(height: Height, index: u32, receipt: &[u8]) -> Vec<u8> {
+        [codec::encode(&(height, index)).as_slice(), receipt].concat()
+    }
 }
 
 /// Why a transaction is refused: the sender's to mend.
@@ -188,6 +242,102 @@ rejection_codes! {
     AnomalyRefused = "anomaly-refused",
         "this network refuses events that do not add up in this way: docs/custody.md says how to \
          mend it";
+    /// An amount of nothing, or more than there can be.
+    AmountInvalid = "amount-invalid",
+        "an amount is more than nothing and at most 100,000,000,000,000,000 smallest units, or what \
+         a hold has: give another";
+    /// No such account.
+    AccountUnknown = "account-unknown",
+        "this account is not open: its member opens it first, or use the member's main account";
+    /// An account that serves one purpose only.
+    AccountReserved = "account-reserved",
+        "each account has its purpose: `issuance` only issues and redeems, an agreement's pot is \
+         moved by the agreement alone: name another";
+    /// An approval rule that is none.
+    RuleInvalid = "approval-rule-invalid",
+        "an approval rule names each asset once, ordered, and its member has two agents: mend it";
+    /// No bank.
+    NotABank = "not-a-bank",
+        "only a member with the bank role issues and redeems cash, in its own name";
+    /// Made in another's name.
+    NotTheIssuer = "not-the-issuer",
+        "an asset is made by the member that its name names: make it in your own name";
+    /// No such asset.
+    AssetUnknown = "asset-unknown",
+        "nobody has issued this asset: check its name";
+    /// A note or title that is there already.
+    AssetExists = "asset-exists",
+        "this note or title was made before, and each is made once: give a new one another \
+         reference";
+    /// What is said of an asset does not fit its kind.
+    AssetTermsWrong = "asset-terms-wrong",
+        "what is said of an asset must fit its kind, and of a title there is exactly 1: mend it";
+    /// More than the issuer may have outstanding.
+    TooMuchIssued = "too-much-issued",
+        "there would be more of this asset than there can be: issue less";
+    /// Not enough.
+    InsufficientFunds = "insufficient-funds",
+        "the account does not have so much that is free: pay in first, or move less";
+    /// The payer is the payee.
+    SameAccount = "same-account",
+        "money moves from one account to another: name another one";
+    /// The reference stands for another command.
+    ReferenceTaken = "reference-taken",
+        "another command was given under this reference of this account: give this one its own";
+    /// No such hold.
+    HoldUnknown = "hold-unknown",
+        "nothing was set aside under this account and reference: check both";
+    /// Held for somebody else.
+    HoldNotYours = "hold-not-yours",
+        "only the account for which money is held may take it or give it back";
+    /// It was taken, given back, or expired.
+    HoldEnded = "hold-ended",
+        "this hold was taken, given back or has expired: ask the payer for another";
+    /// A time that is past, or too far ahead.
+    TimeInvalid = "time-invalid",
+        "the time must be later than the block's and within ten years: give another";
+    /// A text that is empty or too long.
+    TextInvalid = "text-invalid",
+        "the text is empty, too long or has control characters: mend it";
+    /// Nothing waits under the reference.
+    NothingWaits = "nothing-waits",
+        "nothing waits for approval under this reference of this account: it was approved, \
+         declined, has expired, or never was";
+    /// The second agent is the first.
+    SameAgent = "same-agent",
+        "two different agents must agree: let another agent of your member approve";
+    /// Terms that the check refuses.
+    TermsRefused = "terms-refused",
+        "these terms cannot be agreed on: the clause that is named says why; check them before \
+         proposing";
+    /// No such agreement.
+    AgreementUnknown = "agreement-unknown",
+        "no agreement has this id: check it";
+    /// Another's role.
+    RoleNotYours = "role-not-yours",
+        "the agreement does not give your member this role: name your own role";
+    /// Not now.
+    WrongStage = "wrong-stage",
+        "this cannot be done at the agreement's stage: its page says what can";
+    /// No such deposit, or not yours.
+    DepositUnknown = "deposit-unknown",
+        "the agreement has no such deposit for your role: check its terms";
+    /// An approval that nothing asks for.
+    ApprovalNotAsked = "approval-not-asked",
+        "nothing in the terms asks this role for this approval: check the terms";
+    /// No dispute clause, or not for this role.
+    NotDisputable = "not-disputable",
+        "the terms give this role no right to open a dispute now: see the dispute clause";
+    /// Somebody else rules.
+    NotTheArbiter = "not-the-arbiter",
+        "only the arbiter that the terms name settles a dispute, while one is open";
+    /// A ruling that does not give out exactly what is there.
+    RulingInvalid = "ruling-invalid",
+        "a ruling gives everything that is left to roles of the agreement, and no more: mend it";
+    /// Too much waits for the same thing.
+    TooManyAgreements = "too-many-agreements",
+        "too many running agreements wait for the same goods: narrow this one by its items or its \
+         business transaction";
 }
 
 #[cfg(test)]
@@ -202,6 +352,20 @@ mod tests {
         let codes: BTreeSet<&str> = RejectionCode::ALL.iter().map(|c| c.as_str()).collect();
         assert_eq!(codes.len(), RejectionCode::ALL.len());
         assert!(RejectionCode::ALL.iter().all(|c| c.message().len() > 30));
+    }
+
+    #[test]
+    fn a_record_is_its_place_and_its_receipt() {
+        let rejection = Rejection::new(RejectionCode::Expired, "why");
+        let (height, index) = (Height(7), 3);
+        let receipt = Receipt {
+            transaction_id: TransactionId(Digest::default()),
+            verdict: Verdict::Rejected(rejection),
+            effects: Effects::default(),
+            repeats: Vec::new(),
+        };
+        let encoded = TransactionRecord::encoded(height, index, &codec::encode(&receipt));
+        assert_eq!(encoded, codec::encode(&TransactionRecord { height, index, receipt }));
     }
 
     #[test]

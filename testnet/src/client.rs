@@ -17,6 +17,8 @@ pub struct Answer {
     pub status: u16,
     /// The `Location` header, as given.
     pub location: Option<String>,
+    /// The `Set-Cookie` header, as given.
+    pub cookie: Option<String>,
     /// The next page, from the `Link` header with `rel="next"`.
     pub next: Option<String>,
     /// The body, when it is JSON; null otherwise.
@@ -214,6 +216,7 @@ fn read(
         response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
     };
     let location = header("location");
+    let cookie = header("set-cookie");
     let next = header("link").and_then(|link| {
         let (target, relation) = link.split_once(">;")?;
         let is_next = relation.contains("next");
@@ -224,7 +227,7 @@ fn read(
     let bytes = body.read_to_vec().map_err(failed)?;
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let json = serde_json::from_str(&text).unwrap_or(Value::Null);
-    Ok(Answer { status, location, next, json, text, bytes })
+    Ok(Answer { status, location, cookie, next, json, text, bytes })
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use std::process::Command;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tracehold_chain::genesis::MemberRole;
 
 use crate::network::TestnetError;
 use crate::ports::Ports;
@@ -36,8 +37,12 @@ pub struct MemberPlan {
     pub glns: Vec<String>,
     /// Who signs for it, such as `app`; the first one's API key is in the manifest.
     pub agent: String,
-    /// The name of its validator.
+    /// The name of its node.
     pub node: String,
+    /// Whether its node votes; otherwise it follows.
+    pub votes: bool,
+    /// What it does for others.
+    pub roles: Vec<MemberRole>,
 }
 
 /// A network before it has keys.
@@ -45,7 +50,7 @@ pub struct MemberPlan {
 pub struct Plan {
     /// The network's name; a random one when absent.
     pub chain_id: Option<String>,
-    /// The members, each with one validator.
+    /// The members, each with one node; those that vote come first.
     pub members: Vec<MemberPlan>,
     /// Followers beside them, run by the members in turn.
     pub followers: usize,
@@ -54,9 +59,17 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// `validators` members that may commission anything (`*`), one validator each.
+    /// `validators` members that may commission anything (`*`), one validator each. The first is a
+    /// bank, the last an inspector.
     #[must_use]
     pub fn plain(validators: usize, followers: usize) -> Plan {
+        let role = |role, given: bool| given.then_some(role);
+        let roles = |index: usize| {
+            role(MemberRole::Bank, index == 0)
+                .into_iter()
+                .chain(role(MemberRole::Inspector, index + 1 == validators))
+                .collect()
+        };
         let members = (0..validators).map(|index| MemberPlan {
             id: format!("member-{index}"),
             name: format!("Test member {index}"),
@@ -64,8 +77,17 @@ impl Plan {
             glns: Vec::new(),
             agent: "app".to_owned(),
             node: format!("node-{index}"),
+            votes: true,
+            roles: roles(index),
         });
         Plan { chain_id: None, members: members.collect(), followers, parameters: Vec::new() }
+    }
+
+    /// How many of its nodes vote, and how many follow.
+    #[must_use]
+    pub fn size(&self) -> (usize, usize) {
+        let voting = self.members.iter().filter(|member| member.votes).count();
+        (voting, self.members.len() - voting + self.followers)
     }
 }
 
@@ -144,7 +166,8 @@ impl Manifest {
         };
         let mut nodes = Vec::new();
         for member in &plan.members {
-            nodes.push(tool.make_node(member, &member.node, "validator", &member.agent)?);
+            let role = if member.votes { "validator" } else { "follower" };
+            nodes.push(tool.make_node(member, &member.node, role, &member.agent)?);
         }
         for index in 0..plan.followers {
             let member = &plan.members[index % plan.members.len().max(1)];
@@ -228,6 +251,10 @@ impl Tool<'_> {
         args.extend(["--member", &member.id, "--member-name", &member.name, "--agent", agent]);
         args.extend(member.prefixes.iter().flat_map(|prefix| ["--prefix", prefix]));
         args.extend(member.glns.iter().flat_map(|gln| ["--gln", gln]));
+        args.extend(member.roles.iter().map(|role| match role {
+            MemberRole::Bank => "--bank",
+            MemberRole::Inspector => "--inspector",
+        }));
         let made = self.run(&args)?;
         let field = |pointer: &str| {
             let found = made.pointer(pointer).and_then(Value::as_str).map(str::to_owned);

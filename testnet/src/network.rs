@@ -409,7 +409,7 @@ impl Testnet {
 fn check_same(manifest: Manifest, options: &Options) -> Result<Manifest, TestnetError> {
     let validators = manifest.nodes.iter().filter(|node| node.role == "validator").count();
     let followers = manifest.nodes.len() - validators;
-    let asked = (options.plan.members.len(), options.plan.followers);
+    let asked = options.plan.size();
     if (validators, followers) == asked {
         return Ok(manifest);
     }

@@ -16,6 +16,8 @@ use tracehold_contracts::{Layer, Ledger};
 use tracehold_node::replica::{Committed, NotCommitted, Ticket};
 use tracehold_node::store::BlockReader;
 
+use crate::ledger_check::{MoneyChecks, Moved};
+
 /// What one key may sign once: height, round, and which of the three.
 type Place = (PublicKey, Height, u32, u8);
 
@@ -35,6 +37,7 @@ pub struct Checks {
     /// Runs every decided block once more, by itself.
     reference: Ledger,
     decided: BTreeMap<Height, (BlockId, Digest)>,
+    money: MoneyChecks,
     signed: BTreeMap<Place, Content>,
     submitted: BTreeMap<Ticket, TransactionId>,
     acknowledged: Vec<Acknowledged>,
@@ -61,6 +64,7 @@ impl Checks {
         Checks {
             reference: Ledger::open(genesis, table).expect("a good genesis"),
             decided: BTreeMap::new(),
+            money: MoneyChecks::default(),
             signed: BTreeMap::new(),
             submitted: BTreeMap::new(),
             acknowledged: Vec::new(),
@@ -84,7 +88,13 @@ impl Checks {
         self.acknowledged.len()
     }
 
-    /// **Agreement** and **validity**: an honest node has committed a block, `time` milliseconds
+    /// What happened to money so far.
+    #[must_use]
+    pub fn moved(&self) -> Moved {
+        self.money.moved
+    }
+
+    /// **Agreement**, **validity** and **conservation**: an honest node has committed a block, `time` milliseconds
     /// after the world began.
     ///
     /// # Errors
@@ -121,7 +131,8 @@ impl Checks {
             .reference
             .apply_block(&decided.block, &|_| None)
             .map_err(|error| format!("validity: node {node} has decided {height}: {error}"))?;
-        self.reference.commit(outcome);
+        let layer = self.reference.commit(outcome);
+        self.money.on_layer(&layer)?;
         self.transactions += decided.block.bundles.len();
         self.decided.insert(height, (id, root));
         Ok(())

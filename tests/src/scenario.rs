@@ -35,6 +35,8 @@ pub struct Scenario {
     pub batches: bool,
     /// Transactions submitted while it is bad.
     pub transactions: u64,
+    /// Attempts to do something with money while it is bad.
+    pub payments: u64,
     /// Whether the first validator does not run before the world is whole.
     pub sleeper: bool,
     /// A mistake to find.
@@ -97,6 +99,7 @@ impl Scenario {
             partitions_ms: if random.per_mille(400) { 0 } else { random.between(1_000, 4_000) },
             batches: random.per_mille(500),
             transactions: random.between(5, 25),
+            payments: random.between(20, 40),
             sleeper: false,
             bug: None,
         }
@@ -119,6 +122,7 @@ impl Scenario {
             disk_failures: 0,
             partitions_ms: 0,
             transactions,
+            payments: 0,
             ..Scenario::of_seed(seed)
         }
     }
@@ -132,6 +136,7 @@ impl Scenario {
             byzantine: matches!(bug, Bug::Replica(PlantedBug::VoteWithoutExecuting)),
             batches: scenario.batches || bug == Bug::BatchBeyondBlock,
             crashes: if bug == Bug::SendBeforeSync { 60 } else { 20 },
+            payments: 0,
             ..scenario
         }
     }

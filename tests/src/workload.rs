@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tracehold_chain::epcis::{Event, SectionedEvent};
-use tracehold_chain::genesis::{Agent, Genesis, Member, Node, NodeRole, Parameters};
+use tracehold_chain::genesis::{Agent, Genesis, Member, MemberRole, Node, NodeRole, Parameters};
 use tracehold_chain::keys::{PublicKey, SecretKey, Signer};
 use tracehold_chain::masterdata::{MasterData, Place};
 use tracehold_chain::transaction::{Bundle, CapturedEvent, Command, Nonce, TransactionBody};
@@ -23,17 +23,27 @@ pub fn node_key(index: usize) -> SecretKey {
     SecretKey::from_seed(&seed)
 }
 
-fn agent_key(index: usize) -> SecretKey {
+/// The key of the agent of the member with this index.
+#[must_use]
+pub fn agent_key(index: usize) -> SecretKey {
     let mut seed = [2; 32];
     seed[0] = u8::try_from(index).expect("few nodes");
     SecretKey::from_seed(&seed)
 }
 
-fn agent_id(index: usize) -> AgentId {
+/// The name of the agent of the member with this index.
+#[must_use]
+pub fn agent_id(index: usize) -> AgentId {
     format!("member-{index}/erp").parse().expect("a good name")
 }
 
-/// The genesis of a scenario: each node a member's, with one agent. Timeouts are short, for virtual
+/// The name of the member with this index.
+#[must_use]
+pub fn member_id(index: usize) -> MemberId {
+    MemberId::new(format!("member-{index}")).expect("a good name")
+}
+
+/// The genesis of a scenario: each node a member's, with one agent; the first is a bank. Timeouts are short, for virtual
 /// time is free but work is not.
 #[must_use]
 pub fn genesis(scenario: &Scenario) -> Genesis {
@@ -48,11 +58,11 @@ pub fn genesis(scenario: &Scenario) -> Genesis {
             false => NodeRole::Follower,
         };
         Member {
-            id: MemberId::new(format!("member-{index}")).expect("a good name"),
+            id: member_id(index),
             name: format!("Member {index}"),
             gs1_company_prefixes: vec!["*".into()],
             glns: Vec::new(),
-            roles: Vec::new(),
+            roles: if index == 0 { vec![MemberRole::Bank] } else { Vec::new() },
             agents: vec![Agent { id: agent_id(index), public_key: agent_key(index).public_key() }],
             nodes: vec![Node {
                 name: NodeName::new(format!("node-{index}")).expect("a good name"),

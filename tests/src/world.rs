@@ -1,19 +1,23 @@
 //! The loop of virtual time: the world is bad for a while, then whole, and then it must move on.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use tracehold_chain::consensus::message::Response;
 use tracehold_chain::digest::{Digest, Domain, Hasher};
 use tracehold_chain::genesis::Genesis;
 use tracehold_chain::keys::PublicKey;
+use tracehold_chain::transaction::Bundle;
 use tracehold_chain::units::{Height, TimestampMs};
 use tracehold_node::replica::{Effect, Input, RequestId, TimerId};
 
 use crate::batch::{between_drop_and_sync, in_order};
 use crate::byzantine::Liar;
 use crate::check::Checks;
+use crate::ledger_check::Moved;
 use crate::network::Network;
 use crate::node::Node;
+use crate::payments::{Payments, Wish};
 use crate::random::Random;
 use crate::scenario::{Bug, Scenario};
 use crate::tell::{describe, show_input};
@@ -59,6 +63,8 @@ pub struct Report {
     pub transactions: usize,
     /// Transactions acknowledged.
     pub acknowledged: usize,
+    /// What happened to money.
+    pub moved: Moved,
     /// Virtual milliseconds from the healing to the end.
     pub healed_ms: u64,
     /// What did not hold.
@@ -75,6 +81,7 @@ enum Due {
     Cut,
     Mend,
     Submit,
+    Pay,
     Heal,
 }
 
@@ -90,6 +97,7 @@ struct World {
     sequence: u64,
     nodes: Vec<Node>,
     network: Network,
+    payments: Payments,
     checks: Checks,
     liar: Option<Liar>,
     requests: BTreeMap<RequestId, Asker>,
@@ -120,6 +128,7 @@ pub fn run(scenario: Scenario, show: bool) -> Report {
         highest_round: world.checks.highest_round,
         transactions: world.checks.transactions,
         acknowledged: world.checks.acknowledged(),
+        moved: world.checks.moved(),
         healed_ms,
         violation: world.violation,
     }
@@ -147,6 +156,7 @@ impl World {
         }
         World {
             network: Network::new(&scenario),
+            payments: Payments::of(&scenario),
             checks,
             liar: scenario.byzantine.then(Liar::default),
             genesis,
@@ -195,6 +205,10 @@ impl World {
         for _ in 0..self.scenario.transactions {
             let after = self.random.below(self.scenario.chaos_ms);
             self.later(after, Due::Submit);
+        }
+        for _ in 0..self.scenario.payments {
+            let after = self.random.below(self.scenario.chaos_ms);
+            self.later(after, Due::Pay);
         }
         if self.scenario.partitions_ms > 0 {
             let mut at = 0;
@@ -317,6 +331,7 @@ impl World {
             Due::Cut => self.change_network(|network, random| network.cut(random)),
             Due::Mend => self.change_network(|network, _| network.mend()),
             Due::Submit => self.submit(),
+            Due::Pay => self.pay(),
             Due::Heal => self.heal(),
         }
     }
@@ -333,6 +348,10 @@ impl World {
         for _ in 0..LATE_TRANSACTIONS {
             let after = self.random.below(1_000);
             self.later(after, Due::Submit);
+        }
+        if self.scenario.payments > 0 {
+            let wishes = self.payments.all().to_vec();
+            wishes.iter().for_each(|wish| self.ask_for(wish));
         }
     }
 
@@ -393,15 +412,33 @@ impl World {
         self.later(after, Due::Start { node });
     }
 
-    fn submit(&mut self) {
+    /// An honest node that runs.
+    fn any_node(&mut self) -> Option<usize> {
         let up: Vec<usize> = (0..self.nodes.len())
             .filter(|node| self.nodes[*node].running.is_some() && !self.is_liar(*node))
             .collect();
-        if up.is_empty() {
-            return;
-        }
-        let node = up[self.random.index(up.len())];
+        (!up.is_empty()).then(|| up[self.random.index(up.len())])
+    }
+
+    fn submit(&mut self) {
+        let Some(node) = self.any_node() else { return };
         let bundle = bundle(&mut self.random, node, START.plus_ms(self.time));
+        self.submit_at(node, bundle);
+    }
+
+    fn pay(&mut self) {
+        let wish = self.payments.draw(&mut self.random, self.time, self.scenario.chaos_ms).clone();
+        self.ask_for(&wish);
+    }
+
+    /// Asks any node, whose it may be.
+    fn ask_for(&mut self, wish: &Wish) {
+        let Some(node) = self.any_node() else { return };
+        let bundle = wish.bundle(&mut self.random, START.plus_ms(self.time));
+        self.submit_at(node, bundle);
+    }
+
+    fn submit_at(&mut self, node: usize, bundle: Arc<Bundle>) {
         self.sequence += 1;
         let ticket = self.sequence;
         self.checks.on_submit(node, ticket, bundle.transaction.id());

@@ -150,7 +150,7 @@ fn the_demo_tells_its_story_resumes_and_can_be_reset() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let args = ["demo", "--dir", "coffee", "--json"];
     let up = Up::start(folder.path(), &args);
-    assert_eq!(up.first["nodes"].as_array().unwrap().len(), 4);
+    assert_eq!(up.first["nodes"].as_array().unwrap().len(), 6, "four companies, bank, inspectors");
     let page = up.first["page"].as_str().expect("a page").to_owned();
     let html = Client::new("").get_as(&page, "text/html").unwrap();
     assert_eq!(html.status, 200);

@@ -25,7 +25,8 @@ fn hold(from: u64, count: u64) -> Vec<Report> {
 }
 
 /// Promises: one block at each height; no key signs twice; only valid blocks; nothing acknowledged
-/// is lost; a whole network moves on.
+/// is lost; a whole network moves on. Promise P72: money is neither made nor lost nor paid twice,
+/// whatever happens to nodes, and every agreement ends once.
 #[test]
 fn the_promises_hold_in_every_world() {
     let reports = hold(0, SEEDS);
@@ -36,6 +37,11 @@ fn the_promises_hold_in_every_world() {
     assert!(sum(|r| r.acknowledged as u64) > SEEDS * 5, "acknowledged transactions");
     assert!(sum(|r| r.height.0) > SEEDS * 5, "heights");
     assert!(reports.iter().any(|r| r.highest_round >= 3), "rounds");
+    assert!(sum(|r| r.moved.paid) > SEEDS * 4, "payments");
+    assert!(sum(|r| r.moved.repeated) > SEEDS * 4, "payments asked for again");
+    assert!(sum(|r| r.moved.released) > SEEDS / 10, "sales paid for what arrived");
+    assert!(sum(|r| r.moved.ended_otherwise) > SEEDS / 2, "sales that ended otherwise");
+    assert!(sum(|r| r.moved.due) > SEEDS / 10, "deadlines");
 }
 
 /// Promise: one seed, one run, to the bit.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::codec;
 use crate::digest::{Digest, Domain};
 use crate::masterdata::MasterKind;
+use crate::money::{AccountId, AgreementId, Asset, EntryId, HoldId, Reference};
 use crate::transaction::TransactionId;
 use crate::units::{Height, MemberId, TimestampMs};
 
@@ -56,8 +57,269 @@ pub enum StateKey {
     Place(String),
     /// What is on record of a party, by canonical identifier.
     Party(String),
+    /// An asset that was issued.
+    Asset(Asset),
+    /// An account that was opened or has an approval rule.
+    Account(AccountId),
+    /// How much of an asset is on an account.
+    Balance {
+        /// Whose.
+        account: AccountId,
+        /// Of what.
+        asset: Asset,
+    },
+    /// What became of a command under a reference of an account.
+    Reference {
+        /// The account.
+        account: AccountId,
+        /// Its reference.
+        reference: Reference,
+    },
+    /// Money set aside.
+    Hold(HoldId),
+    /// What an agreement says, once and for all.
+    Terms(AgreementId),
+    /// How far an agreement has come.
+    Agreement(AgreementId),
+    /// A part of the facts that count for an agreement.
+    AgreementFacts {
+        /// Which agreement.
+        agreement: AgreementId,
+        /// Which part, from 0.
+        chunk: u32,
+    },
+    /// That agreements wait for what has this name: the digest of an identifier, a business
+    /// transaction or a title.
+    Watched(Digest),
+    /// One agreement that does.
+    Watch {
+        /// For what.
+        name: Digest,
+        /// Which agreement.
+        agreement: AgreementId,
+    },
+    /// The names that an agreement waits for: those of its [`StateKey::Watch`] entries.
+    Watching(AgreementId),
+    /// Something to be done when a block time is reached.
+    Due(Due),
 }
 
+/// Something to be done when a block time is reached. In this order.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Due {
+    /// When.
+    pub at: TimestampMs,
+    /// What: `h` a hold to expire, `a` an approval to expire, `g` an agreement to look at.
+    pub kind: u8,
+    /// Which: the digest of a hold or of an account's reference, or an agreement's id.
+    pub which: Digest,
+}
+
+impl Due {
+    /// A hold expires.
+    pub const HOLD: u8 = b'h';
+    /// What waits for a second agent expires.
+    pub const APPROVAL: u8 = b'a';
+    /// An agreement is to be looked at.
+    pub const AGREEMENT: u8 = b'g';
+
+    fn key(&self) -> Vec<u8> {
+        let at = self.at.0.to_be_bytes();
+        [b"sd".as_slice(), &at, &[self.kind], self.which.as_bytes()].concat()
+    }
+
+    /// Reads a key of the queue.
+    #[must_use]
+    pub fn of_key(key: &[u8]) -> Option<Due> {
+        let rest = key.strip_prefix(b"sd")?;
+        let (at, rest) = rest.split_first_chunk::<8>()?;
+        let (kind, which) = rest.split_first()?;
+        let at = TimestampMs(u64::from_be_bytes(*at));
+        Some(Due { at, kind: *kind, which: Digest(which.try_into().ok()?) })
+    }
+
+    /// The keys of the whole queue: the first, and the one after the last.
+    #[must_use]
+    pub fn range() -> (Vec<u8>, Vec<u8>) {
+        (b"sd".to_vec(), b"se".to_vec())
+    }
+
+    /// The keys of everything that is due at `time`: the first, and the one after the last.
+    #[must_use]
+    pub fn range_until(time: TimestampMs) -> (Vec<u8>, Vec<u8>) {
+        let end = [b"sd".as_slice(), &time.0.saturating_add(1).to_be_bytes()].concat();
+        (b"sd".to_vec(), end)
+    }
+}
+
+/// The first key of all balances.
+pub const BALANCES_FIRST: &[u8] = b"sb";
+/// The first key after the balances.
+pub const BALANCES_END: &[u8] = b"sc";
+
+/// The state key of a balance, by the digests of the names of account and asset.
+#[must_use]
+pub fn balance_key(account: &Digest, asset: &Digest) -> Vec<u8> {
+    [BALANCES_FIRST, account.as_bytes(), asset.as_bytes()].concat()
+}
+
+/// The state key of an account, by the digest of its name.
+#[must_use]
+pub fn account_key(account: &Digest) -> Vec<u8> {
+    [b"sa".as_slice(), account.as_bytes()].concat()
+}
+
+/// The state key of a hold, by its digest.
+#[must_use]
+pub fn hold_key(hold: &Digest) -> Vec<u8> {
+    [b"sh".as_slice(), hold.as_bytes()].concat()
+}
+
+/// The state key of what became of a command, by the digest of its account and reference.
+#[must_use]
+pub fn reference_key(reference: &Digest) -> Vec<u8> {
+    [b"sf".as_slice(), reference.as_bytes()].concat()
+}
+
+/// The digest by which a hold is filed and queued.
+#[must_use]
+pub fn hold_digest(hold: &HoldId) -> Digest {
+    Digest::of(Domain::StateName, &codec::encode(hold))
+}
+
+/// The digest by which a command under a reference of an account is filed and queued.
+#[must_use]
+pub fn reference_digest(account: &AccountId, reference: &Reference) -> Digest {
+    Digest::of(Domain::StateName, &codec::encode(&(account, reference)))
+}
+
+/// The digest of what agreements wait for when it is a business transaction.
+#[must_use]
+pub fn business_transaction_digest(id: &str) -> Digest {
+    Digest::of(Domain::StateName, &codec::encode(&("bizTransaction", id)))
+}
+
+/// The digest of what agreements wait for when it is a class of goods reported by a member.
+#[must_use]
+pub fn class_digest(class: &str, reporter: &MemberId) -> Digest {
+    Digest::of(Domain::StateName, &codec::encode(&("class", class, reporter)))
+}
+
+/// The digest of what agreements wait for when it is the correction of an event.
+#[must_use]
+pub fn event_digest(event_id: &str) -> Digest {
+    Digest::of(Domain::StateName, &codec::encode(&("event", event_id)))
+}
+
+/// The first key of all balances of an account, and the key after the last.
+#[must_use]
+pub fn balances_range(account: &AccountId) -> (Vec<u8>, Vec<u8>) {
+    prefix_range(&[b"sb".as_slice(), name_digest(&account.to_string()).as_bytes()].concat())
+}
+
+/// The first key of all agreements that wait for what has this name, and the key after the last.
+#[must_use]
+pub fn watch_range(name: &Digest) -> (Vec<u8>, Vec<u8>) {
+    prefix_range(&[b"sw".as_slice(), name.as_bytes(), b":"].concat())
+}
+
+/// All keys that begin with `prefix`: no key has 128 bytes of ones after its prefix.
+fn prefix_range(prefix: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    (prefix.to_vec(), [prefix, &[0xff; 128]].concat())
+}
+
+/// The entry of an account's statement: local, as all indexes.
+#[must_use]
+pub fn statement_key(account: &AccountId, entry: EntryId) -> Vec<u8> {
+    statement_line_key(&name_digest(&account.to_string()), entry)
+}
+
+/// As [`statement_key`], by the digest of the account's name.
+#[must_use]
+pub fn statement_line_key(account: &Digest, entry: EntryId) -> Vec<u8> {
+    [b"ha".as_slice(), &account.0[..INDEX_NAME_BYTES], &entry.to_sortable()].concat()
+}
+
+/// The entries of an account's statement before `before` (all when none): first key, and the key
+/// after the last.
+#[must_use]
+pub fn statement_range(account: &AccountId, before: Option<EntryId>) -> (Vec<u8>, Vec<u8>) {
+    let zero = EntryId { height: Height(0), receipt: 0, entry: 0 };
+    let first = statement_key(account, zero);
+    let end = before.map_or_else(
+        || prefix_range(&first[..2 + INDEX_NAME_BYTES]).1,
+        |before| statement_key(account, before),
+    );
+    (first, end)
+}
+
+/// A note that an account holds, or held, an asset: local. By asset.
+#[must_use]
+pub fn holder_key(asset: &Asset, account: &AccountId) -> Vec<u8> {
+    let name = name_digest(&asset.to_string());
+    [b"hb".as_slice(), name.as_bytes(), account.to_string().as_bytes()].concat()
+}
+
+/// The notes of all accounts that hold, or held, an asset: first key, and the key after the last.
+#[must_use]
+pub fn holders_range(asset: &Asset) -> (Vec<u8>, Vec<u8>) {
+    prefix_range(&[b"hb".as_slice(), name_digest(&asset.to_string()).as_bytes()].concat())
+}
+
+/// A note that an account is a member's: local.
+#[must_use]
+pub fn member_account_key(member: &MemberId, account: &AccountId) -> Vec<u8> {
+    [b"ho".as_slice(), member.as_str().as_bytes(), b"\0", account.to_string().as_bytes()].concat()
+}
+
+/// The notes of a member's accounts: first key, and the key after the last.
+#[must_use]
+pub fn member_accounts_range(member: &MemberId) -> (Vec<u8>, Vec<u8>) {
+    prefix_range(&[b"ho".as_slice(), member.as_str().as_bytes(), b"\0"].concat())
+}
+
+/// A note that something waits for a second agent of a member: local; stays when it is over.
+#[must_use]
+pub fn waiting_key(member: &MemberId, entry: EntryId, which: &Digest) -> Vec<u8> {
+    let member = member.as_str().as_bytes();
+    [b"hq".as_slice(), member, b"\0", &entry.to_sortable(), which.as_bytes()].concat()
+}
+
+/// The notes of what waits, or waited, for a second agent of a member.
+#[must_use]
+pub fn waiting_range(member: &MemberId) -> (Vec<u8>, Vec<u8>) {
+    prefix_range(&[b"hq".as_slice(), member.as_str().as_bytes(), b"\0"].concat())
+}
+
+/// A note that a member has a role in an agreement: local.
+#[must_use]
+pub fn party_agreement_key(member: &MemberId, proposed: EntryId, id: &AgreementId) -> Vec<u8> {
+    let member = member.as_str().as_bytes();
+    [b"hm".as_slice(), member, b"\0", &proposed.to_sortable(), id.0.as_bytes()].concat()
+}
+
+/// The notes of a member's agreements, oldest first: first key, and the key after the last.
+#[must_use]
+pub fn party_agreements_range(member: &MemberId) -> (Vec<u8>, Vec<u8>) {
+    prefix_range(&[b"hm".as_slice(), member.as_str().as_bytes(), b"\0"].concat())
+}
+
+/// A step of an agreement's story: local.
+#[must_use]
+pub fn agreement_step_key(id: &AgreementId, step: EntryId) -> Vec<u8> {
+    [b"hg".as_slice(), id.0.as_bytes(), &step.to_sortable()].concat()
+}
+
+/// The steps of an agreement's story: first key, and the key after the last.
+#[must_use]
+pub fn agreement_steps_range(id: &AgreementId) -> (Vec<u8>, Vec<u8>) {
+    prefix_range(&[b"hg".as_slice(), id.0.as_bytes()].concat())
+}
+
+/// The first asset's record.
+pub const ASSETS_FIRST: &[u8] = b"su";
+/// The first key after the assets' records.
+pub const ASSETS_END: &[u8] = b"sv";
 /// The first key of the state.
 pub const STATE_FIRST: &[u8] = b"s";
 /// The first key after the state.
@@ -89,8 +351,33 @@ impl StateKey {
             StateKey::Product(uri) => master_key(MasterKind::Product, &name_digest(uri)),
             StateKey::Place(uri) => master_key(MasterKind::Place, &name_digest(uri)),
             StateKey::Party(uri) => master_key(MasterKind::Party, &name_digest(uri)),
+            StateKey::Asset(asset) => named(b"su", &asset.to_string()),
+            StateKey::Account(account) => named(b"sa", &account.to_string()),
+            StateKey::Balance { account, asset } => {
+                let name = name_digest(&account.to_string());
+                balance_key(&name, &name_digest(&asset.to_string()))
+            }
+            StateKey::Reference { account, reference } => {
+                reference_key(&reference_digest(account, reference))
+            }
+            StateKey::Hold(hold) => hold_key(&hold_digest(hold)),
+            StateKey::Terms(id) => [b"sgt".as_slice(), id.0.as_bytes()].concat(),
+            StateKey::Agreement(id) => [b"sgp".as_slice(), id.0.as_bytes()].concat(),
+            StateKey::AgreementFacts { agreement, chunk } => {
+                [b"sgf".as_slice(), agreement.0.as_bytes(), &chunk.to_be_bytes()].concat()
+            }
+            StateKey::Watched(name) => [b"sw".as_slice(), name.as_bytes()].concat(),
+            StateKey::Watch { name, agreement } => {
+                [b"sw".as_slice(), name.as_bytes(), b":", agreement.0.as_bytes()].concat()
+            }
+            StateKey::Watching(id) => [b"sgw".as_slice(), id.0.as_bytes()].concat(),
+            StateKey::Due(due) => due.key(),
         }
     }
+}
+
+fn named(prefix: &[u8; 2], name: &str) -> Vec<u8> {
+    [prefix.as_slice(), name_digest(name).as_bytes()].concat()
 }
 
 /// The state key of an item whose name has this digest.

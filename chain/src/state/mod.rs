@@ -10,7 +10,7 @@ pub mod table;
 pub mod tree;
 
 pub use item_log::{ItemLeaf, ItemRole};
-pub use key::{Position, StateKey};
+pub use key::{Due, Position, StateKey};
 pub use proof::{ProofError, StateProof};
-pub use table::{Batch, MemoryTable, Table, TableError};
+pub use table::{Batch, MemoryTable, Pair, Table, TableError};
 pub use tree::{StateTree, TreeChange};

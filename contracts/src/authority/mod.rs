@@ -37,6 +37,12 @@ impl Authority {
         Ok(Authority::of(members))
     }
 
+    /// These members and no others.
+    #[must_use]
+    pub fn of_members(members: impl IntoIterator<Item = Member>) -> Authority {
+        Authority::of(members.into_iter().map(|member| (member.id.clone(), member)).collect())
+    }
+
     fn of(members: BTreeMap<MemberId, Member>) -> Authority {
         let mut prefixes = BTreeMap::new();
         let mut glns = BTreeMap::new();

@@ -69,6 +69,11 @@ pub struct Telling {
     pub readings: Vec<SensorReading>,
     /// Whether it names children.
     pub has_children: bool,
+    /// The business transactions that it names, the first [`MAX_REFERENCES`] of them: type, if it
+    /// says one, and identifier.
+    pub biz_transactions: Vec<(Option<String>, String)>,
+    /// The certifications that it refers to, the first [`MAX_REFERENCES`] of them.
+    pub certifications: Vec<String>,
 }
 
 /// What an event says that the ledger acts on.
@@ -117,6 +122,8 @@ impl Facts {
             transformation_id: event.transformation_id().map(str::to_owned),
             readings: event.sensor_readings(),
             has_children: event.identifiers().iter().any(|named| named.role == Role::Child),
+            biz_transactions: biz_transactions(event),
+            certifications: certifications(event),
         };
         Facts {
             event_id,
@@ -147,6 +154,9 @@ impl Facts {
 /// thousands of things: what is longer is not repeated for each of them.
 pub const MAX_STEP_TEXT_BYTES: usize = 256;
 
+/// Business transactions and certifications of one event that agreements see.
+pub const MAX_REFERENCES: usize = 64;
+
 /// Containers in containers: a case in a carton on a pallet in a container is three.
 pub const MAX_PACKING_DEPTH: usize = 16;
 
@@ -159,6 +169,21 @@ fn end_of(ends: &[TransferEnd]) -> Option<String> {
 
 fn owner_of(ends: &[TransferEnd]) -> Option<String> {
     ends.iter().find(|end| end.kind == "owning_party").and_then(|end| kept(Some(&end.id)))
+}
+
+/// The business transactions that agreements may wait for.
+fn biz_transactions(event: &Event) -> Vec<(Option<String>, String)> {
+    let entries = event.biz_transactions().iter().take(MAX_REFERENCES);
+    entries.map(|entry| (entry.kind.clone(), entry.id.clone())).collect()
+}
+
+/// `certificationInfo` is one URI or several.
+fn certifications(event: &Event) -> Vec<String> {
+    let info = event.object().get("certificationInfo");
+    let several = info.and_then(|info| info.as_array()).map_or(&[][..], Vec::as_slice);
+    let one = info.and_then(|info| info.as_str());
+    let all = one.into_iter().chain(several.iter().filter_map(|info| info.as_str()));
+    all.take(MAX_REFERENCES).map(str::to_owned).collect()
 }
 
 /// A text that is repeated in the step of each thing the event names, if it is not too long for

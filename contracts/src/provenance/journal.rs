@@ -16,12 +16,12 @@ pub const MAX_REFOLD_STEPS: u64 = 1_024;
 pub const MAX_REFOLD_STEPS_PER_BLOCK: u64 = 65_536;
 
 /// An item's record, if an event has named it.
-pub(super) fn item(staged: &Staged<'_>, name: &Digest) -> Result<Option<ItemRecord>, TableError> {
+pub(crate) fn item(staged: &Staged<'_>, name: &Digest) -> Result<Option<ItemRecord>, TableError> {
     read(staged, &item_key(name))
 }
 
 /// Reads a record that this module packed.
-pub(super) fn read<T: serde::de::DeserializeOwned>(
+pub(crate) fn read<T: serde::de::DeserializeOwned>(
     staged: &Staged<'_>,
     key: &[u8],
 ) -> Result<Option<T>, TableError> {
@@ -49,7 +49,7 @@ pub(super) fn steps(
 
 /// As [`steps`], unless the story is too long to be told again, or the block has told too much
 /// again already.
-pub(super) fn steps_to_refold(
+pub(crate) fn steps_to_refold(
     staged: &mut Staged<'_>,
     name: &Digest,
     record: &ItemRecord,

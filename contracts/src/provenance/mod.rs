@@ -7,7 +7,7 @@
 mod capture;
 mod facts;
 pub mod fold;
-mod journal;
+pub(crate) mod journal;
 mod packing;
 mod present;
 pub mod quantity;
@@ -21,7 +21,9 @@ mod words;
 pub use capture::{
     At, Captured, EventAnomaly, EventRecord, MAX_WRITTEN_BYTES_PER_TRANSACTION, capture,
 };
-pub use facts::{Facts, MAX_PACKING_DEPTH, MAX_STEP_TEXT_BYTES, NamedItem, Telling};
+pub use facts::{
+    Facts, MAX_PACKING_DEPTH, MAX_REFERENCES, MAX_STEP_TEXT_BYTES, NamedItem, Telling,
+};
 pub use fold::{AsOf, Folded, Judgement, LeftOut, fold, fold_of, state_as_of};
 pub use journal::{MAX_REFOLD_STEPS, MAX_REFOLD_STEPS_PER_BLOCK};
 pub use present::{Present, present};

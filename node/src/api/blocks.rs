@@ -10,16 +10,20 @@ use serde::{Deserialize, Serialize};
 use tracehold_chain::block::BlockHeader;
 use tracehold_chain::certificate::CommitCertificate;
 use tracehold_chain::codec;
-use tracehold_chain::transaction::{Bundle, TransactionId};
+use tracehold_chain::transaction::{Bundle, Command, TransactionId};
 use tracehold_chain::units::Height;
 use tracehold_contracts::{Receipt, Verdict};
 
 use super::ApiState;
+use super::agreements::step_json;
 use super::auth::Keyed;
+use super::entries::{EntryView, Parties};
 use super::extract::{InPath, media_type, read_body};
 use super::problem::{Kind, Problem};
 use super::submit::{refused, submit};
-use super::visible::{Caller, Record, Sight, visible};
+use super::visible::{Caller, Record, Sight, has_part, visible};
+use crate::fault::Fault;
+use crate::view::ReadView;
 
 /// How far this node is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -106,15 +110,77 @@ pub struct ReceiptView {
     /// Which event (from 0) broke it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event: Option<u32>,
-    /// What is wrong and how to mend it; shown to callers with a key.
+    /// What is wrong and how to mend it; shown to callers with a key, of money and agreements to
+    /// the sender's member only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// What it moved, itself and through agreements: shown to those who have a part in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub entries: Vec<EntryView>,
+    /// The steps that agreements went: shown to those who have a role in them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<Object>)]
+    pub steps: Vec<serde_json::Value>,
+    /// Money commands that had taken effect before: a retry moves nothing again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repeats: Vec<RepeatView>,
+}
+
+/// A money command that had taken effect before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct RepeatView {
+    /// Which command of the transaction, from 0.
+    pub command: u32,
+    /// The transaction that did it first.
+    pub first: String,
 }
 
 impl ReceiptView {
-    /// A receipt of the block at `height` as clients see it.
-    #[must_use]
-    pub fn of(receipt: &Receipt, height: Height) -> ReceiptView {
+    /// A receipt of the block at `height` as `caller` sees it; `bundle` is the transaction's.
+    ///
+    /// # Errors
+    /// [`Fault`] when who has a part in it cannot be read.
+    pub fn seen(
+        view: &ReadView,
+        caller: &Caller,
+        (receipt, bundle): (&Receipt, &Bundle),
+        height: Height,
+        parties: &mut Parties,
+    ) -> Result<ReceiptView, Fault> {
+        let mut told = ReceiptView::of(receipt, height);
+        let body = &bundle.transaction.body;
+        // Why a transaction was refused may quote from it, and of money what is on an account.
+        let is_private = body
+            .commands
+            .iter()
+            .any(|command| matches!(command, Command::Money(_) | Command::Agreement(_)));
+        let record = Record { recorded_by: body.sender.member() };
+        let is_shown = match is_private {
+            true => has_part(caller, [body.sender.member()]),
+            false => visible(caller, &record) == Sight::Whole,
+        };
+        if !is_shown {
+            told.detail = None;
+        }
+        for entry in &receipt.effects.entries {
+            if has_part(caller, &parties.of_entry(view, entry)?) {
+                told.entries.push(entry.into());
+            }
+        }
+        for step in &receipt.effects.steps {
+            if has_part(caller, &parties.of_agreement(view, step.agreement)?) {
+                told.steps.push(step_json(step.agreement, &step.what));
+            }
+        }
+        Ok(told)
+    }
+
+    /// A receipt without what it moved.
+    fn of(receipt: &Receipt, height: Height) -> ReceiptView {
+        let repeats = receipt
+            .repeats
+            .iter()
+            .map(|repeat| RepeatView { command: repeat.command, first: repeat.first.to_string() });
         let mut view = ReceiptView {
             transaction_id: receipt.transaction_id.to_string(),
             height: height.0,
@@ -123,6 +189,9 @@ impl ReceiptView {
             code: None,
             event: None,
             detail: None,
+            entries: Vec::new(),
+            steps: Vec::new(),
+            repeats: repeats.collect(),
         };
         match &receipt.verdict {
             Verdict::Recorded { repeated } => view.repeated.clone_from(repeated),
@@ -165,9 +234,12 @@ pub async fn get_block(
     let found = state.read(move |view| {
         let Some(decided) = view.block(height)? else { return Ok(None) };
         let mut receipts = Vec::with_capacity(decided.block.bundles.len());
+        let mut parties = Parties::default();
         for bundle in &decided.block.bundles {
-            let record = view.transaction(&bundle.transaction.id())?;
-            receipts.extend(record.map(|record| record.receipt));
+            if let Some(record) = view.transaction(&bundle.transaction.id())? {
+                let pair = (&record.receipt, bundle.as_ref());
+                receipts.push(ReceiptView::seen(view, &caller, pair, height, &mut parties)?);
+            }
         }
         Ok(Some((decided, receipts)))
     });
@@ -176,15 +248,6 @@ pub async fn get_block(
         let detail = format!("there is no block {height}: blocks are 1 to {newest}");
         return Err(Problem::new(Kind::NotFound, detail));
     };
-    // Why a transaction was refused may quote from it.
-    let mut receipts: Vec<ReceiptView> =
-        receipts.iter().map(|receipt| ReceiptView::of(receipt, height)).collect();
-    for (view, bundle) in receipts.iter_mut().zip(&decided.block.bundles) {
-        let record = Record { recorded_by: bundle.transaction.body.sender.member() };
-        if visible(&caller, &record) != Sight::Whole {
-            view.detail = None;
-        }
-    }
     let transactions = decided.block.bundles.iter();
     Ok(Json(BlockView {
         block_id: decided.block.id().to_string(),
@@ -224,7 +287,7 @@ pub async fn get_block(
 )]
 pub async fn post_transaction(
     State(state): State<ApiState>,
-    _keyed: Keyed,
+    keyed: Keyed,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -254,7 +317,8 @@ pub async fn post_transaction(
     state.metrics().captured(events);
     let location = format!("/api/v1/transactions/{id}");
     let location = HeaderValue::from_str(&location).expect("ids are hex");
-    let receipt = ReceiptView::of(&committed.receipt, committed.height);
+    let lost = || Problem::new(Kind::Internal, "what was recorded is not on record");
+    let receipt = seen(&state, keyed.caller(), id).await?.ok_or_else(lost)?;
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(receipt)).into_response())
 }
 
@@ -282,7 +346,7 @@ fn read_bundle(bytes: &[u8], is_json: bool) -> Result<Bundle, Problem> {
 )]
 pub async fn get_transaction(
     State(state): State<ApiState>,
-    _keyed: Keyed,
+    keyed: Keyed,
     InPath(id): InPath<String>,
 ) -> Result<Json<ReceiptView>, Problem> {
     let id = id.parse().map(TransactionId).map_err(|error| {
@@ -292,12 +356,28 @@ pub async fn get_transaction(
             "take it from the receipt",
         )
     })?;
-    let found = state.read(move |view| view.transaction(&id)).await?;
-    let Some(record) = found else {
+    seen(&state, keyed.caller(), id).await?.map(Json).ok_or_else(|| {
         let detail = format!(
             "the transaction {id} is in no block here; until it expires it may still be committed"
         );
-        return Err(Problem::new(Kind::NotFound, detail));
-    };
-    Ok(Json(ReceiptView::of(&record.receipt, record.height)))
+        Problem::new(Kind::NotFound, detail)
+    })
+}
+
+/// The receipt of a transaction as a caller sees it.
+async fn seen(
+    state: &ApiState,
+    caller: Caller,
+    id: TransactionId,
+) -> Result<Option<ReceiptView>, Problem> {
+    let read = state.read(move |view| {
+        let Some(record) = view.transaction(&id)? else { return Ok(None) };
+        let Some(bundle) = view.transaction_at(record.height, record.index)? else {
+            return Ok(None);
+        };
+        let pair = (&record.receipt, bundle.as_ref());
+        let parties = &mut Parties::default();
+        ReceiptView::seen(view, &caller, pair, record.height, parties).map(Some)
+    });
+    read.await
 }

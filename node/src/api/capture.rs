@@ -12,7 +12,7 @@ use tracehold_chain::digest::{Digest, Domain};
 use tracehold_chain::epcis::{Document, Event, SectionedEvent};
 use tracehold_chain::limits::{MAX_EVENTS_PER_TRANSACTION, MAX_TRANSACTION_BYTES};
 use tracehold_chain::masterdata::{Changes, MasterData};
-use tracehold_chain::transaction::{Bundle, BundleError, TransactionId};
+use tracehold_chain::transaction::{Bundle, BundleError, Command, TransactionId};
 use tracehold_chain::units::TimestampMs;
 use tracehold_contracts::Verdict;
 
@@ -433,7 +433,8 @@ const EVENT_OVERHEAD_BYTES: usize = 512;
 pub(super) fn fits(bundle: &Bundle) -> Result<(), Problem> {
     let texts: usize = bundle.events.iter().map(SectionedEvent::text_bytes).sum();
     let most = texts.saturating_add((bundle.events.len() + 4) * EVENT_OVERHEAD_BYTES);
-    let only_events = bundle.transaction.master_data().next().is_none();
+    let commands = &bundle.transaction.body.commands;
+    let only_events = commands.iter().all(|command| matches!(command, Command::Capture(_)));
     if only_events && !bundle.events.is_empty() && most <= MAX_TRANSACTION_BYTES {
         return Ok(());
     }

@@ -28,6 +28,20 @@ pub const MAX_RECORD_BODY_BYTES: usize = 256 * 1024;
 /// it sees that it is too large, and not a broken connection.
 pub const MAX_DRAINED_BYTES: usize = 16 * 1024 * 1024;
 
+/// Bytes of the JSON of one command on money or an agreement; terms with all their limits fit.
+pub const MAX_COMMAND_BODY_BYTES: usize = 512 * 1024;
+
+/// Accounts that hold or held an asset that one trial balance adds up; of an asset with more the
+/// answer says that it is not complete.
+pub const MAX_HOLDERS_SUMMED: usize = 100_000;
+
+/// Commands that wait, or waited, for a second agent of a member among which those that wait now
+/// are looked for, the newest first.
+pub const MAX_WAITED_SEEN: usize = 10_000;
+
+/// Agreements that are looked through for one page when only those at a stage are wanted.
+pub const MAX_AGREEMENTS_SCANNED: usize = 2_000;
+
 /// Seconds for which the answer to a missing picture may be kept by whoever asked.
 pub const PLACEHOLDER_SECONDS: u32 = 30;
 

@@ -5,25 +5,35 @@
 //! [`capture`] and [`events`] speak GS1's EPCIS binding, [`blocks`] and [`feed`] tell of the ledger
 //! itself, [`items`], [`trace`] and [`footprint`] of goods, [`masterdata`] and [`pictures`] of
 //! products, places and parties, [`webhooks`] sends news out, [`readings`] takes what sensors say,
+//! [`accounts`], [`money`], [`holds`] and [`approvals`] are about money, [`agreements`] about money
+//! that moves when the goods do; [`entries`] says how both are written and [`body`] reads commands.
 //! [`pages`] shows items to people, [`health`] and [`metrics`] are for those who run the node.
 //! [`prepare`] makes transactions of events, [`submit`] hands them in, [`records`] reads.
 //! [`visible`] decides who sees what. Whatever fails is a [`problem`]. Every limit is in
 //! [`limits`].
 
+mod accounts;
+mod agreements;
+mod approvals;
 mod auth;
 mod blocks;
+mod body;
 mod capture;
+mod entries;
 mod events;
 mod extract;
 mod feed;
 mod footprint;
 mod headers;
 mod health;
+mod holds;
 mod items;
 mod jobs;
 pub mod limits;
 mod masterdata;
 mod metrics;
+mod money;
+mod money_pages;
 mod openapi;
 mod pages;
 mod paging;
@@ -34,6 +44,7 @@ mod rate;
 mod readings;
 mod records;
 mod server;
+mod sessions;
 mod state;
 mod submit;
 #[cfg(test)]

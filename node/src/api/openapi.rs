@@ -4,7 +4,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler as _;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, options};
+use axum::routing::{get, options, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Content, Ref, RefOr, Response};
@@ -15,8 +15,9 @@ use utoipa_axum::routes;
 use super::limits::MAX_URI_BYTES;
 use super::problem::{Kind, PROBLEM_JSON, Problem, render};
 use super::{
-    ApiState, blocks, capture, events, feed, footprint, headers, health, items, masterdata,
-    metrics, pages, pictures, rate, readings, trace, webhooks,
+    ApiState, accounts, agreements, approvals, blocks, capture, events, feed, footprint, headers,
+    health, holds, items, masterdata, metrics, money, money_pages, pages, pictures, rate, readings,
+    trace, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -35,6 +36,8 @@ use super::{
         (name = "Master data", description = "What owners say of products, places and parties"),
         (name = "Live", description = "Webhooks, and what sensors say"),
         (name = "Goods", description = "What is known of a thing, and its story"),
+        (name = "Money", description = "Accounts, payments and what waits for a second agent"),
+        (name = "Agreements", description = "Money that moves when the goods do"),
         (name = "Operation", description = "For those who run the node"),
     )
 )]
@@ -103,6 +106,37 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(footprint::get_footprint))
         .routes(routes!(items::get_item))
         .routes(routes!(trace::get_trace))
+        .routes(routes!(accounts::get_accounts))
+        .routes(routes!(accounts::get_account, money::put_account))
+        .routes(routes!(accounts::get_entries))
+        .routes(routes!(accounts::get_asset))
+        .routes(routes!(money::post_transfer))
+        .routes(routes!(holds::post_hold))
+        .routes(routes!(money::post_issue))
+        .routes(routes!(money::post_redemption))
+        .routes(routes!(money::post_deposit))
+        .routes(routes!(money::get_reference))
+        .routes(routes!(holds::get_hold))
+        .routes(routes!(holds::post_hold_post))
+        .routes(routes!(holds::post_hold_void))
+        .routes(routes!(approvals::get_approvals))
+        .routes(routes!(approvals::post_approve))
+        .routes(routes!(approvals::post_decline))
+        .routes(routes!(agreements::get_agreements, agreements::post_agreement))
+        .routes(routes!(agreements::get_schema))
+        .routes(routes!(agreements::get_templates))
+        .routes(routes!(agreements::post_template))
+        .routes(routes!(agreements::get_explain))
+        .routes(routes!(agreements::post_check))
+        .routes(routes!(agreements::get_agreement))
+        .routes(routes!(agreements::get_story))
+        .routes(routes!(agreements::post_accept))
+        .routes(routes!(agreements::post_agreement_decline))
+        .routes(routes!(agreements::post_agreement_approve))
+        .routes(routes!(agreements::post_cancel))
+        .routes(routes!(agreements::post_dispute))
+        .routes(routes!(agreements::post_rule))
+        .routes(routes!(agreements::post_fund))
         .routes(routes!(metrics::get_metrics))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
@@ -127,6 +161,11 @@ pub fn router(state: ApiState) -> Router {
         .route("/epcis/v2/events", options(headers::discover))
         .route("/epcis/v2/events/{eventID}", options(headers::discover))
         .merge(pages::routes())
+        .route("/sign-in", get(money_pages::sign_in_form).post(money_pages::sign_in))
+        .route("/sign-out", post(money_pages::sign_out))
+        .route("/agreements", get(money_pages::agreements))
+        .route("/agreements/{id}", get(money_pages::agreement))
+        .route("/accounts", get(money_pages::accounts))
         .fallback(pages::item_or_nothing.layer(pages::compression()))
         // Handlers bound their own bodies.
         .layer(DefaultBodyLimit::disable())
@@ -173,6 +212,15 @@ mod tests {
             "/api/v1/readings",
             "/api/v1/items",
             "/api/v1/trace",
+            "/api/v1/accounts",
+            "/api/v1/accounts/{id}/entries",
+            "/api/v1/accounts/{id}/transfers",
+            "/api/v1/approvals",
+            "/api/v1/assets/{asset}",
+            "/api/v1/agreements",
+            "/api/v1/agreements/check",
+            "/api/v1/agreements/{id}/explain",
+            "/api/v1/agreements/{id}/fund",
             "/readyz",
         ] {
             assert!(json["paths"].get(path).is_some(), "{path}");

@@ -60,14 +60,26 @@ pub fn signed(
         events.iter().map(|event| CapturedEvent { digest: event.digest(), author: None });
     let captured = (!events.is_empty()).then(|| Command::Capture(captured.collect()));
     let set = (!records.is_empty()).then_some(Command::SetMasterData(records));
+    let commands = set.into_iter().chain(captured).collect();
+    Bundle { events, ..commanded(agent, chain_id, expires_at, commands) }
+}
+
+/// Signs a transaction with these commands, which capture nothing.
+#[must_use]
+pub fn commanded(
+    agent: &AgentSigner,
+    chain_id: &ChainId,
+    expires_at: TimestampMs,
+    commands: Vec<Command>,
+) -> Bundle {
     let body = TransactionBody {
         chain_id: chain_id.clone(),
         sender: agent.agent_id.clone(),
         nonce: Nonce(*uuid::Uuid::new_v4().as_bytes()),
         expires_at,
-        commands: set.into_iter().chain(captured).collect(),
+        commands,
     };
-    Bundle { transaction: body.sign(agent.signer.as_ref()), events }
+    Bundle { transaction: body.sign(agent.signer.as_ref()), events: Vec::new() }
 }
 
 /// The problem of a document or event that breaks rules: all of them, up to a limit.

@@ -25,6 +25,7 @@ use super::limits::{
 };
 use super::metrics::{Metrics, SharedRegistry};
 use super::problem::{Kind, Problem};
+use super::sessions::Sessions;
 use super::submit::not_ready;
 use super::{now, rate};
 use crate::config;
@@ -82,6 +83,7 @@ struct Shared {
     room: Arc<Semaphore>,
     stories: Arc<Semaphore>,
     rate: rate::RateLimit,
+    sessions: Sessions,
 }
 
 impl ApiState {
@@ -127,6 +129,7 @@ impl ApiState {
             room: Arc::new(Semaphore::new(MAX_BYTES_UNDER_WAY / MIN_REQUEST_BYTES)),
             stories: Arc::new(Semaphore::new(MAX_STORIES_AT_ONCE)),
             rate,
+            sessions: Sessions::default(),
             parts,
         }))
     }
@@ -266,6 +269,11 @@ impl ApiState {
 
     pub(super) fn chain_id(&self) -> &ChainId {
         &self.0.parts.genesis.chain_id
+    }
+
+    /// Browsers that were let in.
+    pub(super) fn sessions(&self) -> &Sessions {
+        &self.0.sessions
     }
 
     pub(super) fn keystore(&self) -> &Keystore {

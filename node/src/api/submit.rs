@@ -64,22 +64,54 @@ fn timed_out(id: &TransactionId, deadline: Duration) -> Problem {
 pub fn refused(rejection: &Rejection) -> Problem {
     use RejectionCode as Code;
     let kind = match rejection.code {
-        Code::EventIdTaken | Code::Replayed => Kind::Exists,
-        Code::Malformed | Code::EventInvalid | Code::WrongChain => Kind::Validation,
+        Code::EventIdTaken | Code::Replayed | Code::ReferenceTaken | Code::AssetExists => {
+            Kind::Exists
+        }
+        Code::Malformed
+        | Code::EventInvalid
+        | Code::WrongChain
+        | Code::AmountInvalid
+        | Code::RuleInvalid
+        | Code::AssetTermsWrong
+        | Code::TimeInvalid
+        | Code::TextInvalid
+        | Code::SameAccount => Kind::Validation,
+        Code::AccountUnknown
+        | Code::AssetUnknown
+        | Code::HoldUnknown
+        | Code::NothingWaits
+        | Code::AgreementUnknown
+        | Code::DepositUnknown => Kind::NotFound,
         Code::UnknownAgent
         | Code::BadSignature
         | Code::BadAuthor
         | Code::CorrectionByAnother
         | Code::PrefixNotYours
         | Code::NotYours
-        | Code::PartyOfAnother => Kind::Forbidden,
+        | Code::PartyOfAnother
+        | Code::AccountReserved
+        | Code::NotABank
+        | Code::NotTheIssuer
+        | Code::HoldNotYours
+        | Code::SameAgent
+        | Code::RoleNotYours
+        | Code::NotTheArbiter => Kind::Forbidden,
         Code::Expired
         | Code::ExpiresTooLate
         | Code::CorrectionDiffers
         | Code::PlaceNesting
         | Code::PackingCycle
         | Code::PackingTooDeep
-        | Code::AnomalyRefused => Kind::Refused,
+        | Code::AnomalyRefused
+        | Code::TooMuchIssued
+        | Code::InsufficientFunds
+        | Code::HoldEnded
+        | Code::TermsRefused
+        | Code::WrongStage
+        | Code::ApprovalNotAsked
+        | Code::NotDisputable
+        | Code::RulingInvalid
+        | Code::TooManyAgreements => Kind::Refused,
         Code::TooManyTouches => Kind::TooLarge,
     };
     let detail = format!("{}: {}", rejection.subject, rejection.code.message());

@@ -40,9 +40,31 @@ pub fn visible(caller: &Caller, _record: &Record<'_>) -> Sight {
     }
 }
 
+/// Decides whether `caller` sees something of money or agreements, in which these members have a
+/// part: an account its member, an agreement and its pot every role, a journal entry the members of
+/// its accounts. Nobody else does; to others it is as if it were not there.
+#[must_use]
+pub fn has_part<'a>(caller: &Caller, parties: impl IntoIterator<Item = &'a MemberId>) -> bool {
+    match caller {
+        Caller::Anonymous => false,
+        Caller::Agent(agent) => parties.into_iter().any(|party| party == agent.member()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Promise P69.
+    #[test]
+    fn money_is_seen_by_those_who_have_a_part_in_it_only() {
+        let parties = ["buyer", "seller"].map(|name| MemberId::new(name).unwrap());
+        let agent = |name: &str| Caller::Agent(name.parse().unwrap());
+        assert!(has_part(&agent("buyer/erp"), &parties));
+        assert!(!has_part(&agent("bank/desk"), &parties));
+        assert!(!has_part(&Caller::Anonymous, &parties));
+        assert!(!has_part(&agent("buyer/erp"), []));
+    }
 
     #[test]
     fn strangers_see_the_public_section_and_agents_everything() {

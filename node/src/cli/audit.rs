@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{DataDir, Failure, output};
-use crate::audit::{AuditError, audit};
+use crate::audit::{AssetBalance, AuditError, audit};
 use crate::config::load_genesis;
 
 /// How often a long audit says how far it is.
@@ -15,7 +15,9 @@ const REPORT_EVERY: Duration = Duration::from_secs(5);
 #[command(
     after_help = "Example:\n  tracehold audit --dir data\n\nReads the block log only, so it can run \
                   beside the node. Everything is checked as if a stranger\nhad sent it: certificates, \
-                  signatures, digests; and every block is executed again from genesis."
+                  signatures, digests; and every block is executed again from genesis. What \
+                  is on every account is\nsummed up from the journal alone and compared with the \
+                  state."
 )]
 pub struct Args {
     #[command(flatten)]
@@ -49,6 +51,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             "transactions": report.transactions,
             "events": report.events,
             "signatures": report.signatures,
+            "money": report.money.iter().map(trial_balance).collect::<Vec<_>>(),
             "unfinished": report.unfinished.map(|torn| torn.bytes),
         }));
     }
@@ -60,8 +63,30 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         "Checked       {} transactions, {} events, {} votes",
         report.transactions, report.events, report.signatures
     ))?;
+    for asset in &report.money {
+        output::line(format!(
+            "Money         {} {}, on {} accounts and in {} agreements: in balance",
+            asset.decimal(asset.outstanding),
+            asset.asset,
+            asset.accounts,
+            asset.agreements
+        ))?;
+    }
     if let Some(torn) = report.unfinished {
         output::line(format!("Unfinished    {} bytes of a block not yet decided", torn.bytes))?;
     }
     Ok(())
+}
+
+/// An asset's row. All amounts are decimal texts.
+fn trial_balance(asset: &AssetBalance) -> Value {
+    json!({
+        "asset": asset.asset,
+        "outstanding": asset.decimal(asset.outstanding),
+        "on_accounts": asset.decimal(asset.on_accounts),
+        "in_agreements": asset.decimal(asset.in_agreements),
+        "accounts": asset.accounts,
+        "agreements": asset.agreements,
+        "in_balance": asset.balances(),
+    })
 }

@@ -59,6 +59,9 @@ pub struct Args {
     /// The member inspects things of any member: what it says of them counts
     #[arg(long, requires = "member")]
     inspector: bool,
+    /// The member is a bank: it issues and redeems cash
+    #[arg(long, requires = "member")]
+    bank: bool,
     /// An agent to make a key and an API key for; may be given again [default: app]
     #[arg(long = "agent", value_name = "NAME", requires = "member")]
     agents: Vec<String>,
@@ -149,13 +152,15 @@ fn make_keys(args: &Args, member: &MemberId) -> Result<Made, Failure> {
         Role::Validator => NodeRole::Validator { power: 1 },
         Role::Follower => NodeRole::Follower,
     };
+    let given = [(args.inspector, MemberRole::Inspector), (args.bank, MemberRole::Bank)];
+    let roles = given.into_iter().filter_map(|(given, role)| given.then_some(role)).collect();
     // Everything that can be wrong with the record is found before the first key is made.
     let mut record = Member {
         id: member.clone(),
         name: args.member_name.clone().unwrap_or_else(|| member.to_string()),
         gs1_company_prefixes: args.prefixes.clone(),
         glns: args.glns.clone(),
-        roles: if args.inspector { vec![MemberRole::Inspector] } else { Vec::new() },
+        roles,
         agents: Vec::new(),
         nodes: vec![Node { name, public_key: PublicKey([0; 32]), role }],
     };

@@ -1,12 +1,15 @@
 //! The `tracehold` command.
 
+mod agreement;
 mod audit;
 mod bench;
+mod calling;
 mod capture;
 mod demo;
 mod genesis;
 mod init;
 mod keys;
+mod money;
 mod output;
 mod signals;
 mod start;
@@ -55,6 +58,10 @@ enum Command {
     Status(status::Args),
     /// Record the EPCIS events of a file
     Capture(capture::Args),
+    /// Accounts and payments
+    Money(Box<money::Args>),
+    /// Agreements: money that moves when the goods do
+    Agreement(Box<agreement::Args>),
     /// Check a node's whole history again, from its beginning
     Audit(audit::Args),
     /// List and make the keys of a node's agents and API callers
@@ -185,6 +192,8 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Start(args) => start::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Capture(args) => capture::run(&args),
+        Command::Money(args) => money::run(&args),
+        Command::Agreement(args) => agreement::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Keys(args) => keys::run(&args),
         Command::Bench(args) => bench::run(&args),

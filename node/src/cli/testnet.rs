@@ -28,7 +28,7 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct Up {
-    /// Validators, each of a member of its own
+    /// Validators, each of a member of its own; the first is a bank, the last an inspector
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=32))]
     nodes: u8,
     /// Nodes that verify everything and vote nothing

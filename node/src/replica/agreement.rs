@@ -13,6 +13,7 @@ use tracehold_contracts::Outcome;
 
 use super::candidates::Verdict;
 use super::driver::{Driver, Event, Stopped};
+use super::pace::did_due_work;
 use super::vote_log::{Record, Step, timeout_ms};
 use super::{Effect, Replica, TimerId, TimerStep, Topic};
 
@@ -273,9 +274,9 @@ impl Replica {
         decided_here: bool,
     ) {
         let height = self.height;
-        let empty = decided.block.bundles.is_empty();
         self.outbox.push(Effect::AppendBlock { height, decided: decided.clone() });
         let layer = self.ledger.commit(outcome);
+        let empty = decided.block.bundles.is_empty() && !did_due_work(&layer);
         self.requests.keep_recent(height, decided.clone());
         self.outbox.push(Effect::Commit { decided, layer: layer.clone() });
         self.settle_pool(&layer);

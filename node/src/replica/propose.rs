@@ -46,11 +46,14 @@ impl Replica {
 
     /// A block of ours from an earlier round that can be proposed as it is.
     fn own_block_again(&self) -> Option<BlockId> {
+        let idle = self.pool.is_empty() && !self.is_due_at(self.now);
         let usable = |candidate: &&Candidate| {
-            candidate.block.header.proposer == self.me
+            let header = &candidate.block.header;
+            let works = !candidate.block.bundles.is_empty() || self.is_due_at(header.block_time);
+            header.proposer == self.me
                 && matches!(candidate.verdict, Verdict::Valid(_))
-                && self.is_timely(candidate.block.header.block_time)
-                && (!candidate.block.bundles.is_empty() || self.pool.is_empty())
+                && self.is_timely(header.block_time)
+                && (works || idle)
         };
         self.candidates.held.values().find(usable).map(|candidate| candidate.id)
     }

@@ -11,11 +11,13 @@ use tracehold_chain::consensus::message::{
 };
 use tracehold_chain::consensus::{Vote, proposal_digest, proposer};
 use tracehold_chain::digest::Digest;
-use tracehold_chain::genesis::{Genesis, Member, Node, NodeRole, Parameters};
+use tracehold_chain::genesis::{Agent, Genesis, Member, MemberRole, Node, NodeRole, Parameters};
 use tracehold_chain::keys::{PublicKey, SecretKey, Signer};
 use tracehold_chain::mempool::MempoolLimits;
+use tracehold_chain::money::{AccountId, AssetTerms, Money, MoneyAction, MoneyCommand, Purpose};
 use tracehold_chain::state::MemoryTable;
-use tracehold_chain::units::{ChainId, Height, MemberId, NodeName, TimestampMs};
+use tracehold_chain::transaction::{Bundle, Command, Nonce, TransactionBody};
+use tracehold_chain::units::{AgentId, ChainId, Height, MemberId, NodeName, TimestampMs};
 use tracehold_contracts::Ledger;
 
 use super::vote_log::{Record, Step};
@@ -27,14 +29,18 @@ fn key(index: u8) -> SecretKey {
     SecretKey::from_seed(&[index; 32])
 }
 
+fn agent(index: u8) -> AgentId {
+    format!("m{index}/app").parse().unwrap()
+}
+
 fn genesis(validators: u8) -> Genesis {
     let member = |index: u8| Member {
         id: MemberId::new(format!("m{index}")).unwrap(),
         name: String::new(),
         gs1_company_prefixes: vec!["*".into()],
         glns: Vec::new(),
-        roles: Vec::new(),
-        agents: Vec::new(),
+        roles: vec![MemberRole::Bank],
+        agents: vec![Agent { id: agent(index), public_key: key(index).public_key() }],
         nodes: vec![Node {
             name: NodeName::new(format!("n{index}")).unwrap(),
             public_key: key(index).public_key(),
@@ -426,4 +432,159 @@ fn one_validator_alone_is_not_believed_to_be_ahead() {
     assert_eq!(rig.replica.status().behind, 0);
     say(&mut rig, peers[1], 7);
     assert_eq!(rig.replica.status().behind, 7);
+}
+
+/// A transaction of the first member: its bank makes money and sets it aside, once for each of
+/// these times.
+fn holds(until: &[TimestampMs]) -> Bundle {
+    let money = |cents: u64| {
+        let asset = "EUR@m1".parse().unwrap();
+        Money { asset, amount: cents.try_into().unwrap() }
+    };
+    let account = |purpose| AccountId::of(MemberId::new("m1").unwrap(), purpose);
+    let savings = Purpose::new("savings").unwrap();
+    let command = |account: &Purpose, name: String, action| {
+        let reference = name.try_into().unwrap();
+        Command::Money(MoneyCommand { account: account.clone(), reference, action })
+    };
+    let issue = MoneyAction::Issue {
+        money: money(100),
+        to: account(Purpose::main()),
+        terms: AssetTerms::Cash,
+    };
+    let open = MoneyAction::SetRule(tracehold_chain::money::ApprovalRule::OneAgent);
+    let mut commands =
+        vec![command(&Purpose::issuance(), "i".into(), issue), command(&savings, "o".into(), open)];
+    for (index, expires_at) in until.iter().enumerate() {
+        let to = account(savings.clone());
+        let hold = MoneyAction::Hold { money: money(1), to, expires_at: *expires_at };
+        commands.push(command(&Purpose::main(), format!("h{index}"), hold));
+    }
+    let body = TransactionBody {
+        chain_id: ChainId::new("replica-test").unwrap(),
+        sender: agent(1),
+        nonce: Nonce([0; 16]),
+        expires_at: START.plus_ms(60_000),
+        commands,
+    };
+    Bundle { transaction: body.sign(&key(1)), events: Vec::new() }
+}
+
+fn pace_timer(effects: &[Effect]) -> Option<u64> {
+    effects.iter().rev().find_map(|effect| match effect {
+        Effect::SetTimer { id: TimerId::Pace, after_ms } => Some(*after_ms),
+        _ => None,
+    })
+}
+
+fn commits(effects: &[Effect]) -> usize {
+    effects.iter().filter(|effect| matches!(effect, Effect::Commit { .. })).count()
+}
+
+/// Promise P71: what is due is work. A block is made for it at its time although nothing waits, not
+/// before the minimum interval is over, and then the network idles as before.
+#[test]
+fn a_deadline_makes_a_block() {
+    let mut rig = Rig::new(1, 1, vec![]);
+    rig.now = START.plus_ms(1_000);
+    rig.step(Input::Start);
+    let until = [START.plus_ms(4_000), START.plus_ms(4_010)];
+    let effects = rig.step(Input::Submit { ticket: 1, bundle: Arc::new(holds(&until)) });
+    assert_eq!(commits(&effects), 1, "work is done at once");
+    assert_eq!(rig.replica.ledger().next_due(), Some(until[0]));
+    assert_eq!(pace_timer(&effects), Some(3_000), "the timer is set for the deadline");
+
+    rig.now = until[0].plus_ms(0);
+    let effects = rig.step(Input::Timer(TimerId::Pace));
+    assert_eq!(commits(&effects), 1);
+    assert_eq!(rig.replica.ledger().head().block_time, until[0]);
+    assert_eq!(rig.replica.ledger().next_due(), Some(until[1]));
+    let min = rig.genesis.parameters.min_block_interval_ms;
+    assert_eq!(pace_timer(&effects), Some(min), "not before the minimum interval");
+
+    rig.now = until[0].plus_ms(min);
+    let effects = rig.step(Input::Timer(TimerId::Pace));
+    assert_eq!((commits(&effects), rig.replica.ledger().next_due()), (1, None));
+    let idle = rig.genesis.parameters.idle_block_interval_ms;
+    assert_eq!(pace_timer(&effects), Some(idle), "nothing is due any more");
+}
+
+/// Promise P71: what became due while a node was away is done as soon as it is back.
+#[test]
+fn a_deadline_that_passed_meanwhile_makes_a_block() {
+    let until = [START.plus_ms(1_500)];
+    let mut rig = Rig::new(1, 1, vec![]);
+    rig.now = START.plus_ms(1_000);
+    rig.step(Input::Start);
+    rig.step(Input::Submit { ticket: 1, bundle: Arc::new(holds(&until)) });
+    // The timer comes late.
+    rig.now = START.plus_ms(9_000);
+    let effects = rig.step(Input::Timer(TimerId::Pace));
+    assert_eq!((commits(&effects), rig.replica.ledger().next_due()), (1, None));
+}
+
+/// Promise P71: a validator joins in a block that its proposer makes for a deadline.
+#[test]
+fn validators_vote_for_a_block_without_transactions_that_does_what_is_due() {
+    let rig = Rig::new(4, 1, vec![]);
+    let proposer = rig.proposer(2, 0);
+    let mut validators: Vec<Rig> = (1..=4).map(|index| Rig::new(4, index, vec![])).collect();
+    let mut queue: std::collections::VecDeque<(usize, Vec<Effect>)> =
+        std::collections::VecDeque::new();
+    let until = [START.plus_ms(4_000)];
+    for (index, rig) in validators.iter_mut().enumerate() {
+        rig.now = START.plus_ms(1_000);
+        queue.push_back((index, rig.step(Input::Start)));
+        for other in (1..=4).filter(|other| usize::from(*other) != index + 1) {
+            queue.push_back((index, rig.step(Input::PeerUp(key(other).public_key()))));
+        }
+    }
+    let bundle = Arc::new(holds(&until));
+    queue.push_back((0, validators[0].step(Input::Submit { ticket: 1, bundle })));
+    deliver(&mut validators, &mut queue);
+    assert!(validators.iter().all(|v| v.replica.ledger().next_due() == Some(until[0])));
+
+    for rig in &mut validators {
+        rig.now = until[0];
+    }
+    // Only the proposer's timer has fired so far.
+    let effects = validators[usize::from(proposer) - 1].step(Input::Timer(TimerId::Pace));
+    queue.push_back((usize::from(proposer) - 1, effects));
+    deliver(&mut validators, &mut queue);
+    for rig in &validators {
+        let head = rig.replica.ledger().head();
+        assert_eq!((head.height, head.block_time), (Height(2), until[0]));
+        assert_eq!(rig.replica.ledger().next_due(), None);
+    }
+}
+
+/// Hands on what replicas send each other until nobody sends anything more.
+fn deliver(rigs: &mut [Rig], queue: &mut std::collections::VecDeque<(usize, Vec<Effect>)>) {
+    let mut open: std::collections::BTreeMap<u64, (usize, u64)> = std::collections::BTreeMap::new();
+    while let Some((from, effects)) = queue.pop_front() {
+        let sender = key(u8::try_from(from).unwrap() + 1).public_key();
+        for effect in effects {
+            match effect {
+                Effect::Broadcast { bytes, .. } => {
+                    for (to, rig) in rigs.iter_mut().enumerate().filter(|(to, _)| *to != from) {
+                        let input = Input::Gossip { from: sender, bytes: bytes.to_vec() };
+                        queue.push_back((to, rig.step(input)));
+                    }
+                }
+                Effect::Request { to, id, bytes } => {
+                    let to = (1..=4).find(|index| key(*index).public_key() == to).unwrap();
+                    let asked = open.len() as u64;
+                    open.insert(asked, (from, id));
+                    let input = Input::Request { from: sender, id: asked, bytes };
+                    queue.push_back((usize::from(to) - 1, rigs[usize::from(to) - 1].step(input)));
+                }
+                Effect::Respond { id, bytes } => {
+                    let (to, id) = open[&id];
+                    let input = Input::Response { id, answer: Some(bytes) };
+                    queue.push_back((to, rigs[to].step(input)));
+                }
+                _ => {}
+            }
+        }
+    }
 }

@@ -260,7 +260,14 @@ mod tests {
             (format!("block {height}").into_bytes(), Some(vec![1])),
         ]);
         let head = Head { height, block_id: header.id(), block_time, state_root: digest };
-        Arc::new(Layer { head, header, writes, receipts: Vec::new(), events: 0 })
+        Arc::new(Layer {
+            head,
+            header,
+            writes,
+            due: Default::default(),
+            receipts: Vec::new(),
+            events: 0,
+        })
     }
 
     fn writer(table: Arc<dyn Table>) -> (TableWriter, mpsc::Receiver<Result<Height, Fault>>) {

@@ -10,8 +10,10 @@
 //! steps that has: when one is missing it is a [`Fault`], and the node rebuilds its table, rather
 //! than tell half a story. The history of a class has a local index only.
 
+mod agreements;
 mod cache;
 mod merged;
+mod money;
 mod reading;
 #[cfg(test)]
 mod tests;
@@ -47,8 +49,10 @@ use crate::store::BlockReader;
 use crate::store::block_log::StoredHeader;
 use cache::BundleCache;
 
+pub use agreements::Told;
 pub use cache::StoredBundle;
 pub use merged::Order;
+pub use money::Line;
 
 /// Memory for transactions that were read lately, in bytes.
 pub const BUNDLE_CACHE_BYTES: usize = 32 * 1024 * 1024;

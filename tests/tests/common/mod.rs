@@ -145,3 +145,38 @@ pub fn corpora() -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpora");
     path.is_dir().then_some(path)
 }
+
+/// One transfer of 10.00 to each other member, signed by the agent of `payer`, in the ledger's own
+/// encoding; the fourth pays the first payee again under another reference.
+pub fn signed_transfers(network: &Network, payer: usize, asset: &str) -> Vec<Vec<u8>> {
+    use tracehold_chain::codec;
+    use tracehold_chain::money::{AccountId, Money, MoneyAction, MoneyCommand, Purpose};
+    use tracehold_chain::transaction::{Bundle, Command, Nonce, TransactionBody};
+    use tracehold_chain::units::{ChainId, MemberId, TimestampMs};
+    let keystore = tracehold_node::keystore::Keystore::open(&network.net.nodes[payer].dir);
+    let keystore = keystore.expect("the node's keys");
+    let (agent, _) = keystore.agents().into_iter().next().expect("an agent");
+    let signer = keystore.agent(&agent).expect("its key").signer;
+    let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).expect("after 1970");
+    let others = (0..4).filter(|member| *member != payer).cycle();
+    let transfer = |(number, member): (u8, usize)| {
+        let to = MemberId::new(format!("member-{member}")).expect("a name");
+        let money = Money {
+            asset: asset.parse().expect("an asset"),
+            amount: 1_000.try_into().expect("an amount"),
+        };
+        let action =
+            MoneyAction::Transfer { money, to: AccountId::of(to, Purpose::main()), memo: None };
+        let reference = format!("twice-{number}").try_into().expect("a reference");
+        let command = MoneyCommand { account: Purpose::main(), reference, action };
+        let body = TransactionBody {
+            chain_id: ChainId::new(network.net.chain_id.clone()).expect("a name"),
+            sender: agent.clone(),
+            nonce: Nonce([number; 16]),
+            expires_at: TimestampMs(now).plus_ms(120_000),
+            commands: vec![Command::Money(command)],
+        };
+        codec::encode(&Bundle { transaction: body.sign(&*signer), events: Vec::new() })
+    };
+    (0..4).zip(others).map(transfer).collect()
+}

@@ -27,14 +27,19 @@ pub use sensor::SensorReading;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum EventType {
     /// Something happened to things.
+    #[serde(rename = "ObjectEvent")]
     Object,
     /// Things were put into, seen in or taken out of a container.
+    #[serde(rename = "AggregationEvent")]
     Aggregation,
     /// Things were joined to a business transaction.
+    #[serde(rename = "TransactionEvent")]
     Transaction,
     /// Things became other things.
+    #[serde(rename = "TransformationEvent")]
     Transformation,
     /// Things were joined to, seen with or taken from a larger thing, for long.
+    #[serde(rename = "AssociationEvent")]
     Association,
     /// A type of an extension, named by a URI.
     Extended,
@@ -55,6 +60,7 @@ impl EventType {
 
 /// What an event does to the things it names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
 pub enum Action {
     /// They begin: to exist, to be packed, to belong to a transaction.
     Add,

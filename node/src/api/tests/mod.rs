@@ -1,15 +1,18 @@
 //! The HTTP side over a real node: the only validator of its network, in a folder of its own.
 
+mod agreements;
 mod capture;
 mod footprint;
 mod goods;
 mod live;
 mod masterdata;
+mod money;
 mod people;
 mod programs;
 mod reads;
 mod refusals;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -22,8 +25,9 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tower::ServiceExt as _;
 use tracehold_chain::epcis::uri::percent_encoded;
+use tracehold_chain::genesis::{Member, MemberRole};
 use tracehold_chain::keys::Signer as _;
-use tracehold_chain::units::AgentId;
+use tracehold_chain::units::{AgentId, MemberId};
 
 use super::limits::HttpLimits;
 use super::*;
@@ -57,6 +61,8 @@ pub(super) struct Api {
     pub handle: NodeHandle,
     pub network: TestNetwork,
     pub deliverer: Deliverer,
+    /// The API keys of the agents of other members.
+    keys: BTreeMap<String, String>,
     stop: watch::Sender<bool>,
     _dir: tempfile::TempDir,
 }
@@ -119,7 +125,21 @@ impl Api {
         Api::made(capture, "*", client).await
     }
 
+    /// A node that also holds the keys of these agents of other members.
+    pub async fn of_members(members: &[(&str, &[MemberRole], &[&str])]) -> Api {
+        Api::peopled(config::Capture::default(), "*", Client::new(LOOSE, DEADLINES), members).await
+    }
+
     async fn made(capture: config::Capture, prefix: &str, client: Client) -> Api {
+        Api::peopled(capture, prefix, client, &[]).await
+    }
+
+    async fn peopled(
+        capture: config::Capture,
+        prefix: &str,
+        client: Client,
+        members: &[(&str, &[MemberRole], &[&str])],
+    ) -> Api {
         let dir = tempfile::tempdir().unwrap();
         let keystore = Arc::new(Keystore::create(dir.path()).unwrap());
         let mut network = TestNetwork::new();
@@ -134,6 +154,25 @@ impl Api {
             id: agent.clone(),
             public_key: keystore.create_agent(&agent).unwrap(),
         });
+        let mut keys = BTreeMap::new();
+        for (name, roles, agents) in members {
+            let agents = agents.iter().map(|agent| {
+                let id: AgentId = format!("{name}/{agent}").parse().unwrap();
+                let public_key = keystore.create_agent(&id).unwrap();
+                let key = keystore.create_api_key(&id, now()).unwrap().clear;
+                keys.insert(id.to_string(), key);
+                tracehold_chain::genesis::Agent { id, public_key }
+            });
+            network.genesis.members.push(Member {
+                id: MemberId::new(*name).unwrap(),
+                name: (*name).to_owned(),
+                gs1_company_prefixes: Vec::new(),
+                glns: Vec::new(),
+                roles: roles.to_vec(),
+                agents: agents.collect(),
+                nodes: Vec::new(),
+            });
+        }
         network.genesis.check().unwrap();
         let key = keystore.create_api_key(&agent, now()).unwrap().clear;
         let handle = testing::start(&network, dir.path()).unwrap();
@@ -158,7 +197,8 @@ impl Api {
             stop: stopped,
         });
         let router = router(state.clone());
-        let api = Api { router, key, agent, keystore, handle, network, deliverer, stop, _dir: dir };
+        let api =
+            Api { router, key, agent, keystore, handle, network, deliverer, keys, stop, _dir: dir };
         assert_eq!(api.get("/api/v1/status").await.problem()["code"], "starting");
         testing::running(&api.handle).await;
         state.attach(api.handle.clone());
@@ -190,6 +230,15 @@ impl Api {
     /// With the key.
     pub async fn get(&self, path: &str) -> Answer {
         self.send(self.request("GET", path).body(Body::empty()).unwrap()).await
+    }
+
+    /// By an agent of another member.
+    pub async fn by(&self, agent: &str, method: &str, path: &str, body: &Value) -> Answer {
+        let key = format!("Bearer {}", self.keys[agent]);
+        let request = Request::builder().method(method).uri(path).header("authorization", key);
+        let request = request.header("content-type", "application/json");
+        let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
+        self.send(request.body(body).unwrap()).await
     }
 
     /// Without.

@@ -1,6 +1,7 @@
 //! `tracehold bench`: what this build does on this machine.
 #![allow(clippy::float_arithmetic, reason = "figures for people, nothing that nodes agree on")]
 
+mod agreements;
 mod ingest;
 mod restart;
 mod trace;
@@ -47,6 +48,14 @@ enum Command {
                       --json\n\nTimes count from asking one node over HTTP to the whole answer. \
                       Under load, 500 events a second\nare captured meanwhile.")]
     Trace(trace::Trace),
+    /// Pay and let goods pay, on a network of its own and in the bare state machine
+    #[command(
+        after_help = "Example:\n  tracehold bench agreements --nodes 4 --json\n\nThe bare state \
+                      machine is measured first, on one core. Through the network every \
+                      transaction is\nsigned by itself and sent to POST /api/v1/transactions; \
+                      its answer means that it is committed."
+    )]
+    Agreements(agreements::Agreements),
 }
 
 pub fn run(args: &Args) -> Result<(), Failure> {
@@ -54,6 +63,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         Command::Ingest(ingest) => ingest::run(ingest),
         Command::Restart(restart) => restart::run(restart),
         Command::Trace(trace) => trace::run(trace),
+        Command::Agreements(agreements) => agreements::run(agreements),
     }
 }
 

@@ -1,5 +1,7 @@
-//! `tracehold demo`: four companies, their nodes, and the journey of a bag of coffee.
+//! `tracehold demo`: four companies, a bank and an inspection office, their nodes, the journey of a
+//! bag of coffee, and the money that moves with it.
 
+mod sale;
 mod story;
 
 use std::fs;
@@ -23,6 +25,8 @@ const STORY_FILE: &str = "story.json";
 const EXAMPLE_FILE: &str = "event.json";
 /// Address and API key of every node, for shell loops.
 const NODES_FILE: &str = "nodes.txt";
+/// The story is told so long after it ended.
+const TOLD_AFTER_MS: u64 = 24 * 3_600_000;
 /// How long one step of the story may take to be committed.
 const STEP_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
 
@@ -46,7 +50,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         reset(&args.dir)?;
     }
     if !args.json {
-        output::line("Starting four companies' nodes …")?;
+        output::line("Starting the nodes of four companies, a bank and an inspection office …")?;
     }
     let mut options = Options::new(own_binary()?, &args.dir, Who::ALL.len());
     options.plan = story::plan();
@@ -83,20 +87,62 @@ fn reset(dir: &Path) -> Result<(), Failure> {
 
 fn tell(args: &Args, network: &Testnet) -> Result<(), Failure> {
     let start = story_start(&args.dir)?;
-    let steps = story::journey(start);
-    let count = steps.len();
-    for step in &steps {
+    // First of all: only what is recorded while an agreement runs counts for it.
+    let agreed = sale::agree(network, start.plus_ms(story::JOURNEY_MS + TOLD_AFTER_MS))?;
+    let mut steps = story::journey(start);
+    for step in steps.iter().chain(&story::second_shipment(start)) {
         record(node_of(network, step.who), &step.event)?;
     }
+    steps.extend(story::second_shipment(start));
+    let count = steps.len();
+    let agreements = agreements(network, &agreed)?;
     write_helpers(&args.dir, network, start)?;
     let page = format!("{}{}", network.nodes[0].http, story::bag_path());
     if args.json {
         let mut description = serde_json::to_value(network.description()).expect("plain records");
         description["page"] = page.into();
         description["events"] = count.into();
+        description["agreements"] = agreements.into();
         return output::json(&description);
     }
-    show(&args.dir, network, &page, &steps)
+    steps.sort_by_key(|step| step.event["eventTime"].as_str().map(str::to_owned));
+    show(&args.dir, network, &page, &steps)?;
+    show_agreements(network, &agreed, &agreements)?;
+    output::line("\nCtrl-C stops the nodes. The same folder goes on where it stopped.")
+}
+
+/// What programs are told of the agreements.
+fn agreements(network: &Testnet, agreed: &[sale::Agreed]) -> Result<Vec<Value>, Failure> {
+    let told = agreed.iter().map(|agreed| {
+        let node = node_of(network, agreed.seen_by);
+        Ok(json!({
+            "id": agreed.id,
+            "stage": sale::stage(network, agreed)?,
+            "page": format!("{}/agreements/{}", node.http, agreed.id),
+            "member": node.member,
+        }))
+    });
+    told.collect()
+}
+
+/// Both agreements, and how to see them.
+fn show_agreements(
+    network: &Testnet,
+    agreed: &[sale::Agreed],
+    told: &[Value],
+) -> Result<(), Failure> {
+    output::line("\nThe money that moved with the goods:")?;
+    for (agreed, told) in agreed.iter().zip(told) {
+        let text = |field: &str| told[field].as_str().unwrap_or_default().to_owned();
+        output::line(format!("  {} ({})", agreed.title, text("stage")))?;
+        output::line(format!("  {}", text("page")))?;
+    }
+    let roaster = node_of(network, Who::Roaster);
+    output::line(
+        "They hold prices: the page asks for an API key of a company that takes part, such",
+    )?;
+    output::line(format!("as the roaster's, {}", roaster.api_key))?;
+    output::line(format!("Its accounts: {}/accounts", roaster.http))
 }
 
 /// When the story of this folder begins: told so that it has just ended.
@@ -107,8 +153,7 @@ fn story_start(dir: &Path) -> Result<TimestampMs, Failure> {
         let story: Value = serde_json::from_str(&text).map_err(|e| damaged(e.to_string()))?;
         return story["start"].as_u64().map(TimestampMs).ok_or_else(|| damaged("no start".into()));
     }
-    let day_ms = 24 * 3_600_000;
-    let start = TimestampMs(now()?.0.saturating_sub(story::JOURNEY_MS + day_ms));
+    let start = TimestampMs(now()?.0.saturating_sub(story::JOURNEY_MS + TOLD_AFTER_MS));
     let text = json!({ "start": start.0 }).to_string();
     fs::write(&path, text).map_err(|error| damaged(error.to_string()))?;
     Ok(start)
@@ -176,7 +221,7 @@ fn write_helpers(dir: &Path, network: &Testnet, start: TimestampMs) -> Result<()
 
 fn show(dir: &Path, network: &Testnet, page: &str, steps: &[story::Step]) -> Result<(), Failure> {
     output::line(format!(
-        "\nThe journey is recorded: {} events, agreed by four nodes.",
+        "\nThe journey is recorded: {} events, agreed by four validators.",
         steps.len()
     ))?;
     for step in steps {
@@ -198,8 +243,7 @@ fn show(dir: &Path, network: &Testnet, page: &str, steps: &[story::Step]) -> Res
         let node = node_of(network, who);
         output::line(format!("  {:<11} {} {}", node.member, node.http, node.api_key))?;
     }
-    show_commands(dir, network)?;
-    output::line("\nCtrl-C stops the nodes. The same folder goes on where it stopped.")
+    show_commands(dir, network)
 }
 
 /// Commands to try: recording one event, and finding it at every node.
@@ -208,7 +252,7 @@ fn show_commands(dir: &Path, network: &Testnet) -> Result<(), Failure> {
     let example = story::example_event(story_start(dir)?);
     let event_id = example["eventID"].as_str().unwrap_or_default();
     let folder = dir.display();
-    output::line("\nRecord an event at the shop, then find it at all four nodes:")?;
+    output::line("\nRecord an event at the shop, then find it at all nodes:")?;
     output::line(format!("  curl -i {}/epcis/v2/events \\", shop.http))?;
     output::line(format!("    -H 'Authorization: Bearer {}' \\", shop.api_key))?;
     output::line("    -H 'Content-Type: application/json' \\")?;

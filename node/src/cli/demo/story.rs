@@ -1,6 +1,7 @@
 //! The journey of a bag of coffee, as the EPCIS events that its companies record.
 
 use serde_json::{Value, json};
+use tracehold_chain::genesis::MemberRole;
 use tracehold_chain::units::TimestampMs;
 use tracehold_testnet::load::gs1::with_check_digit;
 use tracehold_testnet::manifest::{MemberPlan, Plan};
@@ -12,10 +13,13 @@ pub enum Who {
     Carrier,
     Roaster,
     Shop,
+    Bank,
+    Lab,
 }
 
 impl Who {
-    pub const ALL: [Who; 4] = [Who::Cooperative, Who::Carrier, Who::Roaster, Who::Shop];
+    pub const ALL: [Who; 6] =
+        [Who::Cooperative, Who::Carrier, Who::Roaster, Who::Shop, Who::Bank, Who::Lab];
 
     /// Id, name, GS1 company prefix.
     pub fn row(self) -> (&'static str, &'static str, &'static str) {
@@ -24,6 +28,8 @@ impl Who {
             Who::Carrier => ("carrier", "Gulf Reefer Lines", "9521002"),
             Who::Roaster => ("roaster", "Harbour Roastery", "9521003"),
             Who::Shop => ("shop", "Corner Grocer", "9521004"),
+            Who::Bank => ("harbour-bank", "Harbour Bank", "9521005"),
+            Who::Lab => ("lab", "Port Inspection Office", "9521006"),
         }
     }
 
@@ -59,7 +65,7 @@ impl Who {
     }
 }
 
-/// The network of the story.
+/// The network of the story: four companies vote, the bank and the inspection office follow.
 pub fn plan() -> Plan {
     let members = Who::ALL.map(|who| {
         let (id, name, prefix) = who.row();
@@ -70,6 +76,12 @@ pub fn plan() -> Plan {
             glns: vec![who.gln()],
             agent: "app".to_owned(),
             node: format!("{id}-1"),
+            votes: !matches!(who, Who::Bank | Who::Lab),
+            roles: match who {
+                Who::Bank => vec![MemberRole::Bank],
+                Who::Lab => vec![MemberRole::Inspector],
+                _ => Vec::new(),
+            },
         }
     });
     let chain_id = Some("coffee-demo".to_owned());
@@ -94,8 +106,14 @@ fn sacks() -> Vec<String> {
     ["1001", "1002", "1003"].map(|serial| Who::Cooperative.sgtin("00101", serial)).into()
 }
 
-fn pallet() -> String {
+/// The pallet that is sold.
+pub fn pallet() -> String {
     Who::Cooperative.sscc("000000017")
+}
+
+/// The pallet that gets too warm.
+pub fn second_pallet() -> String {
+    Who::Cooperative.sscc("000000024")
 }
 
 fn packs() -> Vec<String> {
@@ -129,6 +147,51 @@ pub fn journey(start: TimestampMs) -> Vec<Step> {
     steps.extend(selling(start));
     for (index, step) in steps.iter_mut().enumerate() {
         step.event["eventID"] = event_id(start, index).into();
+    }
+    steps
+}
+
+/// The second pallet's way across the sea, where its container fails. In order of time.
+pub fn second_shipment(start: TimestampMs) -> Vec<Step> {
+    let day = |days: u64| start.plus_ms(days * DAY_MS);
+    let coop = Who::Cooperative;
+    let sacks: Vec<String> = ["1004", "1005"].map(|serial| coop.sgtin("00101", serial)).into();
+    let mut commission = object("ADD", day(0), "+03:00", "commissioning", "active");
+    commission["epcList"] = json!(sacks);
+    at(&mut commission, coop, "MILL");
+    let mut pack = packing("ADD", day(1), "+03:00", &second_pallet(), &sacks);
+    at(&mut pack, coop, "STORE");
+
+    let mut ship = object("OBSERVE", day(2), "+03:00", "shipping", "in_transit");
+    ship["epcList"] = json!([second_pallet()]);
+    coop.delivery(Who::Carrier, &mut ship);
+    let owner = json!({ "type": "owning_party", "destination": Who::Roaster.party() });
+    ship["destinationList"].as_array_mut().expect("a list").push(owner);
+    at(&mut ship, coop, "GATE");
+
+    let who = Who::Carrier;
+    let celsius = [(2, 19.5), (5, 20.1), (7, 31.4), (8, 30.2), (9, 21.0), (12, 19.8)];
+    let mut log = object("OBSERVE", day(12), "+00:00", "transporting", "in_transit");
+    log["epcList"] = json!([second_pallet()]);
+    log["sensorElementList"] = json!([{
+        "sensorReport": celsius.map(|(days, value)| json!({
+            "type": "Temperature", "value": value, "uom": "CEL", "time": day(days).to_string(),
+        })),
+    }]);
+    log["readPoint"] = json!({ "id": who.place("VESSEL") });
+    let mut receive = object("OBSERVE", day(14), "+01:00", "receiving", "in_progress");
+    receive["epcList"] = json!([second_pallet()]);
+    who.delivery(Who::Roaster, &mut receive);
+    at(&mut receive, Who::Roaster, "DOCK");
+    let mut steps = vec![
+        Step { who: coop, title: "harvested and bagged", event: commission },
+        Step { who: coop, title: "packed on a second pallet", event: pack },
+        Step { who: coop, title: "the second pallet shipped", event: ship },
+        Step { who, title: "too warm at sea", event: log },
+        Step { who: Who::Roaster, title: "the second pallet received", event: receive },
+    ];
+    for (index, step) in steps.iter_mut().enumerate() {
+        step.event["eventID"] = event_id(start, 200 + index).into();
     }
     steps
 }
@@ -263,7 +326,13 @@ fn roasting(start: TimestampMs) -> Vec<Step> {
     Who::Carrier.delivery(who, &mut receive);
     at(&mut receive, who, "DOCK");
 
-    let mut unpack = packing("DELETE", day(15).plus_ms(HOUR_MS), "+01:00", &pallet(), &sacks());
+    let inspected = day(15).plus_ms(HOUR_MS);
+    let mut inspect = object("OBSERVE", inspected, "+01:00", "inspecting", "conformant");
+    inspect["epcList"] = json!([pallet()]);
+    inspect["certificationInfo"] = json!("https://inspection.example/certificates/PSI-7731");
+    at(&mut inspect, who, "DOCK");
+
+    let mut unpack = packing("DELETE", day(15).plus_ms(2 * HOUR_MS), "+01:00", &pallet(), &sacks());
     at(&mut unpack, who, "STORE");
 
     let mut roast = json!({
@@ -285,6 +354,7 @@ fn roasting(start: TimestampMs) -> Vec<Step> {
     at(&mut ship, who, "DOCK");
     vec![
         Step { who, title: "received", event: receive },
+        Step { who: Who::Lab, title: "inspected and found good", event: inspect },
         Step { who, title: "taken off the pallet", event: unpack },
         Step { who, title: "roasted and bagged", event: roast },
         Step { who, title: "packed in a carton", event: pack },
@@ -329,6 +399,11 @@ mod tests {
             steps.iter().map(|step| step.event["eventTime"].as_str().unwrap()).collect();
         assert!(times.is_sorted());
         assert!(times.last().unwrap() <= &start.plus_ms(JOURNEY_MS).to_string().as_str());
+        let second: Vec<String> = second_shipment(start)
+            .iter()
+            .map(|step| step.event["eventTime"].as_str().unwrap().to_owned())
+            .collect();
+        assert!(second.is_sorted());
         let again: Vec<Value> = journey(start).into_iter().map(|step| step.event).collect();
         let events: Vec<Value> = steps.into_iter().map(|step| step.event).collect();
         assert_eq!(again, events);

@@ -4,7 +4,10 @@
 //! the chain, the certificate of the validators of its height, every signature and every event
 //! digest, and all of it is executed again from the genesis record on a table of its own. What
 //! comes out must have the state root and the receipts root of every header. The log is only read,
-//! so this can run beside the node.
+//! so this can run beside the node. Money is added up once more from the journal alone
+//! ([`TrialBalance`]) and held against the state.
+
+mod trial_balance;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,6 +24,8 @@ use crate::fault::Fault;
 use crate::store::block_log::{BlockLog, BlockReader, TornTail};
 use crate::store::recover::{LOG_FOLDER, READ_AHEAD, flush_of, read_ahead};
 use crate::store::{FileDisk, SledTable, TableWriter};
+
+pub use trial_balance::{AssetBalance, TrialBalance};
 
 /// What the audit's table is told to keep in memory, in bytes.
 const TABLE_CACHE_BYTES: u64 = 64 * 1024 * 1024;
@@ -44,6 +49,8 @@ pub struct AuditReport {
     pub events: u64,
     /// Validators' signatures checked on certificates.
     pub signatures: u64,
+    /// How every asset stands, summed up from the journal entries of all blocks.
+    pub money: Vec<AssetBalance>,
     /// An unfinished block at the end of the log: a running node may be writing it, or the node
     /// was stopped while it did. It is no part of the history yet.
     pub unfinished: Option<TornTail>,
@@ -97,6 +104,8 @@ pub fn audit(
     writer.finish()?;
     audited?;
     let head = ledger.head();
+    let reason = |reason| AuditError::Block { height: head.height, reason };
+    counts.money.check().map_err(reason)?;
     Ok(AuditReport {
         chain_id: genesis.chain_id.clone(),
         height: head.height,
@@ -106,6 +115,7 @@ pub fn audit(
         transactions: counts.transactions,
         events: counts.events,
         signatures: counts.signatures,
+        money: counts.money.assets(),
         unfinished,
     })
 }
@@ -115,6 +125,7 @@ struct Counts {
     transactions: u64,
     events: u64,
     signatures: u64,
+    money: TrialBalance,
 }
 
 fn audit_blocks(
@@ -156,6 +167,7 @@ fn audit_one(
     counts.transactions += block.bundles.len() as u64;
     counts.events += layer.events as u64;
     counts.signatures += certificate.signatures.len() as u64;
+    counts.money.note(&layer).map_err(|reason| wrong(format!("its money: {reason}")))?;
     writer.push(layer)?;
     ledger.flushed(writer.flushed());
     Ok(())

@@ -1,0 +1,539 @@
+//! Whether the condition of a milestone holds.
+//!
+//! Total: every condition has a value at every time. Facts that were undone do not count, nor
+//! anything that was recorded at or after the time asked for. What only a moment decides is decided
+//! once; [`Held::decided`] says what to keep.
+
+use tracehold_chain::agreement::{
+    Condition, Expect, Finding, Inspected, Label, Moment, Observed, Readings, Share, Sighting,
+    Terms, WHOLE,
+};
+use tracehold_chain::anomaly::AnomalyKind;
+use tracehold_chain::codec;
+use tracehold_chain::money::{AccountId, Asset, Purpose};
+use tracehold_chain::state::key::{item_key, name_digest};
+use tracehold_chain::state::{Position, StateKey, TableError};
+use tracehold_chain::units::{MemberId, TimestampMs};
+
+use super::facts::Get;
+use super::goods::{Counted, Shown};
+use super::readings::{Judged, Span, Verdict, judge};
+use super::record::{AgreementRecord, Fact, ReadingSpans};
+use crate::authority::Authority;
+use crate::execute::{Now, Staged};
+use crate::money::Balance;
+use crate::provenance::ItemRecord;
+
+/// What is known when a condition is asked about.
+pub struct View<'a, 's> {
+    /// What was agreed.
+    pub terms: &'a Terms,
+    /// How far it has come.
+    pub record: &'a AgreementRecord,
+    /// All its facts, as [`super::facts::read`] gives them.
+    pub facts: &'a [Fact],
+    /// The first time that does not count any more: facts recorded before it count, and a time is
+    /// reached when it is before this. Normally [`View::now`]: the block time is the last that
+    /// counts. At the deadline the deadline itself.
+    pub as_of: TimestampMs,
+    /// The state.
+    pub staged: &'a Staged<'s>,
+    /// The block.
+    pub now: Now<'a>,
+}
+
+impl View<'_, '_> {
+    /// What [`View::as_of`] is in a block of this time: everything up to the block itself counts.
+    #[must_use]
+    pub fn now(block_time: TimestampMs) -> TimestampMs {
+        block_time.plus_ms(1)
+    }
+}
+
+/// Whether a condition holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Whether it does. With a share pro rata: whether any part has come, and all else holds.
+    pub holds: bool,
+    /// The part of the goods that has come, in millionths; all of it when nothing is pro rata.
+    pub parts: u32,
+    /// The events that make it hold, ordered, each once.
+    pub events: Vec<Position>,
+    /// The earliest later block time at which it may change by itself.
+    pub next: Option<TimestampMs>,
+    /// Moments that were reached just now: condition and whether it held. To be kept.
+    pub decided: Vec<(u8, bool)>,
+}
+
+/// Whether the condition of a milestone of the terms, from 0, holds.
+///
+/// # Errors
+/// [`TableError`] when this machine cannot read.
+pub fn evaluate(view: &View<'_, '_>, milestone: usize) -> Result<Held, TableError> {
+    let context = Context {
+        terms: view.terms,
+        record: view.record,
+        facts: view.facts,
+        as_of: view.as_of,
+        get: &|key| view.staged.overlay.get(key),
+        authority: view.now.authority,
+    };
+    let Some(tree) = context.tree(milestone)? else {
+        return Ok(Held {
+            holds: false,
+            parts: 0,
+            events: Vec::new(),
+            next: None,
+            decided: vec![],
+        });
+    };
+    let mut decided = Vec::new();
+    tree.decided(&mut decided);
+    let Tree { holds, parts, mut events, next, .. } = tree;
+    events.sort_unstable();
+    events.dedup();
+    Ok(Held { holds, parts, events, next, decided })
+}
+
+/// What is known when a condition is asked about, wherever it comes from.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// What was agreed.
+    pub terms: &'a Terms,
+    /// How far it has come.
+    pub record: &'a AgreementRecord,
+    /// All its facts.
+    pub facts: &'a [Fact],
+    /// As [`View::as_of`].
+    pub as_of: TimestampMs,
+    /// The state.
+    pub get: Get<'a>,
+    /// The members.
+    pub authority: &'a Authority,
+}
+
+/// A condition with its value, and those inside it.
+#[derive(Clone, Debug)]
+pub struct Tree<'a> {
+    /// Its number inside the milestone.
+    pub number: u8,
+    /// The condition.
+    pub condition: &'a Condition,
+    /// Whether it holds.
+    pub holds: bool,
+    /// The part that has come, in millionths; all of it when nothing is pro rata.
+    pub parts: u32,
+    /// The events that make it hold, or that it has so far.
+    pub events: Vec<Position>,
+    /// When it may change by itself.
+    pub next: Option<TimestampMs>,
+    /// More about it.
+    pub state: State,
+    /// The conditions inside it.
+    pub of: Vec<Tree<'a>>,
+}
+
+/// More about the value of a condition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Nothing more.
+    Plain,
+    /// How much of the goods was shown.
+    Shown(Shown),
+    /// What sensors said of each interval.
+    Read(Vec<Interval>),
+    /// Its moment has not come.
+    Undecided,
+    /// Its moment is now.
+    DecidedNow,
+    /// It was decided then.
+    Decided(TimestampMs),
+}
+
+/// What sensors said between two events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interval {
+    /// Of which item, by its place in the terms; of all goods when they are not items.
+    pub item: Option<u16>,
+    /// The event that begins it.
+    pub from: Option<(TimestampMs, Position)>,
+    /// The event that ends it.
+    pub to: Option<(TimestampMs, Position)>,
+    /// Late readings are awaited until then.
+    pub settles: Option<TimestampMs>,
+    /// What they said, once that time is over.
+    pub judged: Option<Judged>,
+}
+
+/// The value of a condition, before it is put in its place.
+struct Value {
+    holds: bool,
+    parts: u32,
+    events: Vec<Position>,
+    next: Option<TimestampMs>,
+    state: State,
+}
+
+impl Value {
+    fn plain(holds: bool) -> Value {
+        let (parts, events) = (WHOLE.parts(), Vec::new());
+        Value { holds, parts, events, next: None, state: State::Plain }
+    }
+}
+
+impl Tree<'_> {
+    fn decided(&self, into: &mut Vec<(u8, bool)>) {
+        if self.state == State::DecidedNow {
+            into.push((self.number, self.holds));
+        }
+        for inner in &self.of {
+            inner.decided(into);
+        }
+    }
+}
+
+impl<'a> Context<'a> {
+    /// The condition of a milestone with its value; `None` when the terms have no such milestone.
+    ///
+    /// # Errors
+    /// [`TableError`] when this machine cannot read.
+    pub fn tree(&self, milestone: usize) -> Result<Option<Tree<'a>>, TableError> {
+        let Some(clause) = self.terms.milestones.get(milestone) else { return Ok(None) };
+        let milestone = u8::try_from(milestone).unwrap_or(u8::MAX);
+        self.ask(milestone, &mut 0, &clause.when).map(Some)
+    }
+
+    fn ask(
+        &self,
+        milestone: u8,
+        counter: &mut u8,
+        condition: &'a Condition,
+    ) -> Result<Tree<'a>, TableError> {
+        let number = *counter;
+        *counter = counter.saturating_add(1);
+        let mut of = Vec::new();
+        let value = match condition {
+            Condition::All(inner) => {
+                of = self.ask_all(milestone, counter, inner)?;
+                together(&of, of.len())
+            }
+            Condition::Any(inner) => {
+                of = self.ask_all(milestone, counter, inner)?;
+                together(&of, 1)
+            }
+            Condition::AtLeast { count, of: inner } => {
+                of = self.ask_all(milestone, counter, inner)?;
+                together(&of, usize::from(*count))
+            }
+            Condition::Not { of: inner, at } => {
+                let then = self.at(at);
+                of.push(then.ask(milestone, counter, inner)?);
+                self.decide((milestone, number), at, &mut || {
+                    Ok(of.first().is_some_and(|inner| !inner.holds))
+                })?
+            }
+            Condition::NoOpenAnomaly { kinds, at } => {
+                self.decide((milestone, number), at, &mut || self.nothing_open(kinds))?
+            }
+            Condition::Observed(observed) => self.observed(observed),
+            Condition::Inspected(inspected) => self.inspected(inspected),
+            Condition::Readings(readings) => self.read((milestone, number), readings),
+            Condition::TitleHeld { title, by } => Value::plain(self.holds_title(title, by)?),
+            Condition::TitleSurrendered { title } => {
+                let issuer = AccountId::of(title.issuer().clone(), Purpose::main());
+                Value::plain(self.has(&issuer, title)?)
+            }
+            Condition::Approved { by, what } => {
+                let said = |(role, to, at): &(Label, Label, TimestampMs)| {
+                    role == by && to == what && *at < self.as_of
+                };
+                Value::plain(self.record.approvals.iter().any(said))
+            }
+            Condition::After(time) => self.reached(*time),
+            Condition::Elapsed { since, time } => match self.fulfilled(since) {
+                Some(at) => self.reached(at.plus_ms(time.0)),
+                None => Value::plain(false),
+            },
+        };
+        let Value { holds, parts, events, next, state } = value;
+        Ok(Tree { number, condition, holds, parts, events, next, state, of })
+    }
+
+    fn ask_all(
+        &self,
+        milestone: u8,
+        counter: &mut u8,
+        inner: &'a [Condition],
+    ) -> Result<Vec<Tree<'a>>, TableError> {
+        inner.iter().map(|condition| self.ask(milestone, counter, condition)).collect()
+    }
+
+    fn reached(&self, time: TimestampMs) -> Value {
+        let holds = time < self.as_of;
+        Value { next: (!holds).then_some(time), ..Value::plain(holds) }
+    }
+
+    fn fulfilled(&self, milestone: &Label) -> Option<TimestampMs> {
+        let place = self.terms.milestones.iter().position(|clause| clause.id == *milestone)?;
+        let at = self.record.milestones.get(place)?.fulfilled_at?;
+        (at < self.as_of).then_some(at)
+    }
+
+    /// The member that has a role.
+    fn member(&self, role: &Label) -> Option<&'a MemberId> {
+        self.terms.roles.iter().find(|one| one.role == *role).map(|one| &one.member)
+    }
+
+    /// The facts that count.
+    fn facts(&self) -> impl Iterator<Item = &'a Fact> {
+        let as_of = self.as_of;
+        self.facts.iter().filter(move |fact| fact.voided_by.is_none() && fact.recorded_at < as_of)
+    }
+
+    /// Whether an event looks like this and was recorded by one of those it counts from.
+    fn sees(&self, sighting: &Sighting, fact: &Fact) -> bool {
+        let by = sighting.by.iter().any(|role| self.member(role) == Some(&fact.recorder));
+        by && looks_like(sighting, fact)
+    }
+
+    fn shows(&self, sighting: &Sighting, enough: u32) -> Shown {
+        let facts = self.facts().filter(|fact| self.sees(sighting, fact));
+        Counted::of(&self.terms.goods).shown(facts, enough)
+    }
+
+    fn observed(&self, observed: &Observed) -> Value {
+        shared(observed.share, |enough| self.shows(&observed.event, enough))
+    }
+
+    fn inspected(&self, inspected: &Inspected) -> Value {
+        let sees = |fact: &&Fact| self.sees_inspection(inspected, fact);
+        shared(inspected.share, |enough| {
+            Counted::of(&self.terms.goods).shown(self.facts().filter(sees), enough)
+        })
+    }
+
+    /// An inspection is recorded by an accredited inspector who has one of the roles.
+    fn sees_inspection(&self, inspected: &Inspected, fact: &Fact) -> bool {
+        let by = inspected.by.iter().any(|role| self.member(role) == Some(&fact.recorder));
+        by && self.authority.is_inspector(&fact.recorder) && is_inspection(inspected, fact)
+    }
+
+    fn holds_title(&self, title: &Asset, by: &Label) -> Result<bool, TableError> {
+        let Some(role) = self.terms.roles.iter().find(|role| role.role == *by) else {
+            return Ok(false);
+        };
+        self.has(&AccountId::of(role.member.clone(), role.account.clone()), title)
+    }
+
+    /// Whether the asset is on the account, free of holds.
+    fn has(&self, account: &AccountId, asset: &Asset) -> Result<bool, TableError> {
+        let key = StateKey::Balance { account: account.clone(), asset: asset.clone() }.encode();
+        let Some(balance) = self.load::<Balance>(&key)? else { return Ok(false) };
+        let held = i64::try_from(balance.held.minor_units()).unwrap_or(i64::MAX);
+        Ok(balance.posted.saturating_sub(held) > 0)
+    }
+
+    fn load<T: serde::de::DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, TableError> {
+        let Some(bytes) = (self.get)(key)? else { return Ok(None) };
+        let damaged = |error| TableError(format!("a record of the state is damaged: {error}"));
+        codec::unpack(&bytes).map(Some).map_err(damaged)
+    }
+
+    /// The same, as it is known at a moment: what came later does not count.
+    fn at(&self, moment: &Moment) -> Context<'a> {
+        match moment {
+            Moment::Time(time) => Context { as_of: self.as_of.min(*time), ..*self },
+            Moment::Observed(_) | Moment::Milestone(_) => *self,
+        }
+    }
+
+    /// What a moment decides: what was decided before, or `value` now if it has come.
+    fn decide(
+        &self,
+        (milestone, number): (u8, u8),
+        moment: &Moment,
+        value: &mut dyn FnMut() -> Result<bool, TableError>,
+    ) -> Result<Value, TableError> {
+        let known = self
+            .record
+            .decisions
+            .iter()
+            .find(|decision| (decision.milestone, decision.condition) == (milestone, number));
+        if let Some(decision) = known {
+            let state = State::Decided(decision.at);
+            return Ok(Value { state, ..Value::plain(decision.held) });
+        }
+        let (reached, next, events) = match moment {
+            Moment::Time(time) => (*time < self.as_of, Some(*time), Vec::new()),
+            Moment::Observed(sighting) => {
+                let shown = self.shows(sighting, WHOLE.parts());
+                (shown.parts >= WHOLE.parts(), None, shown.events)
+            }
+            Moment::Milestone(label) => (self.fulfilled(label).is_some(), None, Vec::new()),
+        };
+        if reached {
+            return Ok(Value { state: State::DecidedNow, events, ..Value::plain(value()?) });
+        }
+        Ok(Value { state: State::Undecided, next, ..Value::plain(false) })
+    }
+
+    /// Whether nothing of these kinds is open with any item of the goods.
+    fn nothing_open(&self, kinds: &[AnomalyKind]) -> Result<bool, TableError> {
+        let goods = &self.terms.goods;
+        let class = goods.class.as_ref().map(|class| &class.class);
+        let mut known = false;
+        for uri in goods.items.iter().chain(class) {
+            let Some(record) = self.load::<ItemRecord>(&item_key(&name_digest(uri)))? else {
+                continue;
+            };
+            known = true;
+            let state = record.state;
+            // The state lists the newest; of a longer list nobody knows what is not there.
+            let more = state.open_count as usize > state.open.len();
+            let open = if kinds.is_empty() {
+                state.open_count > 0
+            } else {
+                more || kinds.iter().any(|kind| state.has_open(*kind))
+            };
+            if open {
+                return Ok(false);
+            }
+        }
+        // Of what the ledger knows nothing, it cannot be said that everything adds up.
+        Ok(known)
+    }
+
+    fn read(&self, place: (u8, u8), readings: &Readings) -> Value {
+        let counted = Counted::of(&self.terms.goods);
+        let intervals: Vec<Interval> = match counted {
+            Counted::Items(count) => (0..count)
+                .map(|item| self.interval(place, readings, Some(item), &counted))
+                .collect(),
+            _ => vec![self.interval(place, readings, None, &counted)],
+        };
+        let said = |interval: &Interval| interval.judged.as_ref().map(|judged| judged.verdict);
+        let holds = match readings.expect {
+            Expect::Kept => intervals.iter().all(|one| said(one) == Some(Verdict::Kept)),
+            Expect::Broken => intervals.iter().any(|one| said(one) == Some(Verdict::Broken)),
+        };
+        let waits = intervals.iter().filter(|one| one.judged.is_none());
+        let next = waits.filter_map(|one| one.settles).min();
+        let ends = intervals.iter().flat_map(|one| [one.from, one.to]).flatten();
+        let mut events: Vec<Position> = ends.map(|(_, position)| position).collect();
+        events.extend(self.facts().filter(|f| spans_of(f, place).is_some()).map(|f| f.position));
+        events.sort_unstable();
+        events.dedup();
+        Value { events, next, state: State::Read(intervals), ..Value::plain(holds) }
+    }
+
+    fn interval(
+        &self,
+        place: (u8, u8),
+        readings: &Readings,
+        item: Option<u16>,
+        counted: &Counted,
+    ) -> Interval {
+        let about = |fact: &&Fact| item.is_none_or(|item| fact.items.contains(&item));
+        let when = |fact: &Fact| (fact.event_time.min(fact.recorded_at), fact.position);
+        let mut interval = Interval { item, from: None, to: None, settles: None, judged: None };
+        let from = self.facts().filter(|fact| self.sees(&readings.from, fact)).filter(about);
+        interval.from = from.map(when).min();
+        let Some(from) = interval.from else { return interval };
+        let mut ends: Vec<&Fact> = self
+            .facts()
+            .filter(|fact| self.sees(&readings.to, fact))
+            .filter(about)
+            .filter(|fact| when(fact) >= from)
+            .collect();
+        ends.sort_by_key(|fact| when(fact));
+        let end = match counted {
+            // All of it has come with the last that was missing.
+            Counted::Class(..) => {
+                let shown = counted.shown(ends.iter().copied(), WHOLE.parts());
+                let last = shown.events.last().filter(|_| shown.parts >= WHOLE.parts());
+                last.and_then(|last| ends.iter().find(|fact| fact.position == *last))
+            }
+            _ => ends.first(),
+        };
+        let Some(end) = end else { return interval };
+        let to = when(end);
+        interval.to = Some(to);
+        let settles = end.recorded_at.plus_ms(readings.settle.0);
+        interval.settles = Some(settles);
+        if settles < self.as_of {
+            let said: Vec<&ReadingSpans> =
+                self.facts().filter(about).filter_map(|fact| spans_of(fact, place)).collect();
+            let within: Span = (from.0, to.0);
+            interval.judged = Some(judge(readings, &said, within));
+        }
+        interval
+    }
+}
+
+fn spans_of(fact: &Fact, place: (u8, u8)) -> Option<&ReadingSpans> {
+    let found = fact.readings.iter().find(|(milestone, number, _)| (*milestone, *number) == place);
+    found.map(|(_, _, spans)| spans)
+}
+
+/// The business step of an inspection.
+pub(super) const INSPECTING: &str = "inspecting";
+
+/// The disposition that a finding is.
+pub(super) fn disposition(finding: Finding) -> &'static str {
+    match finding {
+        Finding::Conformant => "conformant",
+        Finding::NonConformant => "non_conformant",
+    }
+}
+
+/// Whether an event looks like this, whoever recorded it.
+pub(super) fn looks_like(sighting: &Sighting, fact: &Fact) -> bool {
+    let is = |wanted: &Option<String>, found: &Option<String>| wanted.is_none() || wanted == found;
+    let place = sighting.place.is_none()
+        || sighting.place == fact.read_point
+        || sighting.place == fact.biz_location;
+    is(&sighting.biz_step, &fact.biz_step)
+        && is(&sighting.disposition, &fact.disposition)
+        && sighting.event_type.is_none_or(|wanted| wanted == fact.event_type)
+        && (sighting.action.is_none() || sighting.action == fact.action)
+        && place
+}
+
+/// Whether an event is such an inspection, whoever recorded it.
+pub(super) fn is_inspection(inspected: &Inspected, fact: &Fact) -> bool {
+    let certified = match &inspected.certification {
+        Some(wanted) => fact.certifications.contains(wanted),
+        None => !fact.certifications.is_empty(),
+    };
+    certified
+        && fact.biz_step.as_deref() == Some(INSPECTING)
+        && fact.disposition.as_deref() == Some(disposition(inspected.finding))
+}
+
+/// A share of the goods: what holds when so much was shown.
+fn shared(share: Share, shown: impl FnOnce(u32) -> Shown) -> Value {
+    let enough = match share {
+        Share::All | Share::ProRata => WHOLE.parts(),
+        Share::AtLeast(percent) => percent.parts().max(1),
+    };
+    let shown = shown(enough);
+    let (holds, parts) = match share {
+        Share::ProRata => (shown.parts > 0, shown.parts),
+        _ => (shown.parts >= enough, WHOLE.parts()),
+    };
+    let events = shown.events.clone();
+    Value { holds, parts, events, next: None, state: State::Shown(shown) }
+}
+
+/// Conditions of which so many must hold.
+fn together(of: &[Tree<'_>], count: usize) -> Value {
+    let holds = of.iter().filter(|inner| inner.holds).count() >= count;
+    let counted = of.iter().filter(|inner| inner.holds || !holds);
+    Value {
+        holds,
+        parts: of.iter().map(|inner| inner.parts).min().unwrap_or(WHOLE.parts()),
+        events: counted.flat_map(|inner| inner.events.iter().copied()).collect(),
+        next: of.iter().filter_map(|inner| inner.next).min(),
+        state: State::Plain,
+    }
+}

@@ -1,0 +1,251 @@
+//! One agreement while it is worked on: its terms, how far it has come, and the steps from one
+//! stage to the next.
+
+use std::collections::BTreeSet;
+
+use tracehold_chain::agreement::{Label, RoleTerms, Terms};
+use tracehold_chain::codec;
+use tracehold_chain::money::{AccountId, AgreementId, EntryId};
+use tracehold_chain::state::key::{Due, agreement_step_key, event_digest};
+use tracehold_chain::state::{Position, StateKey, TableError};
+use tracehold_chain::units::{MemberId, TimestampMs};
+
+use super::facts;
+use super::pay;
+use super::record::{AgreementRecord, Ending, Stage};
+use super::step::{AgreementStep, Paid, StepKind, StoryLine};
+use super::watch;
+use crate::execute::{Now, Staged};
+
+/// How long after its end it is noted, at least, that an event on which an agreement paid was
+/// corrected: a year.
+pub const CORRECTIONS_NOTED_MS: u64 = 365 * 24 * 3_600_000;
+
+/// Names that an agreement is taken off in the very transaction that ends it. One that waits for more
+/// is taken off them when the next block begins: transactions may write so much and no more.
+pub const MAX_UNWATCHED_AT_ONCE: usize = 64;
+
+/// An agreement, read from the state.
+pub(super) struct Life {
+    /// How far it has come.
+    pub record: AgreementRecord,
+    /// What it says.
+    pub terms: Terms,
+    /// When its conditions may change by themselves, as far as it is known.
+    pub next: Option<TimestampMs>,
+}
+
+/// The place of the next step of a receipt.
+pub(super) fn next_step(staged: &Staged<'_>, now: Now<'_>) -> EntryId {
+    let entry = u32::try_from(staged.effects.steps.len()).unwrap_or(u32::MAX);
+    EntryId { height: now.height, receipt: now.receipt, entry }
+}
+
+/// Notes that an event on which a milestone had paid was corrected. The money stays where it is.
+///
+/// # Errors
+/// [`TableError`] when this machine cannot read.
+pub(super) fn corrected(
+    staged: &mut Staged<'_>,
+    agreement: AgreementId,
+    milestone: usize,
+    event: Position,
+    now: Now<'_>,
+) -> Result<(), TableError> {
+    let Some(mut life) = Life::find(staged, agreement)? else { return Ok(()) };
+    let Some(terms) = life.terms.milestones.get(milestone) else { return Ok(()) };
+    let label = terms.id.clone();
+    let Some(state) = life.record.milestones.get_mut(milestone) else { return Ok(()) };
+    if state.corrected.contains(&event) {
+        return Ok(());
+    }
+    state.corrected.push(event);
+    let what = StepKind::CorrectedAfterPayment { milestone: label, event };
+    life.tell_of(staged, what, Some(event), now);
+    life.keep(staged);
+    Ok(())
+}
+
+impl Life {
+    /// Reads an agreement.
+    pub fn find(staged: &Staged<'_>, id: AgreementId) -> Result<Option<Life>, TableError> {
+        let Some(record) =
+            staged.overlay.record::<AgreementRecord>(&StateKey::Agreement(id).encode())?
+        else {
+            return Ok(None);
+        };
+        let terms = staged
+            .overlay
+            .record(&StateKey::Terms(id).encode())?
+            .ok_or_else(|| TableError(format!("the terms of agreement {id} are missing")))?;
+        let next = record.due;
+        Ok(Some(Life { record, terms, next }))
+    }
+
+    /// Writes how far it has come, and queues it for when it may go on by itself.
+    pub fn keep(&mut self, staged: &mut Staged<'_>) {
+        let id = self.record.id;
+        let due = self.record.unseen.or_else(|| self.due());
+        let queued = |at| Due { at, kind: Due::AGREEMENT, which: id.0 };
+        if due != self.record.due {
+            if let Some(before) = self.record.due {
+                staged.unqueue(queued(before));
+            }
+            if let Some(at) = due {
+                staged.queue(queued(at));
+            }
+            self.record.due = due;
+        }
+        staged.overlay.put(StateKey::Agreement(id).encode(), codec::pack(&self.record));
+    }
+
+    /// Adds a step to the story.
+    pub fn tell(&self, staged: &mut Staged<'_>, what: StepKind, now: Now<'_>) {
+        self.tell_of(staged, what, None, now);
+    }
+
+    /// Adds a step that an event caused.
+    pub fn tell_of(
+        &self,
+        staged: &mut Staged<'_>,
+        what: StepKind,
+        event: Option<Position>,
+        now: Now<'_>,
+    ) {
+        let key = agreement_step_key(&self.record.id, next_step(staged, now));
+        let line = StoryLine { time: now.block_time, event, what: what.clone() };
+        staged.index_value(key, codec::pack(&line));
+        staged.effects.steps.push(AgreementStep { agreement: self.record.id, what });
+    }
+
+    /// The place of a role in the terms.
+    pub fn role(&self, label: &Label) -> Option<(usize, &RoleTerms)> {
+        self.terms.roles.iter().enumerate().find(|(_, role)| role.role == *label)
+    }
+
+    /// The account that a role is paid on.
+    pub fn account(&self, label: &Label) -> Option<AccountId> {
+        let (_, role) = self.role(label)?;
+        Some(AccountId::of(role.member.clone(), role.account.clone()))
+    }
+
+    /// Whether a role rules in disputes.
+    pub fn is_arbiter(&self, label: &Label) -> bool {
+        self.terms.dispute.as_ref().is_some_and(|dispute| dispute.arbiter == *label)
+    }
+
+    /// The member that rules in disputes.
+    pub fn arbiter(&self) -> Option<&MemberId> {
+        let dispute = self.terms.dispute.as_ref()?;
+        self.role(&dispute.arbiter).map(|(_, role)| &role.member)
+    }
+
+    /// Whether it has ended.
+    pub fn is_over(&self) -> bool {
+        matches!(self.record.stage, Stage::Ended { .. })
+    }
+
+    /// When it is to be looked at next though nothing is recorded until then.
+    pub fn due(&self) -> Option<TimestampMs> {
+        match &self.record.stage {
+            Stage::Proposed => Some(self.terms.accept_by),
+            Stage::Accepted => {
+                let deposits = self.terms.deposits.iter().zip(&self.record.deposited);
+                let missing = deposits.filter(|(_, at)| at.is_none()).map(|(d, _)| d.due);
+                missing.chain([self.terms.deadline]).min()
+            }
+            Stage::Running => self.next.into_iter().chain([self.terms.deadline]).min(),
+            Stage::Disputed => {
+                let until = self.record.dispute.as_ref().map(|dispute| dispute.until);
+                self.next.into_iter().chain(until).chain([self.terms.deadline]).min()
+            }
+            Stage::Ended { at, .. } => {
+                let open = self.record.dispute.as_ref();
+                let open = open.filter(|d| d.after_end && d.ruled.is_none() && !d.lapsed);
+                let until = self.record.unwatch_at.unwrap_or_else(|| self.corrections_until(*at));
+                let watch = self.record.is_watching.then_some(until);
+                open.map(|dispute| dispute.until).into_iter().chain(watch).min()
+            }
+        }
+    }
+
+    /// Until when, after the end, disputes may be recorded.
+    pub fn disputable_until(&self, ended: TimestampMs) -> TimestampMs {
+        let dispute = self.terms.dispute.as_ref();
+        ended.plus_ms(dispute.map(|dispute| dispute.after_end.0).unwrap_or_default())
+    }
+
+    /// Until when, after the end, it is noted that an event on which it paid was corrected.
+    pub fn corrections_until(&self, ended: TimestampMs) -> TimestampMs {
+        self.disputable_until(ended).max(ended.plus_ms(CORRECTIONS_NOTED_MS))
+    }
+
+    /// All deposits are in: it begins to run.
+    pub fn start(&mut self, staged: &mut Staged<'_>, now: Now<'_>) -> Result<(), TableError> {
+        self.record.stage = Stage::Running;
+        self.record.running_since = Some(now.block_time);
+        // Who asked before anything was paid in asked for something else.
+        self.record.cancels.fill(false);
+        self.record.is_watching = true;
+        self.next = None;
+        self.tell(staged, StepKind::Started, now);
+        watch::begin(staged, &self.record, &self.terms, now)?;
+        staged.touched.insert(self.record.id);
+        Ok(())
+    }
+
+    /// It ends, everything having been given out.
+    pub fn end(
+        &mut self,
+        staged: &mut Staged<'_>,
+        how: Ending,
+        paid: Vec<Paid>,
+        at: TimestampMs,
+        now: Now<'_>,
+    ) -> Result<(), TableError> {
+        assert!(!self.is_over(), "an agreement ends once");
+        let left = pay::pot(staged, self)?;
+        assert!(pay::is_empty(&left), "an agreement ends with nothing left: {left:?}");
+        self.record.stage = Stage::Ended { how: how.clone(), at };
+        self.next = None;
+        self.tell(staged, StepKind::Ended { how, paid }, now);
+        if !self.record.is_watching {
+            return Ok(());
+        }
+        let paid = self.record.milestones.iter().map(|milestone| milestone.events.len());
+        let names = watch::size(staged, self.record.id)?.saturating_add(paid.sum());
+        if names <= MAX_UNWATCHED_AT_ONCE {
+            return self.watch_paid(staged, now);
+        }
+        self.record.unwatch_at = Some(now.block_time.plus_ms(1));
+        Ok(())
+    }
+
+    /// Of what concerned it, only corrections of the events on which it paid still do.
+    pub fn watch_paid(&mut self, staged: &mut Staged<'_>, now: Now<'_>) -> Result<(), TableError> {
+        self.record.unwatch_at = None;
+        self.stop_watching(staged, now)?;
+        let milestones = self.record.milestones.iter();
+        let paid: BTreeSet<Position> = milestones.flat_map(|m| m.events.iter().copied()).collect();
+        if !paid.is_empty() {
+            let facts = facts::read(staged, &self.record)?;
+            let facts = facts.iter().filter(|fact| paid.contains(&fact.position));
+            let events: Vec<_> = facts.map(|fact| event_digest(&fact.event_id)).collect();
+            watch::register_events(staged, self.record.id, events)?;
+            self.record.is_watching = true;
+        }
+        Ok(())
+    }
+
+    /// No event is held against it any more.
+    pub fn stop_watching(
+        &mut self,
+        staged: &mut Staged<'_>,
+        now: Now<'_>,
+    ) -> Result<(), TableError> {
+        if std::mem::take(&mut self.record.is_watching) {
+            watch::end(staged, &self.record, &self.terms, now)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,113 @@
+//! Agreements: money that moves when the goods do.
+
+pub mod check;
+pub mod condition;
+pub mod explain;
+pub mod facts;
+pub mod goods;
+mod inside;
+mod life;
+mod life_commands;
+mod observe;
+mod outcome;
+mod pay;
+pub mod readings;
+mod record;
+mod settle;
+mod step;
+pub mod templates;
+pub mod watch;
+pub mod words;
+
+pub use condition::{Context, Held, View, evaluate};
+pub use life::{CORRECTIONS_NOTED_MS, MAX_UNWATCHED_AT_ONCE};
+pub use life_commands::{MAX_REASON_BYTES, MAX_RULING_PAYOUTS};
+pub use observe::observe;
+pub use settle::MAX_LOOKED_AT;
+
+pub use check::{Known, Refusal, RefusalCode, check};
+pub use outcome::{ActualEnd, Gets, Outcome, OutcomeKind, Outcomes, Unlisted};
+pub use record::{
+    Acceptance, AgreementRecord, Decision, DisputeState, Ending, Fact, MilestoneState,
+    ReadingSpans, Stage,
+};
+pub use step::{AgreementStep, Paid, StepKind, StoryLine};
+pub use watch::title_moved;
+
+use tracehold_chain::agreement::{AgreementCommand, Label};
+use tracehold_chain::money::{AccountId, AgreementId, Money, Reference};
+use tracehold_chain::state::TableError;
+use tracehold_chain::units::AgentId;
+
+use crate::execute::{Now, Staged};
+use crate::receipt::Rejection;
+
+use life_commands::Stop;
+
+fn answer(done: Result<(), Stop>) -> Result<Result<(), Rejection>, TableError> {
+    match done {
+        Ok(()) => Ok(Ok(())),
+        Err(Stop::Refused(rejection)) => Ok(Err(rejection)),
+        Err(Stop::Table(error)) => Err(error),
+    }
+}
+
+/// Runs a command on an agreement.
+///
+/// # Errors
+/// [`TableError`] when this machine cannot read.
+pub fn run(
+    staged: &mut Staged<'_>,
+    command: &AgreementCommand,
+    sender: &AgentId,
+    now: Now<'_>,
+) -> Result<Result<(), Rejection>, TableError> {
+    answer(life_commands::run(staged, command, sender, now))
+}
+
+/// How much a deposit of an agreement is, for the approval rule of the account that pays it.
+///
+/// # Errors
+/// [`TableError`] when this machine cannot read.
+pub fn deposit(
+    staged: &Staged<'_>,
+    agreement: AgreementId,
+    deposit: &Label,
+) -> Result<Option<Money>, TableError> {
+    life_commands::deposit(staged, agreement, deposit)
+}
+
+/// Pays a deposit from an account that has so much free, and whose rule was kept.
+///
+/// # Errors
+/// [`TableError`] when this machine cannot read.
+pub fn fund(
+    staged: &mut Staged<'_>,
+    agreement: AgreementId,
+    deposit: &Label,
+    account: &AccountId,
+    reference: &Reference,
+    now: Now<'_>,
+) -> Result<Result<(), Rejection>, TableError> {
+    answer(life_commands::fund(staged, agreement, deposit, (account, reference), now))
+}
+
+/// Looks at all agreements that were touched, and pays what is to be paid.
+///
+/// # Errors
+/// [`TableError`] when this machine cannot read.
+pub fn settle(staged: &mut Staged<'_>, now: Now<'_>) -> Result<(), TableError> {
+    settle::touched(staged, now)
+}
+
+/// Looks at an agreement that is due, whose entry of the queue was taken out.
+///
+/// # Errors
+/// [`TableError`] when this machine cannot read.
+pub fn look_at(
+    staged: &mut Staged<'_>,
+    agreement: AgreementId,
+    now: Now<'_>,
+) -> Result<(), TableError> {
+    settle::due(staged, agreement, now)
+}

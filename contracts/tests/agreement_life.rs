@@ -1,0 +1,403 @@
+//! The life of agreements where it is hard: many at once, late blocks, two agents, after the end.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop at once")]
+
+mod agreement_world;
+
+use std::sync::Arc;
+
+use agreement_world::{BEGINNING, MINUTE, World, main_account, member};
+use serde_json::{Value, json};
+use tracehold_chain::agreement::{AgreementCommand, Label, Terms};
+use tracehold_chain::money::{AgreementId, ApprovalRule, Asset, MoneyAction, Reference};
+use tracehold_chain::units::TimestampMs;
+use tracehold_contracts::agreement::{AgreementRecord, Ending, MAX_LOOKED_AT, Stage, StepKind};
+use tracehold_contracts::execute::MAX_DUE_PER_BLOCK;
+use tracehold_contracts::{Admitted, Layer, RejectionCode, Verdict};
+
+const DEADLINE: TimestampMs = TimestampMs(BEGINNING.0 + 600 * MINUTE);
+
+fn label(text: &str) -> Label {
+    Label::new(text).unwrap()
+}
+
+fn item(number: usize) -> String {
+    format!("https://id.gs1.org/01/09522202010003/21/{number}")
+}
+
+/// 100 EUR for the seller when the buyer has received a thing; back at the deadline.
+fn escrow(number: usize) -> Value {
+    json!({
+        "title": format!("Escrow {number}"),
+        "roles": [{"role": "buyer", "member": "buyer"}, {"role": "seller", "member": "seller"}],
+        "goods": {"items": [item(number)]},
+        "accept_by": BEGINNING.plus_ms(60 * MINUTE).to_string(),
+        "deposits": [{"id": "price", "role": "buyer",
+            "money": {"asset": "EUR@bank", "amount": "100.00"},
+            "due": BEGINNING.plus_ms(120 * MINUTE).to_string()}],
+        "milestones": [{"id": "received",
+            "when": {"observed": {"event": {"biz_step": "receiving", "by": ["buyer"]}}},
+            "pay": [{"remainder": {"to": "seller", "asset": "EUR@bank"}}], "ends": true}],
+        "deadline": DEADLINE.to_string(),
+        "at_deadline": [{"remainder": {"to": "buyer", "asset": "EUR@bank"}}],
+    })
+}
+
+fn received(id: usize, items: &[usize], at: TimestampMs) -> Value {
+    json!({
+        "@context": ["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"],
+        "type": "ObjectEvent",
+        "action": "OBSERVE",
+        "eventID": format!("urn:uuid:00000000-0000-4000-8000-{id:0>12}"),
+        "eventTime": at.to_string(),
+        "eventTimeZoneOffset": "+00:00",
+        "bizStep": "receiving",
+        "epcList": items.iter().map(|number| item(*number)).collect::<Vec<_>>(),
+    })
+}
+
+fn corrected(mut event: Value, at: TimestampMs) -> Value {
+    event["errorDeclaration"] =
+        json!({"declarationTime": at.to_string(), "reason": "did_not_occur"});
+    event
+}
+
+struct Town {
+    world: World,
+    at: TimestampMs,
+}
+
+impl Town {
+    fn new() -> Town {
+        let (mut world, at) = (World::new(), BEGINNING.plus_ms(1_000));
+        let asset: Asset = "EUR@bank".parse().unwrap();
+        let paid = world.issue("bank", at, &asset, 100_000_000_000, "buyer");
+        world.block(at, vec![paid]);
+        Town { world, at: at.plus_ms(1_000) }
+    }
+
+    /// Moves on to a time, at which the next block is.
+    fn go_to(&mut self, at: TimestampMs) {
+        self.at = at;
+    }
+
+    fn block(&mut self, sent: Vec<Arc<Admitted>>) -> Arc<Layer> {
+        let layer = self.world.block(self.at, sent);
+        self.at = self.at.plus_ms(1_000);
+        layer
+    }
+
+    fn try_act(
+        &mut self,
+        who: &str,
+        command: AgreementCommand,
+    ) -> Result<Arc<Layer>, RejectionCode> {
+        let sent = self.world.act(who, self.at, command);
+        let layer = self.block(vec![sent]);
+        match &layer.receipts[0].verdict {
+            Verdict::Recorded { .. } => Ok(layer.clone()),
+            Verdict::Rejected(rejection) => Err(rejection.code),
+        }
+    }
+
+    fn act(&mut self, who: &str, command: AgreementCommand) -> Arc<Layer> {
+        self.try_act(who, command).unwrap()
+    }
+
+    fn capture(&mut self, who: &str, event: Value) -> Arc<Layer> {
+        let sent = self.world.capture(who, self.at, event);
+        let layer = self.block(vec![sent]);
+        assert!(matches!(layer.receipts[0].verdict, Verdict::Recorded { .. }));
+        layer
+    }
+
+    fn accept(agreement: AgreementId, role: &str) -> AgreementCommand {
+        AgreementCommand::Accept { agreement, role: label(role) }
+    }
+
+    /// Proposes, accepts and funds agreements, many in a block.
+    fn run(&mut self, all: Vec<Value>) -> Vec<AgreementId> {
+        let mut ids = Vec::new();
+        for many in all.chunks(100) {
+            let (mut proposed, mut accepted, mut funded) = (Vec::new(), Vec::new(), Vec::new());
+            for terms in many {
+                let terms: Terms = serde_json::from_value(terms.clone()).unwrap();
+                let reference = Reference::new("sale").unwrap();
+                let agreement = AgreementId::of(&member("seller"), &reference, &terms);
+                let roles: Vec<_> = terms.roles.clone();
+                let deposits: Vec<_> = terms.deposits.clone();
+                let terms = Box::new(terms);
+                let propose = AgreementCommand::Propose { reference, terms };
+                proposed.push(self.world.act("seller", self.at, propose));
+                for role in roles {
+                    let accept = Town::accept(agreement, role.role.as_str());
+                    let at = self.at.plus_ms(1_000);
+                    accepted.push(self.world.act(role.member.as_str(), at, accept));
+                }
+                for deposit in deposits {
+                    let at = self.at.plus_ms(2_000);
+                    let fund = MoneyAction::Fund { agreement, deposit: deposit.id };
+                    funded.push(self.world.pay(deposit.role.as_str(), at, fund));
+                }
+                ids.push(agreement);
+            }
+            for sent in [proposed, accepted, funded] {
+                let layer = self.block(sent);
+                for receipt in &layer.receipts {
+                    let verdict = &receipt.verdict;
+                    assert!(matches!(verdict, Verdict::Recorded { .. }), "{verdict:?}");
+                }
+            }
+        }
+        ids
+    }
+
+    fn record(&self, id: AgreementId) -> AgreementRecord {
+        self.world.agreement(id).unwrap().clone()
+    }
+
+    fn count(&self, ids: &[AgreementId], is_such: impl Fn(&Ending) -> bool) -> usize {
+        let ended = |id: &&AgreementId| match self.record(**id).stage {
+            Stage::Ended { how, .. } => is_such(&how),
+            _ => false,
+        };
+        ids.iter().filter(ended).count()
+    }
+
+    /// Smallest units of EUR on a main account.
+    fn has(&self, name: &str) -> i64 {
+        let account = main_account(name);
+        let asset: Asset = "EUR@bank".parse().unwrap();
+        let mut balances = self.world.balances();
+        let found = balances.find(|b| b.account == account && b.asset == asset);
+        found.map_or(0, |balance| balance.posted)
+    }
+}
+
+fn is_released(how: &Ending) -> bool {
+    matches!(how, Ending::Released { .. })
+}
+
+/// Promise P60: one event sets more agreements going than one transaction may, a millisecond before
+/// their deadline. All are paid.
+#[test]
+fn what_one_transaction_cannot_look_at_is_paid_as_of_its_block() {
+    const MANY: usize = MAX_LOOKED_AT + 150;
+    let mut town = Town::new();
+    let ids = town.run((0..MANY).map(escrow).collect());
+    town.go_to(TimestampMs(DEADLINE.0 - 1));
+    let items: Vec<usize> = (0..MANY).collect();
+    let at = town.at;
+    let layer = town.capture("buyer", received(1, &items, at));
+    let ends = |steps: &[tracehold_contracts::agreement::AgreementStep]| {
+        steps.iter().filter(|step| matches!(step.what, StepKind::Ended { .. })).count()
+    };
+    assert_eq!(ends(&layer.receipts[0].effects.steps), MAX_LOOKED_AT);
+    assert_eq!(town.world.ledger.next_due(), Some(TimestampMs(DEADLINE.0 - 1)));
+    town.go_to(DEADLINE.plus_ms(5 * MINUTE));
+    let layer = town.block(vec![]);
+    assert_eq!(ends(&layer.due.steps), MANY - MAX_LOOKED_AT);
+    assert_eq!(town.count(&ids, is_released), MANY);
+    assert_eq!(town.has("seller"), i64::try_from(MANY).unwrap() * 10_000);
+    town.world.assert_replays();
+}
+
+/// An event is not refused because much waits for what it names; and what has ended waits for
+/// nothing more but corrections of what it paid on.
+#[test]
+fn an_event_is_recorded_however_much_waits_for_it() {
+    const ITEMS: usize = 500;
+    let mut town = Town::new();
+    let of = |agreement: usize| (agreement * ITEMS..(agreement + 1) * ITEMS).collect::<Vec<_>>();
+    let large = |agreement: usize| {
+        let mut terms = escrow(agreement);
+        terms["goods"]["items"] = of(agreement).into_iter().map(item).collect();
+        terms
+    };
+    let mut ids = Vec::new();
+    for agreement in 0..9 {
+        ids.extend(town.run(vec![large(agreement)]));
+    }
+    assert_eq!(town.world.count(b"sw"), 9 * ITEMS * 2);
+    let items: Vec<usize> = (0..9).flat_map(of).collect();
+    let at = town.at;
+    town.capture("buyer", received(1, &items, at));
+    town.block(vec![]);
+    assert_eq!(town.count(&ids, is_released), 9);
+    // A block more takes those off that ended when the last one began.
+    town.block(vec![]);
+    assert_eq!(town.world.count(b"sw"), 1 + 9);
+    town.go_to(BEGINNING.plus_ms(400 * 24 * 60 * MINUTE));
+    town.block(vec![]);
+    assert_eq!(town.world.count(b"sw"), 0);
+    town.world.assert_replays();
+}
+
+/// Promise P60: blocks stood still over a deadline of more agreements than one block can end. What is
+/// recorded in the block that comes first, and could not end all of them, does not count.
+#[test]
+fn a_right_is_frozen_at_the_deadline() {
+    const MANY: usize = MAX_DUE_PER_BLOCK + 120;
+    let mut town = Town::new();
+    let ids = town.run((0..MANY).map(escrow).collect());
+    town.go_to(DEADLINE.plus_ms(MINUTE));
+    let items: Vec<usize> = (0..MANY).collect();
+    let at = town.at;
+    let layer = town.capture("buyer", received(1, &items, at));
+    assert!(layer.due.steps.len() >= MAX_DUE_PER_BLOCK);
+    town.block(vec![]);
+    assert_eq!(town.count(&ids, |how| *how == Ending::Expired), MANY);
+    assert_eq!(town.has("seller"), 0);
+    town.world.assert_replays();
+}
+
+/// Promise P60: a block whose time is the deadline comes too late, one of a millisecond before does
+/// not.
+#[test]
+fn by_a_time_is_before_it() {
+    for (early, released) in [(1, 1), (0, 0)] {
+        let mut town = Town::new();
+        let ids = town.run(vec![escrow(1)]);
+        town.go_to(TimestampMs(DEADLINE.0 - early));
+        let at = town.at;
+        town.capture("buyer", received(1, &[1], at));
+        assert_eq!(town.count(&ids, is_released), released);
+        assert_eq!(town.count(&ids, |how| *how == Ending::Expired), 1 - released);
+    }
+}
+
+/// Promise P61: after the end a correction is noted and moves nothing; a dispute may put words on
+/// record.
+#[test]
+fn a_correction_after_the_end_is_shown_and_moves_nothing() {
+    let mut town = Town::new();
+    let mut terms = escrow(1);
+    let arbiter = json!({"role": "arbiter", "member": "arbiter"});
+    terms["roles"].as_array_mut().unwrap().push(arbiter);
+    terms["dispute"] = json!({"arbiter": "arbiter", "by": ["buyer"], "ruling_within": "PT1H",
+        "after_end": "P1D"});
+    let ids = town.run(vec![terms, escrow(2)]);
+    let at = town.at;
+    let event = received(1, &[1, 2], at);
+    town.capture("buyer", event.clone());
+    assert_eq!(town.count(&ids, is_released), 2);
+    let dispute = |reason: &str| AgreementCommand::Dispute {
+        agreement: ids[0],
+        role: label("buyer"),
+        reason: reason.to_owned(),
+    };
+    let early = town.try_act("buyer", dispute("It was another pallet."));
+    assert_eq!(early.err(), Some(RejectionCode::NotDisputable));
+    let at = town.at;
+    let layer = town.capture("buyer", corrected(event, at));
+    let steps = &layer.receipts[0].effects.steps;
+    let is_noted = |kind: &StepKind| matches!(kind, StepKind::CorrectedAfterPayment { .. });
+    assert_eq!(steps.iter().filter(|step| is_noted(&step.what)).count(), 2);
+    assert!(ids.iter().all(|id| town.record(*id).milestones[0].corrected.len() == 1));
+
+    town.act("buyer", dispute("It was another pallet."));
+    let rule = |pay: Value| AgreementCommand::Rule {
+        agreement: ids[0],
+        pay: serde_json::from_value(pay).unwrap(),
+        reason: "The seller pays back.".to_owned(),
+    };
+    let pays = rule(json!([{"remainder": {"to": "buyer", "asset": "EUR@bank"}}]));
+    assert_eq!(town.try_act("arbiter", pays).err(), Some(RejectionCode::RulingInvalid));
+    assert_eq!(town.try_act("seller", rule(json!([]))).err(), Some(RejectionCode::NotTheArbiter));
+    town.act("arbiter", rule(json!([])));
+    let record = town.record(ids[0]);
+    assert!(matches!(record.stage, Stage::Ended { how: Ending::Released { .. }, .. }));
+    assert!(record.dispute.unwrap().ruled.is_some());
+    assert_eq!(town.has("seller"), 20_000);
+    // Only corrections of what it paid on are still waited for, and a year later nothing is.
+    town.go_to(BEGINNING.plus_ms(400 * 24 * 60 * MINUTE));
+    town.block(vec![]);
+    assert_eq!(town.world.ledger.next_due(), None);
+    assert!(ids.iter().all(|id| !town.record(*id).is_watching));
+}
+
+/// Accepting follows the approval rule of the role's account.
+#[test]
+fn two_agents_accept_when_the_account_asks_for_two() {
+    let mut town = Town::new();
+    let rule = ApprovalRule::TwoAgents {
+        above: serde_json::from_value(json!([{"asset": "EUR@bank", "amount": "99.99"}])).unwrap(),
+    };
+    let set = town.world.pay("buyer", town.at, MoneyAction::SetRule(rule));
+    town.block(vec![set]);
+    let terms: Terms = serde_json::from_value(escrow(1)).unwrap();
+    let reference = Reference::new("sale").unwrap();
+    let id = AgreementId::of(&member("seller"), &reference, &terms);
+    let propose = AgreementCommand::Propose { reference, terms: Box::new(terms) };
+    town.act("seller", propose.clone());
+    // Again: nothing happens, and it is no error.
+    assert!(town.act("seller", propose).receipts[0].effects.is_empty());
+    town.act("seller", Town::accept(id, "seller"));
+    assert_eq!(
+        town.try_act("seller", Town::accept(id, "buyer")).err(),
+        Some(RejectionCode::RoleNotYours)
+    );
+    town.act("buyer", Town::accept(id, "buyer"));
+    assert!(town.act("buyer", Town::accept(id, "buyer")).receipts[0].effects.is_empty());
+    assert_eq!(town.record(id).stage, Stage::Proposed);
+    town.act("buyer/cfo", Town::accept(id, "buyer"));
+    assert_eq!(town.record(id).stage, Stage::Accepted);
+
+    // The deposit needs both, too.
+    let fund = MoneyAction::Fund { agreement: id, deposit: label("price") };
+    let fund = town.world.pay("buyer", town.at, fund);
+    let reference = match &fund.bundle.transaction.body.commands[0] {
+        tracehold_chain::transaction::Command::Money(command) => command.reference.clone(),
+        _ => unreachable!(),
+    };
+    town.block(vec![fund]);
+    assert_eq!(town.record(id).stage, Stage::Accepted);
+    let approve = town.world.pay("buyer/cfo", town.at, MoneyAction::Approve { waiting: reference });
+    town.block(vec![approve]);
+    assert_eq!(town.record(id).stage, Stage::Running);
+    let again = MoneyAction::Fund { agreement: id, deposit: label("price") };
+    let again = town.world.pay("buyer", town.at, again);
+    let layer = town.block(vec![again]);
+    assert_eq!(town.has("buyer"), 100_000_000_000 - 10_000, "{:?}", layer.receipts);
+}
+
+/// Promise P62: a dispute stops a release; a ruling in the block of its last moment comes too late.
+#[test]
+fn a_dispute_lapses_on_the_millisecond() {
+    for late in [0, 1] {
+        let mut town = Town::new();
+        let mut terms = escrow(1);
+        terms["roles"]
+            .as_array_mut()
+            .unwrap()
+            .push(json!({"role": "arbiter", "member": "arbiter"}));
+        terms["dispute"] = json!({"arbiter": "arbiter", "by": ["buyer"], "ruling_within": "PT1H"});
+        let ids = town.run(vec![terms]);
+        let opened = town.at;
+        let dispute = AgreementCommand::Dispute {
+            agreement: ids[0],
+            role: label("buyer"),
+            reason: "Damaged.".to_owned(),
+        };
+        town.act("buyer", dispute.clone());
+        let at = town.at;
+        town.capture("buyer", received(1, &[1], at));
+        assert_eq!(town.record(ids[0]).stage, Stage::Disputed);
+        town.go_to(TimestampMs(opened.0 + 60 * MINUTE - 1 + late));
+        let rule = AgreementCommand::Rule {
+            agreement: ids[0],
+            pay: serde_json::from_value(json!([
+                {"share": {"to": "seller", "asset": "EUR@bank", "percent": "40"}},
+                {"remainder": {"to": "buyer", "asset": "EUR@bank"}},
+            ]))
+            .unwrap(),
+            reason: "Half was damaged.".to_owned(),
+        };
+        let ruled = town.try_act("arbiter", rule);
+        assert_eq!(ruled.is_ok(), late == 0);
+        assert_eq!(
+            town.count(&ids, |how| *how == Ending::Ruled),
+            1 - usize::try_from(late).unwrap()
+        );
+        assert_eq!(town.has("seller"), if late == 0 { 4_000 } else { 10_000 });
+    }
+}

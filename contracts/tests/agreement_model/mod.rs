@@ -1,0 +1,798 @@
+//! What an agreement must do, written down a second time from what docs/agreements.md says: the
+//! slow way. Nothing is queued, indexed or kept ready; every question is answered by going through
+//! the list of everything that happened, at every point in time at which anything could change.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
+use tracehold_chain::agreement::{
+    Condition, Expect, Finding, Goods, Inspected, Label, Moment, Payout, Readings, Share, Sighting,
+    Terms,
+};
+use tracehold_chain::money::Asset;
+
+/// All of the goods.
+const ALL: u32 = 1_000_000;
+
+/// An event as it was sent.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    pub id: String,
+    /// The block time.
+    pub recorded: u64,
+    pub happened: u64,
+    pub recorder: String,
+    pub step: String,
+    pub disposition: Option<String>,
+    pub place: Option<String>,
+    /// Places in the terms' goods.
+    pub items: BTreeSet<usize>,
+    pub quantity: Option<Decimal>,
+    pub certifications: Vec<String>,
+    /// Time and degrees, in order.
+    pub readings: Vec<(u64, Decimal)>,
+    pub corrected: bool,
+}
+
+/// What somebody tries.
+#[derive(Clone, Debug)]
+pub enum Act {
+    Accept(Label),
+    Decline(Label),
+    Fund(Label),
+    Approve(Label, Label),
+    Cancel(Label),
+    Dispute(Label),
+    Rule(Vec<Payout>),
+    Record(Sent),
+    /// The event at this place of the list is declared wrong.
+    Correct(usize),
+    /// A title goes from member to member.
+    Move(Asset, String),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stage {
+    Proposed,
+    Accepted,
+    Running,
+    Disputed(u64),
+    Ended(End),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    NotAccepted,
+    Unfunded,
+    Released(Label),
+    Expired,
+    Cancelled,
+    Ruled,
+}
+
+#[derive(Clone, Debug)]
+pub struct Model {
+    pub terms: Terms,
+    pub stage: Stage,
+    pub ended_at: u64,
+    pub now: u64,
+    pub fulfilled: Vec<Option<u64>>,
+    pub parts: Vec<u32>,
+    pub paid: Vec<Vec<u64>>,
+    pub deposited: Vec<bool>,
+    pub pot: BTreeMap<Asset, u64>,
+    pub got: BTreeMap<(Label, Asset), u64>,
+    pub events: Vec<Sent>,
+    /// Who has each title; nobody when it is in the pot.
+    pub titles: BTreeMap<Asset, Option<String>>,
+    pub accepted: BTreeSet<Label>,
+    cancels: BTreeSet<Label>,
+    disputes: BTreeSet<Label>,
+    disputed_by: Option<Label>,
+    approvals: BTreeMap<(Label, Label), u64>,
+    holding: Vec<Option<u64>>,
+    decisions: BTreeMap<(usize, usize), bool>,
+    running_since: u64,
+}
+
+fn part_of(amount: u64, parts: u32) -> u64 {
+    u64::try_from(u128::from(amount) * u128::from(parts) / u128::from(ALL)).unwrap()
+}
+
+impl Model {
+    pub fn new(terms: Terms, now: u64, titles: BTreeMap<Asset, Option<String>>) -> Model {
+        let milestones = terms.milestones.len();
+        Model {
+            stage: Stage::Proposed,
+            ended_at: 0,
+            now,
+            fulfilled: vec![None; milestones],
+            parts: vec![0; milestones],
+            paid: terms.milestones.iter().map(|m| vec![0; m.pay.len()]).collect(),
+            deposited: vec![false; terms.deposits.len()],
+            pot: BTreeMap::new(),
+            got: BTreeMap::new(),
+            events: Vec::new(),
+            titles,
+            accepted: BTreeSet::new(),
+            cancels: BTreeSet::new(),
+            disputes: BTreeSet::new(),
+            disputed_by: None,
+            approvals: BTreeMap::new(),
+            holding: vec![None; milestones],
+            decisions: BTreeMap::new(),
+            running_since: 0,
+            terms,
+        }
+    }
+
+    pub fn is_over(&self) -> bool {
+        matches!(self.stage, Stage::Ended(_))
+    }
+
+    fn member(&self, role: &Label) -> &str {
+        let role = self.terms.roles.iter().find(|r| r.role == *role).expect("a role");
+        role.member.as_str()
+    }
+
+    fn arbiter(&self) -> Option<&Label> {
+        self.terms.dispute.as_ref().map(|dispute| &dispute.arbiter)
+    }
+
+    // ---- time ----
+
+    /// Every time at which anything could change by itself, and many at which nothing can.
+    pub fn times(&self) -> BTreeSet<u64> {
+        let terms = &self.terms;
+        let mut times = BTreeSet::from([terms.accept_by.0, terms.deadline.0]);
+        times.extend(terms.deposits.iter().map(|deposit| deposit.due.0));
+        if let Stage::Disputed(until) = self.stage {
+            times.insert(until);
+        }
+        for (place, milestone) in terms.milestones.iter().enumerate() {
+            times.extend(self.holding[place].map(|since| since + milestone.window.0));
+            self.times_of(&milestone.when, &mut times);
+        }
+        times
+    }
+
+    fn times_of(&self, condition: &Condition, times: &mut BTreeSet<u64>) {
+        match condition {
+            Condition::After(time) => {
+                times.insert(time.0);
+            }
+            Condition::Elapsed { since, time } => {
+                times.extend(self.fulfilled_at(since).map(|at| at + time.0));
+            }
+            Condition::NoOpenAnomaly { at, .. } | Condition::Not { at, .. } => {
+                if let Moment::Time(time) = at {
+                    times.insert(time.0);
+                }
+                if let Condition::Not { of, .. } = condition {
+                    self.times_of(of, times);
+                }
+            }
+            Condition::All(of) | Condition::Any(of) | Condition::AtLeast { of, .. } => {
+                of.iter().for_each(|one| self.times_of(one, times));
+            }
+            Condition::Readings(readings) => {
+                times.extend(self.events.iter().map(|event| event.recorded + readings.settle.0));
+            }
+            _ => {}
+        }
+    }
+
+    /// A block begins: everything until its time has happened.
+    pub fn advance(&mut self, to: u64) {
+        while !self.is_over() {
+            let next = self.times().into_iter().find(|time| *time > self.now && *time <= to);
+            let Some(next) = next else { break };
+            self.now = next;
+            self.at(next);
+        }
+        self.now = self.now.max(to);
+    }
+
+    fn at(&mut self, time: u64) {
+        let missing = self.terms.deposits.iter().zip(&self.deposited);
+        let overdue = missing.filter(|(_, paid)| !**paid).any(|(d, _)| d.due.0 <= time);
+        let deadline = self.terms.deadline.0;
+        match self.stage {
+            Stage::Proposed if time >= self.terms.accept_by.0 => self.end(End::NotAccepted, time),
+            Stage::Accepted if overdue || time >= deadline => {
+                self.refund();
+                self.end(End::Unfunded, time);
+            }
+            Stage::Disputed(until) if time >= until => self.stage = Stage::Running,
+            _ => {}
+        }
+        if time < deadline {
+            return self.settle(time, false);
+        }
+        self.settle(deadline - 1, true);
+        if self.stage == Stage::Running {
+            let list = self.terms.at_deadline.clone();
+            self.give_all(&list);
+            self.end(End::Expired, time);
+        }
+    }
+
+    fn end(&mut self, how: End, time: u64) {
+        assert!(!self.is_over());
+        self.stage = Stage::Ended(how);
+        self.ended_at = time;
+    }
+
+    // ---- commands ----
+
+    /// Somebody does something; whether it is recorded. Nothing when this model does not say.
+    pub fn act(&mut self, who: &str, act: &Act) -> Option<bool> {
+        let recorded = self.try_act(who, act);
+        if !self.is_over() {
+            self.at(self.now);
+        }
+        recorded
+    }
+
+    fn try_act(&mut self, who: &str, act: &Act) -> Option<bool> {
+        if let Act::Accept(role)
+        | Act::Decline(role)
+        | Act::Approve(role, _)
+        | Act::Cancel(role)
+        | Act::Dispute(role) = act
+            && self.member(role) != who
+        {
+            return Some(false);
+        }
+        Some(match act {
+            Act::Accept(role) if self.accepted.contains(role) => true,
+            Act::Accept(role) => {
+                if self.stage != Stage::Proposed {
+                    return Some(false);
+                }
+                self.accepted.insert(role.clone());
+                if self.accepted.len() == self.terms.roles.len() {
+                    self.stage = Stage::Accepted;
+                }
+                true
+            }
+            Act::Decline(_) if self.stage == Stage::Proposed => {
+                self.end(End::NotAccepted, self.now);
+                true
+            }
+            Act::Decline(_) => return (!self.is_over()).then_some(false),
+            Act::Fund(deposit) => self.fund(who, deposit),
+            Act::Approve(role, what) => {
+                if !self.terms.milestones.iter().any(|m| asked(&m.when, role, what)) {
+                    return Some(false);
+                }
+                let key = (role.clone(), what.clone());
+                if self.approvals.contains_key(&key) {
+                    return Some(true);
+                }
+                if !matches!(self.stage, Stage::Running | Stage::Disputed(_)) {
+                    return Some(false);
+                }
+                self.approvals.insert(key, self.now);
+                true
+            }
+            Act::Cancel(role) => {
+                if self.is_over() {
+                    return None;
+                }
+                self.cancel(role)
+            }
+            Act::Dispute(role) => {
+                if self.is_over() {
+                    return None;
+                }
+                self.dispute(role)
+            }
+            Act::Rule(pay) => {
+                let is_open = matches!(self.stage, Stage::Disputed(_));
+                let arbiter = self.arbiter().map(|role| self.member(role));
+                if self.is_over() {
+                    return None;
+                }
+                if !is_open || arbiter != Some(who) || !self.gives_all(pay) {
+                    return Some(false);
+                }
+                let pot = self.pot.clone();
+                self.give(pay, &pot);
+                self.end(End::Ruled, self.now);
+                true
+            }
+            Act::Record(event) => {
+                self.events.push(event.clone());
+                true
+            }
+            Act::Correct(place) => {
+                self.events[*place].corrected = true;
+                true
+            }
+            Act::Move(title, to) => {
+                let holder = self.titles.get_mut(title).unwrap();
+                if holder.as_deref() != Some(who) || to == who {
+                    return Some(false);
+                }
+                *holder = Some(to.clone());
+                true
+            }
+        })
+    }
+
+    fn fund(&mut self, who: &str, deposit: &Label) -> bool {
+        let place = self.terms.deposits.iter().position(|d| d.id == *deposit).unwrap();
+        let terms = self.terms.deposits[place].clone();
+        if self.stage != Stage::Accepted || self.deposited[place] || self.member(&terms.role) != who
+        {
+            return false;
+        }
+        let asset = terms.money.asset.clone();
+        if let Some(holder) = self.titles.get_mut(&asset) {
+            if holder.as_deref() != Some(who) {
+                return false;
+            }
+            *holder = None;
+        }
+        *self.pot.entry(asset).or_default() += terms.money.amount.minor_units();
+        self.deposited[place] = true;
+        if self.deposited.iter().all(|paid| *paid) {
+            self.stage = Stage::Running;
+            self.running_since = self.now;
+            self.events.clear();
+            self.cancels.clear();
+        }
+        true
+    }
+
+    fn cancel(&mut self, role: &Label) -> bool {
+        let may = match self.stage {
+            Stage::Proposed | Stage::Accepted => true,
+            Stage::Running => self.terms.cancel.is_some(),
+            _ => false,
+        };
+        if !may || self.arbiter() == Some(role) {
+            return false;
+        }
+        self.cancels.insert(role.clone());
+        let roles = self.terms.roles.iter().map(|r| &r.role);
+        if roles.filter(|r| self.arbiter() != Some(r)).all(|r| self.cancels.contains(r)) {
+            let how = match self.stage {
+                Stage::Proposed => End::NotAccepted,
+                Stage::Accepted => {
+                    self.refund();
+                    End::Unfunded
+                }
+                _ => {
+                    let list = self.terms.cancel.clone().unwrap();
+                    self.give_all(&list);
+                    End::Cancelled
+                }
+            };
+            self.end(how, self.now);
+        }
+        true
+    }
+
+    fn dispute(&mut self, role: &Label) -> bool {
+        let Some(dispute) = &self.terms.dispute else { return false };
+        if !dispute.by.contains(role) {
+            return false;
+        }
+        if matches!(self.stage, Stage::Disputed(_)) {
+            return self.disputed_by.as_ref() == Some(role);
+        }
+        if self.stage != Stage::Running || self.disputes.contains(role) {
+            return false;
+        }
+        let until = (self.now + dispute.ruling_within.0).min(self.terms.deadline.0);
+        self.disputes.insert(role.clone());
+        self.disputed_by = Some(role.clone());
+        self.stage = Stage::Disputed(until);
+        self.holding.fill(None);
+        true
+    }
+
+    /// Whether a ruling gives everything that is left, and no more.
+    fn gives_all(&self, pay: &[Payout]) -> bool {
+        let mut left = self.pot.clone();
+        let mut rest = BTreeSet::new();
+        for payout in pay {
+            let Some(left) = left.get_mut(payout.asset()) else { return false };
+            let whole = self.pot[payout.asset()];
+            let units = match payout {
+                Payout::Amount { money, .. } => money.amount.minor_units(),
+                Payout::Share { percent, .. } => part_of(whole, percent.parts()),
+                Payout::Remainder { asset, .. } => {
+                    if !rest.insert(asset.clone()) {
+                        return false;
+                    }
+                    0
+                }
+            };
+            let Some(now_left) = left.checked_sub(units) else { return false };
+            *left = now_left;
+        }
+        left.iter().all(|(asset, left)| *left == 0 || rest.contains(asset))
+    }
+
+    // ---- money ----
+
+    fn pay(&mut self, to: &Label, asset: &Asset, units: u64) {
+        let left = self.pot.get_mut(asset).expect("it was deposited");
+        *left = left.checked_sub(units).expect("terms never pay more than there is");
+        *self.got.entry((to.clone(), asset.clone())).or_default() += units;
+        let member = self.member(to).to_owned();
+        if units > 0
+            && let Some(holder) = self.titles.get_mut(asset)
+        {
+            *holder = Some(member);
+        }
+    }
+
+    fn refund(&mut self) {
+        for (deposit, paid) in self.terms.deposits.clone().iter().zip(self.deposited.clone()) {
+            if paid {
+                let units = deposit.money.amount.minor_units();
+                self.pay(&deposit.role, &deposit.money.asset, units);
+            }
+        }
+    }
+
+    fn total(&self) -> BTreeMap<Asset, u64> {
+        let mut sums = BTreeMap::new();
+        for deposit in &self.terms.deposits {
+            let sum: &mut u64 = sums.entry(deposit.money.asset.clone()).or_default();
+            *sum += deposit.money.amount.minor_units();
+        }
+        sums
+    }
+
+    fn give_all(&mut self, list: &[Payout]) {
+        let total = self.total();
+        self.give(list, &total);
+    }
+
+    fn give(&mut self, list: &[Payout], base: &BTreeMap<Asset, u64>) {
+        for payout in list {
+            match payout {
+                Payout::Amount { to, money } => {
+                    self.pay(to, &money.asset, money.amount.minor_units());
+                }
+                Payout::Share { to, asset, percent } => {
+                    self.pay(to, asset, part_of(base[asset], percent.parts()));
+                }
+                Payout::Remainder { .. } => {}
+            }
+        }
+        for payout in list {
+            if let Payout::Remainder { to, asset } = payout {
+                self.pay(to, asset, self.pot[asset]);
+            }
+        }
+        assert!(self.pot.values().all(|left| *left == 0), "the pot is empty at the end");
+    }
+
+    // ---- milestones ----
+
+    fn fulfilled_at(&self, label: &Label) -> Option<u64> {
+        let place = self.terms.milestones.iter().position(|m| m.id == *label)?;
+        self.fulfilled[place]
+    }
+
+    fn settle(&mut self, time: u64, last: bool) {
+        let mut again = true;
+        while again {
+            again = false;
+            for place in 0..self.terms.milestones.len() {
+                if !matches!(self.stage, Stage::Running | Stage::Disputed(_)) {
+                    return;
+                }
+                again |= self.try_milestone(place, time, last);
+            }
+        }
+    }
+
+    fn try_milestone(&mut self, place: usize, time: u64, last: bool) -> bool {
+        let milestone = self.terms.milestones[place].clone();
+        if self.fulfilled[place].is_some()
+            || milestone.unless.iter().any(|other| self.fulfilled_at(other).is_some())
+            || milestone.by.is_some_and(|by| time >= by.0)
+        {
+            return false;
+        }
+        let mut decided = Vec::new();
+        let (holds, parts) = self.ask(place, &mut 0, &milestone.when, time, &mut decided);
+        let changed = !decided.is_empty();
+        self.decisions.extend(decided);
+        if self.stage != Stage::Running
+            || milestone.after.iter().any(|before| self.fulfilled_at(before).is_none())
+        {
+            return changed;
+        }
+        if !holds {
+            self.holding[place] = None;
+            return changed;
+        }
+        let since = *self.holding[place].get_or_insert(time);
+        if time < since + milestone.window.0 && !last {
+            return changed;
+        }
+        if parts <= self.parts[place] {
+            return changed;
+        }
+        self.parts[place] = parts;
+        let total = self.total();
+        for (place_in_list, payout) in milestone.pay.iter().enumerate() {
+            let whole = match payout {
+                Payout::Amount { money, .. } => money.amount.minor_units(),
+                Payout::Share { asset, percent, .. } => part_of(total[asset], percent.parts()),
+                Payout::Remainder { .. } => continue,
+            };
+            let units = part_of(whole, parts) - self.paid[place][place_in_list];
+            self.paid[place][place_in_list] += units;
+            self.pay(payout.to(), payout.asset(), units);
+        }
+        if parts == ALL {
+            self.fulfilled[place] = Some(time);
+            for (place_in_list, payout) in milestone.pay.iter().enumerate() {
+                if let Payout::Remainder { to, asset } = payout {
+                    let units = self.pot[asset];
+                    self.paid[place][place_in_list] += units;
+                    self.pay(to, asset, units);
+                }
+            }
+        }
+        if (milestone.ends && parts == ALL) || self.pot.values().all(|left| *left == 0) {
+            self.end(End::Released(milestone.id), time);
+        }
+        true
+    }
+
+    // ---- conditions ----
+
+    /// Whether a condition holds at a time, that time included, and for which part of the goods.
+    fn ask(
+        &self,
+        milestone: usize,
+        number: &mut usize,
+        condition: &Condition,
+        time: u64,
+        decided: &mut Vec<((usize, usize), bool)>,
+    ) -> (bool, u32) {
+        let own = (milestone, *number);
+        *number += 1;
+        let plain = |holds: bool| (holds, ALL);
+        match condition {
+            Condition::Observed(observed) => {
+                let seen = self.seen(time, |event| self.matches(&observed.event, event));
+                share(observed.share, seen)
+            }
+            Condition::Inspected(inspected) => {
+                let seen = self.seen(time, |event| self.inspects(inspected, event));
+                share(inspected.share, seen)
+            }
+            Condition::Readings(readings) => plain(self.read(readings, time)),
+            Condition::TitleHeld { title, by } => {
+                plain(self.titles[title].as_deref() == Some(self.member(by)))
+            }
+            Condition::TitleSurrendered { title } => {
+                plain(self.titles[title].as_deref() == Some(title.issuer().as_str()))
+            }
+            Condition::Approved { by, what } => {
+                let at = self.approvals.get(&(by.clone(), what.clone()));
+                plain(at.is_some_and(|at| *at <= time))
+            }
+            Condition::After(at) => plain(at.0 <= time),
+            Condition::Elapsed { since, time: length } => {
+                plain(self.fulfilled_at(since).is_some_and(|at| at + length.0 <= time))
+            }
+            Condition::NoOpenAnomaly { .. } => unreachable!("these tests do not ask for it"),
+            Condition::All(of) => self.count(milestone, number, of, of.len(), time, decided),
+            Condition::Any(of) => self.count(milestone, number, of, 1, time, decided),
+            Condition::AtLeast { count, of } => {
+                self.count(milestone, number, of, usize::from(*count), time, decided)
+            }
+            Condition::Not { of, at } => {
+                let as_of = match at {
+                    Moment::Time(at) => time.min(at.0 - 1),
+                    _ => time,
+                };
+                let (holds, _) = self.ask(milestone, number, of, as_of, decided);
+                plain(self.decision(own, at, time, !holds, decided))
+            }
+        }
+    }
+
+    fn count(
+        &self,
+        milestone: usize,
+        number: &mut usize,
+        of: &[Condition],
+        wanted: usize,
+        time: u64,
+        decided: &mut Vec<((usize, usize), bool)>,
+    ) -> (bool, u32) {
+        let answers: Vec<(bool, u32)> =
+            of.iter().map(|one| self.ask(milestone, number, one, time, decided)).collect();
+        let holds = answers.iter().filter(|(holds, _)| *holds).count() >= wanted;
+        (holds, answers.iter().map(|(_, parts)| *parts).min().unwrap_or(ALL))
+    }
+
+    fn decision(
+        &self,
+        own: (usize, usize),
+        moment: &Moment,
+        time: u64,
+        value: bool,
+        decided: &mut Vec<((usize, usize), bool)>,
+    ) -> bool {
+        if let Some(held) = self.decisions.get(&own) {
+            return *held;
+        }
+        let is_now = match moment {
+            Moment::Time(at) => at.0 <= time,
+            Moment::Observed(sighting) => {
+                self.seen(time, |event| self.matches(sighting, event)) == ALL
+            }
+            Moment::Milestone(label) => self.fulfilled_at(label).is_some_and(|at| at <= time),
+        };
+        if is_now {
+            decided.push((own, value));
+        }
+        is_now && value
+    }
+
+    fn known(&self, time: u64) -> impl Iterator<Item = &Sent> {
+        self.events.iter().filter(move |event| event.recorded <= time && !event.corrected)
+    }
+
+    fn is_by(&self, roles: &[Label], event: &Sent) -> bool {
+        roles.iter().any(|role| self.member(role) == event.recorder)
+    }
+
+    fn matches(&self, sighting: &Sighting, event: &Sent) -> bool {
+        let is = |wanted: &Option<String>, found: Option<&str>| {
+            wanted.as_deref().is_none_or(|wanted| Some(wanted) == found)
+        };
+        self.is_by(&sighting.by, event)
+            && is(&sighting.biz_step, Some(event.step.as_str()))
+            && is(&sighting.disposition, event.disposition.as_deref())
+            && is(&sighting.place, event.place.as_deref())
+    }
+
+    fn inspects(&self, inspected: &Inspected, event: &Sent) -> bool {
+        let found = match inspected.finding {
+            Finding::Conformant => "conformant",
+            Finding::NonConformant => "non_conformant",
+        };
+        let certified = match &inspected.certification {
+            Some(wanted) => event.certifications.contains(wanted),
+            None => !event.certifications.is_empty(),
+        };
+        certified
+            && self.is_by(&inspected.by, event)
+            && event.recorder == "inspector"
+            && event.step == "inspecting"
+            && event.disposition.as_deref() == Some(found)
+    }
+
+    /// The part of the goods that such events are about.
+    fn seen(&self, time: u64, is_such: impl Fn(&Sent) -> bool) -> u32 {
+        let such = self.known(time).filter(|event| is_such(event));
+        let Goods { items, class, .. } = &self.terms.goods;
+        if !items.is_empty() {
+            let seen: BTreeSet<usize> = such.flat_map(|event| event.items.clone()).collect();
+            return u32::try_from(seen.len() * 1_000_000 / items.len()).unwrap();
+        }
+        if let Some(class) = class {
+            let sum: Decimal = such.filter_map(|event| event.quantity).sum();
+            if sum >= class.quantity {
+                return ALL;
+            }
+            let parts = (sum / class.quantity * Decimal::from(ALL)).floor();
+            return parts.to_u32().unwrap().min(ALL - 1);
+        }
+        if such.count() > 0 { ALL } else { 0 }
+    }
+
+    /// What sensors said between two events: of each item, or of all goods when they are not items.
+    fn read(&self, readings: &Readings, time: u64) -> bool {
+        let count = self.terms.goods.items.len();
+        let mut answers = (0..count.max(1)).map(|item| self.read_one(readings, item, time));
+        match readings.expect {
+            Expect::Kept => answers.all(|said| said == Some(Expect::Kept)),
+            Expect::Broken => answers.any(|said| said == Some(Expect::Broken)),
+        }
+    }
+
+    /// Kept or broken, or neither. Counted in minutes: in these tests every reading is on one.
+    fn read_one(&self, readings: &Readings, item: usize, time: u64) -> Option<Expect> {
+        let about =
+            |event: &&Sent| self.terms.goods.items.is_empty() || event.items.contains(&item);
+        let known: Vec<&Sent> = self.known(time).filter(about).collect();
+        let when = |event: &Sent| event.happened.min(event.recorded);
+        let place = |event: &Sent| self.events.iter().position(|one| one.id == event.id);
+        let order = |event: &&&Sent| (when(event), place(event));
+        let begins = known.iter().filter(|event| self.matches(&readings.from, event));
+        let from = begins.min_by_key(order)?;
+        let ends = known.iter().filter(|event| self.matches(&readings.to, event));
+        let mut ends: Vec<&&Sent> = ends.filter(|end| order(end) >= order(&from)).collect();
+        ends.sort_by_key(order);
+        let to = match &self.terms.goods.class {
+            None => ends.first()?,
+            Some(class) => {
+                // All of it has come with the last that was missing.
+                let mut sum = Decimal::ZERO;
+                ends.iter().find(|end| {
+                    sum += end.quantity.unwrap_or_default();
+                    sum >= class.quantity
+                })?
+            }
+        };
+        if to.recorded + readings.settle.0 > time {
+            return None;
+        }
+        let within = when(from)..=when(to);
+        // One line of all readings: in these tests no two records overlap.
+        let mut line: Vec<(u64, bool, usize)> = Vec::new();
+        for (record, event) in known.iter().enumerate() {
+            if self.is_by(&readings.by, event) {
+                let is_out = |value: Decimal| readings.max.is_some_and(|most| value > most);
+                line.extend(event.readings.iter().map(|(at, value)| (*at, is_out(*value), record)));
+            }
+        }
+        line.sort_unstable();
+        let gap = readings.max_gap.0;
+        let (mut outside, mut any_outside) = (0, false);
+        for (place, (at, is_out, _)) in line.iter().enumerate() {
+            let next = line.get(place + 1).map(|next| next.0).filter(|next| next - at <= gap);
+            let until = next.unwrap_or(*at);
+            if *is_out && until >= *within.start() && at <= within.end() {
+                any_outside = true;
+                outside += until.min(*within.end()) - (*at).max(*within.start());
+            }
+        }
+        if outside > readings.outside_at_most.0 || (any_outside && readings.outside_at_most.0 == 0)
+        {
+            return Some(Expect::Broken);
+        }
+        // Covered: inside of one record, readings with no longer gap; between records, too, and
+        // at both ends.
+        let mut at = *within.start();
+        for (place, (reading, _, record)) in line.iter().enumerate() {
+            let before = place.checked_sub(1).map(|before| line[before]);
+            let is_joined = before.is_some_and(|(b, _, r)| r == *record && reading - b <= gap);
+            let start = if is_joined { before.unwrap().0 } else { *reading };
+            if *reading < *within.start() || start > *within.end() {
+                continue;
+            }
+            if start > at + gap {
+                return None;
+            }
+            at = at.max(*reading);
+        }
+        (*within.end() <= at + gap).then_some(Expect::Kept)
+    }
+}
+
+fn share(wanted: Share, seen: u32) -> (bool, u32) {
+    match wanted {
+        Share::All => (seen == ALL, ALL),
+        Share::AtLeast(percent) => (seen >= percent.parts().max(1), ALL),
+        Share::ProRata => (seen > 0, seen),
+    }
+}
+
+fn asked(condition: &Condition, role: &Label, approval: &Label) -> bool {
+    match condition {
+        Condition::Approved { by, what } => by == role && what == approval,
+        Condition::All(of) | Condition::Any(of) | Condition::AtLeast { of, .. } => {
+            of.iter().any(|one| asked(one, role, approval))
+        }
+        Condition::Not { of, .. } => asked(of, role, approval),
+        _ => false,
+    }
+}
