@@ -159,6 +159,12 @@ const KEYS: [PrimaryKey; 15] = [
     },
 ];
 
+/// The application identifier of the primary key that a path calls `name`: by its digits, or by
+/// the word that early versions of the standard had for it.
+pub(super) fn primary_key(name: &str) -> Option<&'static str> {
+    KEYS.iter().find(|key| key.ai == name || key.short == name).map(|key| key.ai)
+}
+
 /// The application identifier that an early version of the standard called `name`.
 fn qualifier_ai(name: &str) -> &str {
     match name {

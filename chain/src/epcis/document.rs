@@ -1,5 +1,6 @@
 //! EPCIS documents: many events under one `@context`, and the answers to queries.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -86,6 +87,21 @@ impl Document {
             }
         }
         if bad.is_empty() { Ok(good) } else { Err(bad) }
+    }
+
+    /// Members of its events that the document says are not part of them: the extension field
+    /// `ignoreFields` of a capture document or of query results, which repositories use for what
+    /// they add to events they pass on. Event hash ids leave them out.
+    #[must_use]
+    pub fn ignored_fields(&self) -> BTreeSet<String> {
+        let results = || self.members.get("epcisBody")?.get("queryResults")?.as_object();
+        let holder = match self.kind {
+            DocumentKind::Capture => Some(&self.members),
+            DocumentKind::Query => results(),
+        };
+        let lists = holder.into_iter().flatten().filter(|(key, _)| key.ends_with(":ignoreFields"));
+        let names = lists.filter_map(|(_, value)| value.as_array()).flatten();
+        names.filter_map(|name| name.as_str().map(str::to_owned)).collect()
     }
 }
 
