@@ -22,6 +22,7 @@ pub mod digital_link;
 mod document;
 mod epc_urn;
 mod event;
+pub mod gs1;
 pub mod hash_id;
 pub mod identifier;
 pub mod json;

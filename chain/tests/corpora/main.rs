@@ -1,14 +1,20 @@
-//! Where other people's test data is, if it is here.
+//! What the standards' authors and others publish as test data, against this crate.
 //!
 //! The corpora are not part of the project. They are read from `../shared/corpora` beside the
 //! repository; without them only the project's own fixtures run, and the tests say so.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot read its input fails")]
+
+mod application_identifiers;
+mod digital_link;
+mod event_hash;
 
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 /// The file or folder `name` of the corpora, if it is here.
-pub fn corpus(name: &str) -> Option<PathBuf> {
+fn corpus(name: &str) -> Option<PathBuf> {
     let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpora").join(name);
     if place.exists() {
         return Some(place);
@@ -18,7 +24,7 @@ pub fn corpus(name: &str) -> Option<PathBuf> {
 }
 
 /// The JSON value in a file.
-pub fn read_json(file: &Path) -> Value {
+fn read_json(file: &Path) -> Value {
     let bytes = std::fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     serde_json::from_slice(&bytes).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }

@@ -1,15 +1,12 @@
 //! Event hash ids of CBV 2.0 against published vectors.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot read its input fails")]
-
-mod corpora;
-
 use std::path::Path;
 
-use corpora::{corpus, read_json};
 use serde_json::Value;
 use tracehold_chain::epcis::Document;
 use tracehold_chain::epcis::hash_id::{self, EventHash};
+
+use crate::{corpus, read_json};
 
 fn hashes(name: &str, document: &[u8]) -> Vec<EventHash> {
     let document = Document::parse(document).unwrap_or_else(|faults| panic!("{name}: {faults:?}"));
