@@ -15,7 +15,7 @@ use crate::limits::MAX_JSON_DEPTH;
 use crate::units::TimestampMs;
 
 /// Levels that an EPCISQueryDocument puts around an event.
-const LEVELS_AROUND_AN_EVENT: usize = 6;
+pub(super) const LEVELS_AROUND_AN_EVENT: usize = 6;
 
 /// Which kind of document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,11 @@ impl Document {
     /// [`Document::events`].
     pub fn parse(bytes: &[u8]) -> Result<Document, Vec<Violation>> {
         let depth = MAX_JSON_DEPTH + LEVELS_AROUND_AN_EVENT;
-        let value = parse_to_depth(bytes, depth).map_err(|error| vec![error.into()])?;
+        Document::from_value(parse_to_depth(bytes, depth).map_err(|error| vec![error.into()])?)
+    }
+
+    /// Validates a document that [`super::json`] has read.
+    pub(super) fn from_value(value: Value) -> Result<Document, Vec<Violation>> {
         let at = Path::Root;
         let mut checker = Checker::default();
         let Value::Object(mut members) = value else {

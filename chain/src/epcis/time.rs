@@ -57,6 +57,20 @@ pub fn zone_offset_minutes(text: &str) -> Option<i16> {
     }
 }
 
+/// The zone that a date-time is written in, as `±hh:mm`; `None` when it is no date-time or its zone
+/// is no `eventTimeZoneOffset`.
+#[must_use]
+pub fn zone_of(text: &str) -> Option<String> {
+    if !is_date_time(text) {
+        return None;
+    }
+    let zone = match text.strip_suffix(['Z', 'z']) {
+        Some(_) => "+00:00",
+        None => text.get(text.len().checked_sub(6)?..)?,
+    };
+    zone_offset_minutes(zone).map(|_| zone.to_owned())
+}
+
 fn number(digits: &[u8]) -> Option<i64> {
     digits.iter().try_fold(0, |sum: i64, byte| {
         byte.is_ascii_digit().then(|| sum * 10 + i64::from(byte - b'0'))

@@ -21,7 +21,7 @@
 //! | `json-depth`, `json-number` | nesting, and numbers that RFC 8785 keeps |
 //!
 //! Notices, which refuse nothing: `check-digit`, `malformed-key`, `class-in-epc-list`,
-//! `instance-in-quantity-list`, `undeclared-prefix`.
+//! `instance-in-quantity-list`, `undeclared-prefix`, `set-and-unset`, `future-event-time`.
 
 use std::fmt;
 

@@ -8,6 +8,7 @@
 mod application_identifiers;
 mod digital_link;
 mod event_hash;
+mod invalid;
 
 use std::path::{Path, PathBuf};
 
