@@ -208,6 +208,7 @@ mod tests {
 
     use super::*;
 
+    /// Promise P83.
     #[test]
     fn the_events_own_prefixes_win() {
         let document = json!([GS1_CONTEXT, {"a": "urn:one:", "b": {"@id": "urn:b:"}}]);

@@ -26,6 +26,17 @@ pub enum DocumentKind {
     Query,
 }
 
+impl DocumentKind {
+    /// The JSON pointer to the list of events.
+    #[must_use]
+    pub fn event_list(self) -> &'static str {
+        match self {
+            DocumentKind::Capture => "/epcisBody/eventList",
+            DocumentKind::Query => "/epcisBody/queryResults/resultsBody/eventList",
+        }
+    }
+}
+
 /// A document whose frame is right. Its events are validated one by one.
 #[derive(Clone, Debug)]
 pub struct Document {
@@ -269,12 +280,8 @@ fn body(checker: &mut Checker, at: &Path<'_>, value: &Value, kind: DocumentKind)
 
 /// Takes the events out of a document whose frame is right, and says where they stood.
 fn take_events(members: &mut Object, kind: DocumentKind) -> (Vec<Value>, &'static str) {
-    let (pointer, inner) = match kind {
-        DocumentKind::Capture => ("/epcisBody/eventList", "/eventList"),
-        DocumentKind::Query => {
-            ("/epcisBody/queryResults/resultsBody/eventList", "/queryResults/resultsBody/eventList")
-        }
-    };
+    let pointer = kind.event_list();
+    let inner = pointer.strip_prefix("/epcisBody").unwrap_or_default();
     let list = members.get_mut("epcisBody").and_then(|body| body.pointer_mut(inner));
     match list {
         Some(Value::Array(events)) => (std::mem::take(events), pointer),

@@ -246,6 +246,7 @@ fn escaped(text: &str) -> String {
 mod tests {
     use crate::epcis::identifier::{Flaw, Level, canonical};
 
+    /// Promise P84.
     #[test]
     fn every_gs1_scheme_has_its_digital_link() {
         for (urn, link, level) in [
