@@ -28,7 +28,7 @@ pub enum Command {
                   every event is right, 1 something is wrong or the file cannot be read"
 )]
 pub struct Check {
-    /// An EPCISDocument, an EPCISQueryDocument or one event, in JSON; `-` reads stdin
+    /// An EPCISDocument or EPCISQueryDocument, in JSON or XML, or one event in JSON; `-` reads stdin
     file: PathBuf,
     /// Bring what many systems write into the standard's form first, and say what was changed
     #[arg(long)]
@@ -45,7 +45,7 @@ pub struct Check {
                   file cannot be read"
 )]
 pub struct Hash {
-    /// An EPCISDocument, an EPCISQueryDocument or one event, in JSON; `-` reads stdin
+    /// An EPCISDocument or EPCISQueryDocument, in JSON or XML, or one event in JSON; `-` reads stdin
     file: PathBuf,
     /// Bring what many systems write into the standard's form first
     #[arg(long)]
@@ -114,6 +114,12 @@ fn read_file(path: &Path, lenient: bool) -> Result<Read, Failure> {
 }
 
 fn read(bytes: &[u8], lenient: bool) -> Read {
+    if bytes.trim_ascii_start().starts_with(b"<") {
+        return match Document::parse_xml(bytes) {
+            Ok(document) => from_document(document, Vec::new()),
+            Err(problems) => Read { problems, ..Read::default() },
+        };
+    }
     let peek: Value = serde_json::from_slice(bytes).unwrap_or_default();
     let of_document = ["epcisBody", "schemaVersion", "epcisHeader"];
     let named = matches!(peek["type"].as_str(), Some("EPCISDocument" | "EPCISQueryDocument"));
@@ -297,6 +303,16 @@ mod tests {
         assert_eq!(refused.event_of(&refused.problems[1].pointer), Some(1));
         let changed = read(&document(&wrong), true);
         assert_eq!((changed.problems.len(), changed.changes.len()), (0, 2));
+    }
+
+    #[test]
+    fn documents_in_xml_are_read_too() {
+        let xml = r#"<EPCISDocument creationDate="2026-03-01T10:00:00Z"><EPCISBody><EventList>
+            <ObjectEvent><action>ADD</action></ObjectEvent></EventList></EPCISBody></EPCISDocument>"#;
+        let found = read(xml.as_bytes(), false);
+        assert_eq!(found.count, 1);
+        assert_eq!(found.event_of(&found.problems[0].pointer), Some(0));
+        assert_eq!(read(b" <a", false).problems[0].rule, "xml");
     }
 
     #[test]
