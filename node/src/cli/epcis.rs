@@ -28,7 +28,7 @@ pub enum Command {
                   every event is right, 1 something is wrong or the file cannot be read"
 )]
 pub struct Check {
-    /// An EPCISDocument or EPCISQueryDocument, in JSON or XML, or one event in JSON; `-` reads stdin
+    /// An EPCISDocument or EPCISQueryDocument in JSON or XML, or one event in JSON; `-` reads stdin
     file: PathBuf,
     /// Bring what many systems write into the standard's form first, and say what was changed
     #[arg(long)]
@@ -45,7 +45,7 @@ pub struct Check {
                   file cannot be read"
 )]
 pub struct Hash {
-    /// An EPCISDocument or EPCISQueryDocument, in JSON or XML, or one event in JSON; `-` reads stdin
+    /// An EPCISDocument or EPCISQueryDocument in JSON or XML, or one event in JSON; `-` reads stdin
     file: PathBuf,
     /// Bring what many systems write into the standard's form first
     #[arg(long)]
