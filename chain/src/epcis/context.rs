@@ -10,6 +10,9 @@ use crate::limits::{MAX_CONTEXT_BYTES, MAX_CONTEXT_DEPTH, MAX_CONTEXT_ENTRIES};
 /// The GS1 context that goes around events that come without one of their own.
 pub const GS1_CONTEXT: &str = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld";
 
+/// The namespace of `rdfs:comment`, which says nothing about what happened.
+pub(super) const RDFS: &str = "http://www.w3.org/2000/01/rdf-schema#";
+
 /// Prefixes that GS1's context declares.
 const GS1_PREFIXES: [(&str, &str); 8] = [
     ("cbv", "https://ref.gs1.org/cbv/"),
@@ -18,7 +21,7 @@ const GS1_PREFIXES: [(&str, &str); 8] = [
     ("epcis", "https://ref.gs1.org/epcis/"),
     ("gs1", "https://gs1.org/voc/"),
     ("owl", "http://www.w3.org/2002/07/owl#"),
-    ("rdfs", "http://www.w3.org/2000/01/rdf-schema#"),
+    ("rdfs", RDFS),
     ("xsd", "http://www.w3.org/2001/XMLSchema#"),
 ];
 
@@ -112,13 +115,20 @@ impl<'a> Contexts<'a> {
     /// What `prefix` stands for.
     #[must_use]
     pub fn namespace(self, prefix: &str) -> Option<&'a str> {
-        let declared = self.objects().find_map(|object| match object.get(prefix)? {
+        self.declared(prefix).or_else(|| gs1_namespace(prefix))
+    }
+
+    /// What `prefix` stands for as a namespace of XML: as declared, or GS1's own, of which XML
+    /// spells the URNs without the colon at their end.
+    pub(super) fn xml_namespace(self, prefix: &str) -> Option<&'a str> {
+        self.declared(prefix).or_else(|| gs1_namespace(prefix).map(|uri| uri.trim_end_matches(':')))
+    }
+
+    fn declared(self, prefix: &str) -> Option<&'a str> {
+        self.objects().find_map(|object| match object.get(prefix)? {
             Value::String(uri) => Some(uri.as_str()),
             Value::Object(term) => term.get("@id").and_then(Value::as_str),
             _ => None,
-        });
-        declared.or_else(|| {
-            GS1_PREFIXES.iter().find(|(known, _)| *known == prefix).map(|(_, uri)| *uri)
         })
     }
 
@@ -150,6 +160,11 @@ impl<'a> Contexts<'a> {
             }
         }
     }
+}
+
+/// What GS1's own context says of `prefix`.
+fn gs1_namespace(prefix: &str) -> Option<&'static str> {
+    GS1_PREFIXES.iter().find(|(known, _)| *known == prefix).map(|(_, uri)| *uri)
 }
 
 /// Reports extension fields, anywhere in `value`, whose prefix nothing declares.
@@ -193,6 +208,7 @@ mod tests {
 
     use super::*;
 
+    /// Promise P83.
     #[test]
     fn the_events_own_prefixes_win() {
         let document = json!([GS1_CONTEXT, {"a": "urn:one:", "b": {"@id": "urn:b:"}}]);

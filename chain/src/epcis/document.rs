@@ -1,5 +1,6 @@
 //! EPCIS documents: many events under one `@context`, and the answers to queries.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -14,7 +15,7 @@ use crate::limits::MAX_JSON_DEPTH;
 use crate::units::TimestampMs;
 
 /// Levels that an EPCISQueryDocument puts around an event.
-const LEVELS_AROUND_AN_EVENT: usize = 6;
+pub(super) const LEVELS_AROUND_AN_EVENT: usize = 6;
 
 /// Which kind of document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,17 @@ pub enum DocumentKind {
     Capture,
     /// What a query answers; may be captured elsewhere.
     Query,
+}
+
+impl DocumentKind {
+    /// The JSON pointer to the list of events.
+    #[must_use]
+    pub fn event_list(self) -> &'static str {
+        match self {
+            DocumentKind::Capture => "/epcisBody/eventList",
+            DocumentKind::Query => "/epcisBody/queryResults/resultsBody/eventList",
+        }
+    }
 }
 
 /// A document whose frame is right. Its events are validated one by one.
@@ -48,7 +60,11 @@ impl Document {
     /// [`Document::events`].
     pub fn parse(bytes: &[u8]) -> Result<Document, Vec<Violation>> {
         let depth = MAX_JSON_DEPTH + LEVELS_AROUND_AN_EVENT;
-        let value = parse_to_depth(bytes, depth).map_err(|error| vec![error.into()])?;
+        Document::from_value(parse_to_depth(bytes, depth).map_err(|error| vec![error.into()])?)
+    }
+
+    /// Validates a document that [`super::json`] has read.
+    pub(super) fn from_value(value: Value) -> Result<Document, Vec<Violation>> {
         let at = Path::Root;
         let mut checker = Checker::default();
         let Value::Object(mut members) = value else {
@@ -86,6 +102,21 @@ impl Document {
             }
         }
         if bad.is_empty() { Ok(good) } else { Err(bad) }
+    }
+
+    /// Members of its events that the document says are not part of them: the extension field
+    /// `ignoreFields` of a capture document or of query results, which repositories use for what
+    /// they add to events they pass on. Event hash ids leave them out.
+    #[must_use]
+    pub fn ignored_fields(&self) -> BTreeSet<String> {
+        let results = || self.members.get("epcisBody")?.get("queryResults")?.as_object();
+        let holder = match self.kind {
+            DocumentKind::Capture => Some(&self.members),
+            DocumentKind::Query => results(),
+        };
+        let lists = holder.into_iter().flatten().filter(|(key, _)| key.ends_with(":ignoreFields"));
+        let names = lists.filter_map(|(_, value)| value.as_array()).flatten();
+        names.filter_map(|name| name.as_str().map(str::to_owned)).collect()
     }
 }
 
@@ -249,12 +280,8 @@ fn body(checker: &mut Checker, at: &Path<'_>, value: &Value, kind: DocumentKind)
 
 /// Takes the events out of a document whose frame is right, and says where they stood.
 fn take_events(members: &mut Object, kind: DocumentKind) -> (Vec<Value>, &'static str) {
-    let (pointer, inner) = match kind {
-        DocumentKind::Capture => ("/epcisBody/eventList", "/eventList"),
-        DocumentKind::Query => {
-            ("/epcisBody/queryResults/resultsBody/eventList", "/queryResults/resultsBody/eventList")
-        }
-    };
+    let pointer = kind.event_list();
+    let inner = pointer.strip_prefix("/epcisBody").unwrap_or_default();
     let list = members.get_mut("epcisBody").and_then(|body| body.pointer_mut(inner));
     match list {
         Some(Value::Array(events)) => (std::mem::take(events), pointer),

@@ -158,10 +158,95 @@ fn class_pattern(scheme: &str, fields: &[&str]) -> Option<Canonical> {
     }
 }
 
+/// The EPC URN of a canonical identifier; see [`Canonical::epc_urn`].
+pub(super) fn from_canonical(found: &Canonical, prefix: usize) -> Option<String> {
+    if found.flaw().is_some() || !(6..=12).contains(&prefix) {
+        return None;
+    }
+    let path = found.uri().strip_prefix(digital_link::CANONICAL_DOMAIN)?.strip_prefix('/')?;
+    let segments = path.split('/').map(percent_decoded).collect::<Option<Vec<_>>>()?;
+    let (value, qualifier) = match segments.as_slice() {
+        [_, value] => (value.as_str(), None),
+        [_, value, ai, text] => (value.as_str(), Some((ai.as_str(), escaped(text)))),
+        _ => return None,
+    };
+    // The company prefix, and what is between it and the check digit before `end`.
+    let plain = |end: usize| {
+        let whole = value.get(..end)?;
+        let (prefix, reference) = whole.split_at_checked(prefix)?;
+        Some(format!("{prefix}.{reference}"))
+    };
+    // The same when an indicator or extension digit stands before the prefix.
+    let behind_first = |end: usize| {
+        let (first, whole) = value.get(..end)?.split_at_checked(1)?;
+        let (prefix, reference) = whole.split_at_checked(prefix)?;
+        Some(format!("{prefix}.{first}{reference}"))
+    };
+    let free = || {
+        let (prefix, rest) = value.split_at_checked(prefix)?;
+        (is_digits(prefix) && !rest.is_empty()).then(|| format!("{prefix}.{}", escaped(rest)))
+    };
+    // With its serial number, or as the class of all of them.
+    let serial = |scheme: &str, body: String, serial: &str| match serial {
+        "" => format!("idpat:{scheme}:{body}.*"),
+        serial => format!("id:{scheme}:{body}.{}", escaped(serial)),
+    };
+    let urn = match (found.key()?, qualifier) {
+        ("01", None) => format!("idpat:sgtin:{}.*", behind_first(13)?),
+        ("01", Some(("21", text))) => format!("id:sgtin:{}.{text}", behind_first(13)?),
+        ("01", Some(("235", text))) => format!("id:upui:{}.{text}", behind_first(13)?),
+        ("01", Some(("10", text))) => format!("class:lgtin:{}.{text}", behind_first(13)?),
+        ("00", None) => format!("id:sscc:{}", behind_first(17)?),
+        ("414", None) => format!("id:sgln:{}.0", plain(12)?),
+        ("414", Some((_, text))) => format!("id:sgln:{}.{text}", plain(12)?),
+        ("417", None) => format!("id:pgln:{}", plain(12)?),
+        ("8003", None) => {
+            let (prefix, kind) = value.get(1..13)?.split_at_checked(prefix)?;
+            let zero = value.starts_with('0');
+            zero.then(|| serial("grai", format!("{prefix}.{kind}"), value.get(14..).unwrap_or("")))?
+        }
+        ("8004", None) => format!("id:giai:{}", free()?),
+        ("8006", qualifier) => {
+            let body = behind_first(13)?;
+            let body = format!("{body}.{}.{}", value.get(14..16)?, value.get(16..18)?);
+            match qualifier {
+                None => format!("idpat:itip:{body}.*"),
+                Some(("21", text)) => format!("id:itip:{body}.{text}"),
+                Some(_) => return None,
+            }
+        }
+        ("8010", None) => format!("idpat:cpi:{}.*", free()?),
+        ("8010", Some((_, text))) => format!("id:cpi:{}.{text}", free()?),
+        ("8017", None) => format!("id:gsrnp:{}", plain(17)?),
+        ("8018", None) => format!("id:gsrn:{}", plain(17)?),
+        ("253", None) => serial("gdti", plain(12)?, value.get(13..)?),
+        ("255", None) => serial("sgcn", plain(12)?, value.get(13..)?),
+        ("401", None) => format!("id:ginc:{}", free()?),
+        ("402", None) => format!("id:gsin:{}", plain(16)?),
+        _ => return None,
+    };
+    Some(format!("urn:epc:{urn}"))
+}
+
+/// Text in an EPC URN: what RFC 2141 does not let stand is percent-encoded.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for sign in text.chars() {
+        match sign {
+            '"' | '#' | '%' | '&' | '/' | '<' | '>' | '?' => {
+                out.push_str(&format!("%{:02X}", u32::from(sign)));
+            }
+            other => out.push(other),
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use crate::epcis::identifier::{Flaw, Level, canonical};
 
+    /// Promise P84.
     #[test]
     fn every_gs1_scheme_has_its_digital_link() {
         for (urn, link, level) in [
@@ -200,7 +285,29 @@ mod tests {
             let found = canonical(&format!("urn:epc:{urn}"));
             assert_eq!(found.uri(), format!("https://id.gs1.org/{link}"), "{urn}");
             assert_eq!((found.level(), found.flaw()), (level, None), "{urn}");
+            let prefix = urn.splitn(3, ':').nth(2).unwrap().split('.').next().unwrap().len();
+            let back = found.epc_urn(prefix);
+            match urn {
+                // The class of all is written as that of serialised items.
+                "idpat:upui:4012345.012345.*" => {
+                    assert_eq!(back.as_deref(), Some("urn:epc:idpat:sgtin:4012345.012345.*"));
+                }
+                _ => assert_eq!(back, Some(format!("urn:epc:{urn}"))),
+            }
         }
+    }
+
+    #[test]
+    fn a_urn_needs_a_right_check_digit_and_a_prefix_that_fits() {
+        let urn = |uri: &str, digits: usize| canonical(uri).epc_urn(digits);
+        let gtin = "https://id.gs1.org/01/09521568251204/21/A";
+        assert_eq!(urn(gtin, 7).as_deref(), Some("urn:epc:id:sgtin:9521568.025120.A"));
+        assert_eq!(urn(gtin, 5), None);
+        assert_eq!(urn(gtin, 13), None);
+        assert_eq!(urn("https://id.gs1.org/01/09521568251205/21/A", 7), None);
+        assert_eq!(urn("https://id.gs1.org/8013/9521321ABC", 7), None);
+        assert_eq!(urn("https://id.gs1.org/8004/95213", 7), None);
+        assert_eq!(urn("urn:uuid:1", 7), None);
     }
 
     #[test]

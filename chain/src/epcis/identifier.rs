@@ -118,6 +118,16 @@ impl Canonical {
     }
 }
 
+impl Canonical {
+    /// The EPC URN of a GS1 key (EPC Tag Data Standard §6.3), the company prefix in it having so
+    /// many digits: 6 to 12. Which it has is not written in a Digital Link; GS1 assigns it. `None`
+    /// for keys without URN, a wrong check digit, and prefixes that do not fit.
+    #[must_use]
+    pub fn epc_urn(&self, company_prefix_digits: usize) -> Option<String> {
+        epc_urn::from_canonical(self, company_prefix_digits)
+    }
+}
+
 /// The one spelling of `uri`. Never fails: what is no GS1 identifier compares exactly.
 #[must_use]
 pub fn canonical(uri: &str) -> Canonical {

@@ -10,6 +10,12 @@
 //! the event digest. Every node puts the sections of others together again and validates them as
 //! if they came from a stranger.
 //!
+//! Documents in XML become such in JSON ([`Document::parse_xml`]).
+//!
+//! Strict is the default; [`Document::parse_lenient`] brings what many systems write into form and
+//! records each change as a [`Normalisation`]. [`hash_id`] gives events their CBV 2.0 names;
+//! [`gs1`] and [`digital_link`] read and write GS1's identifiers to the letter.
+//!
 //! What an event says of its carbon footprint is read by [`activity`].
 //!
 //! Contexts are resolved from what documents and events declare ([`context`]) and never fetched.
@@ -22,8 +28,11 @@ pub mod digital_link;
 mod document;
 mod epc_urn;
 mod event;
+pub mod gs1;
+pub mod hash_id;
 pub mod identifier;
 pub mod json;
+mod lenient;
 mod pointer;
 mod sections;
 #[cfg(test)]
@@ -33,6 +42,7 @@ pub mod uri;
 mod validate;
 mod violation;
 pub mod vocabulary;
+mod xml;
 
 pub(crate) use canonical::text as canonical_text;
 pub(crate) use check::{Checker, shown};
@@ -44,9 +54,11 @@ pub use event::{
 pub use identifier::{
     Canonical, Flaw, Level, canonical, check_digit, company_prefix_owns, has_valid_check_digit,
 };
+pub use lenient::Normalisation;
 pub(crate) use pointer::Path;
 pub use sections::{Salt, Section, SectionError, SectionName, SectionedEvent};
 pub use violation::{MAX_VIOLATIONS, Violation};
+pub use xml::xml_to_json;
 
 #[cfg(test)]
 mod tests;

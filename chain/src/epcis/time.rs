@@ -1,4 +1,4 @@
-//! Date-times as EPCIS writes them (RFC 3339, zone mandatory), without a clock or a library.
+//! Date-times as EPCIS writes them (RFC 3339, zone mandatory), without a clock.
 
 use crate::units::TimestampMs;
 
@@ -26,6 +26,20 @@ pub fn is_date_time(text: &str) -> bool {
     milliseconds(text.as_bytes()).is_some()
 }
 
+/// An RFC 3339 date-time in UTC with milliseconds, rounded half up; `None` for other text.
+#[must_use]
+pub fn rounded_utc(text: &str) -> Option<String> {
+    let bytes = text.as_bytes();
+    // The fourth digit behind the second, where there is one.
+    let behind = bytes.get(19..).and_then(|rest| rest.strip_prefix(b"."));
+    let up = behind.is_some_and(|digits| {
+        digits.iter().take(4).filter(|b| b.is_ascii_digit()).count() == 4
+            && digits.get(3).is_some_and(|digit| *digit >= b'5')
+    });
+    let ms = milliseconds(bytes)? + i64::from(up);
+    Some(format!("{:.3}", jiff::Timestamp::from_millisecond(ms).ok()?))
+}
+
 /// Minutes of an `eventTimeZoneOffset` such as `+02:00`, from -14:00 to +14:00.
 #[must_use]
 pub fn zone_offset_minutes(text: &str) -> Option<i16> {
@@ -41,6 +55,20 @@ pub fn zone_offset_minutes(text: &str) -> Option<i16> {
         b'-' => Some(-total),
         _ => None,
     }
+}
+
+/// The zone that a date-time is written in, as `±hh:mm`; `None` when it is no date-time or its zone
+/// is no `eventTimeZoneOffset`.
+#[must_use]
+pub fn zone_of(text: &str) -> Option<String> {
+    if !is_date_time(text) {
+        return None;
+    }
+    let zone = match text.strip_suffix(['Z', 'z']) {
+        Some(_) => "+00:00",
+        None => text.get(text.len().checked_sub(6)?..)?,
+    };
+    zone_offset_minutes(zone).map(|_| zone.to_owned())
 }
 
 fn number(digits: &[u8]) -> Option<i64> {
@@ -181,6 +209,20 @@ mod tests {
         ] {
             assert_eq!(parse(bad), Err(TimeFault::Syntax), "{bad}");
         }
+    }
+
+    #[test]
+    fn times_are_rounded_to_the_millisecond() {
+        for (text, utc) in [
+            ("2023-01-18T11:04:03.1415Z", "2023-01-18T11:04:03.142Z"),
+            ("2023-01-18T11:04:03.14149Z", "2023-01-18T11:04:03.141Z"),
+            ("2023-12-31T23:59:59.9995-01:00", "2024-01-01T01:00:00.000Z"),
+            ("2023-01-18T11:04:03+01:00", "2023-01-18T10:04:03.000Z"),
+            ("1969-12-31T23:59:59.5Z", "1969-12-31T23:59:59.500Z"),
+        ] {
+            assert_eq!(rounded_utc(text).as_deref(), Some(utc));
+        }
+        assert_eq!(rounded_utc("soon"), None);
     }
 
     #[test]

@@ -18,10 +18,11 @@
 //! | `record-time` | a stored event with a recordTime |
 //! | `json-utf8`, `json-syntax`, `json-trailing` | one JSON value in UTF-8 |
 //! | `json-duplicate-key`, `json-key`, `json-surrogate` | keys and text that all read alike |
+//! | `xml`, `xml-size`, `xml-depth`, `xml-doctype` | XML that can be read, and its bounds |
 //! | `json-depth`, `json-number` | nesting, and numbers that RFC 8785 keeps |
 //!
 //! Notices, which refuse nothing: `check-digit`, `malformed-key`, `class-in-epc-list`,
-//! `instance-in-quantity-list`, `undeclared-prefix`.
+//! `instance-in-quantity-list`, `undeclared-prefix`, `set-and-unset`, `future-event-time`.
 
 use std::fmt;
 

@@ -6,6 +6,8 @@ mod bench;
 mod calling;
 mod capture;
 mod demo;
+mod digital_link;
+mod epcis;
 mod genesis;
 mod init;
 mod keys;
@@ -68,6 +70,12 @@ enum Command {
     Keys(keys::Args),
     /// Measure this build on this machine
     Bench(bench::Args),
+    /// Check EPCIS files and name their events, without a node
+    #[command(subcommand)]
+    Epcis(epcis::Command),
+    /// Read, write and check GS1 Digital Links, without a node
+    #[command(subcommand)]
+    DigitalLink(digital_link::Command),
     /// Print the HTTP interface's description (OpenAPI 3.1, JSON)
     #[command(after_help = "Example:\n  tracehold openapi > openapi.json")]
     Openapi,
@@ -197,6 +205,8 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Audit(args) => audit::run(&args),
         Command::Keys(args) => keys::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Epcis(command) => epcis::run(&command),
+        Command::DigitalLink(command) => digital_link::run(&command),
         Command::Openapi => output::line(openapi()),
         Command::Completions { shell } => completions(shell),
     }

@@ -126,17 +126,7 @@ pub(super) fn notices_of_list(checker: &mut Checker, object: &Object, name: &Lis
         let at = if name.by_class { &at_class } else { &at_element };
         let Some(uri) = uri_of(element, name.by_class) else { continue };
         let found = canonical(uri);
-        match found.flaw() {
-            Some(Flaw::CheckDigit { right }) => {
-                let message = format!("the check digit should be {right}");
-                checker.report(at, "check-digit", message);
-            }
-            Some(Flaw::Malformed) => {
-                let message = "this breaks the rules of its GS1 scheme: it is compared exactly";
-                checker.report(at, "malformed-key", message);
-            }
-            None => {}
-        }
+        notice_of_flaw(checker, at, &found);
         match (name.by_class, found.level()) {
             (false, Level::Class | Level::Lot) => {
                 let message = "this names a class or lot in a list of single things";
@@ -147,6 +137,56 @@ pub(super) fn notices_of_list(checker: &mut Checker, object: &Object, name: &Lis
                 checker.report(at, "instance-in-quantity-list", message);
             }
             _ => {}
+        }
+    }
+}
+
+fn notice_of_flaw(checker: &mut Checker, at: &Path<'_>, found: &Canonical) {
+    match found.flaw() {
+        Some(Flaw::CheckDigit { right }) => {
+            let message = format!("the check digit should be {right}");
+            checker.report(at, "check-digit", message);
+        }
+        Some(Flaw::Malformed) => {
+            let message = "this breaks the rules of its GS1 scheme: it is compared exactly";
+            checker.report(at, "malformed-key", message);
+        }
+        None => {}
+    }
+}
+
+/// Flaws of identifiers outside the lists of things: parent, places, parties, documents, sensors;
+/// and dispositions that are set and unset at once.
+pub(super) fn notices_of_places(checker: &mut Checker, object: &Object) {
+    let root = Path::Root;
+    let mut notice = |at: &Path<'_>, value: Option<&Value>| {
+        if let Some(uri) = value.and_then(Value::as_str) {
+            notice_of_flaw(checker, at, &canonical(uri));
+        }
+    };
+    notice(&root.key("parentID"), object.get("parentID"));
+    for key in ["readPoint", "bizLocation"] {
+        notice(&root.key(key).key("id"), object.get(key).and_then(|place| place.get("id")));
+    }
+    for (name, key) in [
+        ("sourceList", "source"),
+        ("destinationList", "destination"),
+        ("bizTransactionList", "bizTransaction"),
+    ] {
+        let at = root.key(name);
+        for (index, element) in list(object, name).iter().enumerate() {
+            notice(&at.index(index).key(key), element.get(key));
+        }
+    }
+    let dispositions = |key: &str| {
+        let both = object.get("persistentDisposition").and_then(Value::as_object);
+        both.map(|both| list(both, key)).unwrap_or_default()
+    };
+    for (index, value) in dispositions("unset").iter().enumerate() {
+        if dispositions("set").contains(value) {
+            let at = root.key("persistentDisposition");
+            let message = "this is set and unset at once: give it once";
+            checker.report(&at.key("unset").index(index), "set-and-unset", message);
         }
     }
 }

@@ -19,7 +19,7 @@ use super::vocabulary::Vocabulary;
 use super::{json, time, validate};
 use crate::limits::{MAX_JSON_DEPTH, MAX_URI_BYTES};
 use crate::units::TimestampMs;
-use lists::{LISTS, identifiers, notices_of_list};
+use lists::{LISTS, identifiers, notices_of_list, notices_of_places};
 
 pub use sensor::SensorReading;
 
@@ -495,6 +495,7 @@ impl Event {
         for list_name in &LISTS {
             notices_of_list(&mut checker, &self.object, list_name);
         }
+        notices_of_places(&mut checker, &self.object);
         context::undeclared(
             &mut checker,
             &Path::Root,
@@ -502,6 +503,21 @@ impl Event {
             self.contexts(),
         );
         checker.into_violations()
+    }
+
+    /// As [`Event::notices`], and what only shows beside the time at which the event came: that it
+    /// says it happened later.
+    #[must_use]
+    pub fn notices_at(&self, now: TimestampMs) -> Vec<Violation> {
+        let mut notices = self.notices();
+        if self.event_time > now {
+            notices.push(Violation {
+                pointer: "/eventTime".to_owned(),
+                rule: "future-event-time",
+                message: format!("this is later than now, {now}: check the clock that wrote it"),
+            });
+        }
+        notices
     }
 }
 

@@ -1,4 +1,12 @@
-//! GS1 Digital Link URIs: which keys and qualifiers there are, and their canonical form.
+//! GS1 Digital Link URIs.
+//!
+//! Here is their constrained canonical form, made tolerantly from whatever published documents
+//! hold: any domain, GTINs of any length, wrong check digits. [`link`] reads and writes links to
+//! the letter of the standard; [`percent`] encodes their values.
+
+pub mod link;
+mod names;
+pub mod percent;
 
 use super::identifier::{Canonical, Flaw, Level, check_digit};
 use super::uri::{percent_decoded, push_percent_encoded};
@@ -159,17 +167,10 @@ const KEYS: [PrimaryKey; 15] = [
     },
 ];
 
-/// The application identifier that an early version of the standard called `name`.
-fn qualifier_ai(name: &str) -> &str {
-    match name {
-        "cpv" => "22",
-        "lot" => "10",
-        "ser" => "21",
-        "glnx" => "254",
-        "cpsn" => "8011",
-        "srin" => "8019",
-        other => other,
-    }
+/// The application identifier of the primary key that a path calls `name`: by its digits, or by
+/// the word that early versions of the standard had for it.
+pub(super) fn primary_key(name: &str) -> Option<&'static str> {
+    KEYS.iter().find(|key| key.ai == name || key.short == name).map(|key| key.ai)
 }
 
 /// Whether `value` may stand under the qualifier `ai`.
@@ -249,7 +250,7 @@ fn canonical_of(key: &PrimaryKey, value: &str, pairs: &[&str]) -> Option<Canonic
     let mut place = 0;
     for pair in pairs.chunks(2) {
         let [name, encoded] = pair else { return None };
-        let ai = qualifier_ai(name);
+        let ai = names::ai_of(name).unwrap_or(name);
         let allowed = key.qualifiers.get(place..)?;
         place += allowed.iter().position(|qualifier| *qualifier == ai)? + 1;
         let text = percent_decoded(encoded)?;
