@@ -52,12 +52,16 @@ pub(super) fn enumerate(plan: &Plan, terms: &Terms, found: &mut Found) -> Vec<En
     if let Some(first) = walk.reached.first_mut() {
         *first = true;
     }
+    // It can end wherever it can come to; where that would pay too much no end is listed, so what was
+    // visited is counted too.
+    let mut visited = 0_usize;
     for set in 0..sets {
         if !walk.reached.get(set).copied().unwrap_or(false) {
             continue;
         }
         walk.visit(u32::try_from(set).unwrap_or(0));
-        if walk.ends.len() > MAX_OUTCOMES {
+        visited = visited.saturating_add(1);
+        if walk.ends.len() > MAX_OUTCOMES || visited > MAX_OUTCOMES {
             let en = format!("It can end in more than {MAX_OUTCOMES} ways.");
             let zh = format!("可能的结局超过 {MAX_OUTCOMES} 种。");
             walk.found.refuse(RefusalCode::TooManyOutcomes, "/milestones", en, zh);

@@ -473,3 +473,31 @@ fn the_largest_terms_are_checked() {
     let refusals = checked(&many(16)).expect_err("65,536 sets");
     assert_eq!(refusals[0].code, RefusalCode::TooManyOutcomes);
 }
+
+/// Promise P56: nor are more sets of milestones gone through when each pays too much at the deadline,
+/// so that none is listed as a way to end.
+#[test]
+fn terms_that_pay_too_much_at_the_deadline_are_checked_in_bounded_time() {
+    let one = |place: usize| {
+        json!({
+            "id": format!("m{place}"),
+            "when": {"observed": {"event": {"by": ["buyer"]}}},
+            "pay": [{"amount": {"to": "seller",
+                "money": {"asset": "EUR@bank", "amount": "1.00"}}}]
+        })
+    };
+    let refused = |count: usize| {
+        let mut terms = with("/milestones", (0..count).map(one).collect());
+        terms["at_deadline"] = json!([
+            {"amount": {"to": "buyer", "money": {"asset": "EUR@bank", "amount": "2000.00"}}},
+            {"remainder": {"to": "buyer", "asset": "EUR@bank"}}
+        ]);
+        let refusals = checked(&read(terms)).expect_err("more than the pot");
+        refusals.iter().map(|refusal| refusal.code).collect::<Vec<_>>()
+    };
+    let few = refused(12);
+    assert!(few.contains(&RefusalCode::OverPaid), "{few:?}");
+    assert!(!few.contains(&RefusalCode::TooManyOutcomes), "{few:?}");
+    let many = refused(16);
+    assert!(many.contains(&RefusalCode::TooManyOutcomes), "{many:?}");
+}
