@@ -8,7 +8,9 @@ use std::sync::Arc;
 use agreement_world::{BEGINNING, MINUTE, World, main_account, member};
 use serde_json::{Value, json};
 use tracehold_chain::agreement::{AgreementCommand, Label, Terms};
-use tracehold_chain::money::{AgreementId, ApprovalRule, Asset, MoneyAction, Reference};
+use tracehold_chain::money::{
+    AgreementId, Amount, ApprovalRule, Asset, HoldId, Money, MoneyAction, Reference,
+};
 use tracehold_chain::units::TimestampMs;
 use tracehold_contracts::agreement::{AgreementRecord, Ending, MAX_LOOKED_AT, Stage, StepKind};
 use tracehold_contracts::execute::MAX_DUE_PER_BLOCK;
@@ -399,5 +401,42 @@ fn a_dispute_lapses_on_the_millisecond() {
             1 - usize::try_from(late).unwrap()
         );
         assert_eq!(town.has("seller"), if late == 0 { 4_000 } else { 10_000 });
+    }
+}
+
+/// Promise P63: a title that is set aside for somebody is not freely held; when what set it aside is
+/// given back, or its time is over, the agreement that waits for it is looked at then.
+#[test]
+fn a_title_that_is_free_again_is_held() {
+    let title: Asset = "title:carrier/BL1".parse().unwrap();
+    for voided in [true, false] {
+        let mut town = Town::new();
+        let issued = town.world.issue("carrier", town.at, &title, 1, "seller");
+        town.block(vec![issued]);
+        let money = Money { asset: title.clone(), amount: Amount::new(1).unwrap() };
+        let expires_at = BEGINNING.plus_ms(300 * MINUTE);
+        let hold = MoneyAction::Hold { money, to: main_account("buyer"), expires_at };
+        let hold = town.world.pay("seller", town.at, hold);
+        let reference = match &hold.bundle.transaction.body.commands[0] {
+            tracehold_chain::transaction::Command::Money(command) => command.reference.clone(),
+            _ => unreachable!(),
+        };
+        town.block(vec![hold]);
+        let mut terms = escrow(1);
+        terms["milestones"][0]["when"] =
+            json!({"title_held": {"title": title.to_string(), "by": "seller"}});
+        let ids = town.run(vec![terms]);
+        assert_eq!(town.record(ids[0]).stage, Stage::Running);
+        let layer = if voided {
+            let hold = HoldId { account: main_account("seller"), reference };
+            let void = town.world.pay("buyer", town.at, MoneyAction::Void { hold });
+            town.block(vec![void])
+        } else {
+            town.go_to(expires_at);
+            town.block(vec![])
+        };
+        assert_eq!(town.count(&ids, is_released), 1, "{:?}", layer.receipts);
+        assert_eq!(town.has("seller"), 10_000);
+        town.world.assert_replays();
     }
 }

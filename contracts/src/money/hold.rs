@@ -2,7 +2,7 @@
 
 use tracehold_chain::codec;
 use tracehold_chain::digest::Digest;
-use tracehold_chain::money::{AccountId, Amount, HoldId, Money};
+use tracehold_chain::money::{AccountId, Amount, Asset, HoldId, Money};
 use tracehold_chain::state::key::{hold_digest, hold_key};
 use tracehold_chain::state::{Due, StateKey, TableError};
 use tracehold_chain::units::TimestampMs;
@@ -13,6 +13,7 @@ use super::journal::post;
 use super::record::{HoldRecord, HoldStatus};
 use super::transfer::{check_amount, postings};
 use super::{Stop, refuse};
+use crate::agreement;
 use crate::execute::Staged;
 use crate::receipt::RejectionCode;
 
@@ -23,7 +24,8 @@ fn due(hold: &HoldRecord) -> Due {
     Due { at: hold.expires_at, kind: Due::HOLD, which: hold_digest(&hold.id) }
 }
 
-/// Sets aside, or frees, so much on the account of a hold.
+/// Sets aside, or frees, so much on the account of a hold. Who has a title freely changes with it,
+/// though it stays where it is.
 fn set_held(
     staged: &mut Staged<'_>,
     hold: &HoldRecord,
@@ -35,6 +37,9 @@ fn set_held(
     balance.held = change(balance.held).expect("holds are of what is there");
     let (account, asset) = (account.clone(), asset.clone());
     staged.overlay.put(StateKey::Balance { account, asset }.encode(), codec::pack(&balance));
+    if matches!(hold.money.asset, Asset::Title { .. }) {
+        agreement::title_moved(staged, &hold.money.asset)?;
+    }
     Ok(())
 }
 
