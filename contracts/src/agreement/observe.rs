@@ -182,8 +182,9 @@ fn undo(
     Ok(())
 }
 
-/// What was packed is watched for in what it was packed in. After the correction of a packing or
-/// unpacking, in what it is in then.
+/// What was packed is watched for in what it was packed in, unless who says so only claims something
+/// of the container: nobody's agreements are to wait for the pallets of others by his word alone.
+/// After the correction of a packing or unpacking, it is watched for in what it is in then.
 fn follow(staged: &mut Staged<'_>, facts: &Facts) -> Result<(), TableError> {
     let telling = &facts.telling;
     let packing = matches!(telling.event_type, EventType::Aggregation | EventType::Association);
@@ -202,6 +203,7 @@ fn follow(staged: &mut Staged<'_>, facts: &Facts) -> Result<(), TableError> {
         }
         let containers = match &around {
             Some(known) => known,
+            None if !packs_for_good(staged, facts)? => return Ok(()),
             None => {
                 let mut containers = vec![parent.name];
                 containers.extend(watch::containers(staged, &parent.name)?);
@@ -211,6 +213,13 @@ fn follow(staged: &mut Staged<'_>, facts: &Facts) -> Result<(), TableError> {
         watch::follow(staged, &waiting, containers)?;
     }
     Ok(())
+}
+
+/// Whether the recorder of a packing that was recorded just now had standing for what it packs in.
+fn packs_for_good(staged: &Staged<'_>, facts: &Facts) -> Result<bool, TableError> {
+    let key = StateKey::Event { event_id: facts.event_id.clone(), declared_at: None }.encode();
+    let event = journal::read::<EventRecord>(staged, &key)?;
+    Ok(event.is_some_and(|event| event.packs))
 }
 
 /// An event while it is noted for one agreement.
