@@ -12,6 +12,7 @@ use tracehold_chain::money::{
     AgreementId, Amount, ApprovalRule, Asset, HoldId, Money, MoneyAction, Reference,
 };
 use tracehold_chain::units::TimestampMs;
+use tracehold_contracts::agreement::watch::MAX_AGREEMENTS_PER_NAME;
 use tracehold_contracts::agreement::{AgreementRecord, Ending, MAX_LOOKED_AT, Stage, StepKind};
 use tracehold_contracts::execute::MAX_DUE_PER_BLOCK;
 use tracehold_contracts::{Admitted, Layer, RejectionCode, Verdict};
@@ -439,4 +440,47 @@ fn a_title_that_is_free_again_is_held() {
         assert_eq!(town.has("seller"), 10_000);
         town.world.assert_replays();
     }
+}
+
+/// Promise P60: agreements that were accepted while few ran cannot all begin to run: the last deposit
+/// of one too many stays out, and what it got goes back when that is due.
+#[test]
+fn one_too_many_does_not_begin_to_run() {
+    let most = usize::try_from(MAX_AGREEMENTS_PER_NAME).unwrap();
+    let mut town = Town::new();
+    let mut terms = escrow(1);
+    terms["title"] = json!("One too many");
+    let mut extra = terms["deposits"][0].clone();
+    extra["id"] = json!("extra");
+    terms["deposits"].as_array_mut().unwrap().push(extra);
+    let terms: Terms = serde_json::from_value(terms).unwrap();
+    let reference = Reference::new("sale").unwrap();
+    let id = AgreementId::of(&member("seller"), &reference, &terms);
+    town.act("seller", AgreementCommand::Propose { reference, terms: Box::new(terms) });
+    town.act("seller", Town::accept(id, "seller"));
+    town.act("buyer", Town::accept(id, "buyer"));
+    let alike = |number: usize| {
+        let mut terms = escrow(1);
+        terms["title"] = json!(format!("Escrow {number}"));
+        terms
+    };
+    town.run((0..most).map(alike).collect());
+    let before = town.has("buyer");
+    let fund = |town: &mut Town, deposit: &str| {
+        let fund = MoneyAction::Fund { agreement: id, deposit: label(deposit) };
+        let sent = town.world.pay("buyer", town.at, fund);
+        match &town.block(vec![sent]).receipts[0].verdict {
+            Verdict::Recorded { .. } => None,
+            Verdict::Rejected(rejection) => Some(rejection.code),
+        }
+    };
+    assert_eq!(fund(&mut town, "extra"), None);
+    assert_eq!(fund(&mut town, "price"), Some(RejectionCode::TooManyAgreements));
+    assert_eq!(town.record(id).stage, Stage::Accepted);
+    assert_eq!(town.has("buyer"), before - 10_000);
+    town.go_to(BEGINNING.plus_ms(120 * MINUTE));
+    town.block(vec![]);
+    assert_eq!(town.count(&[id], |how| *how == Ending::Unfunded), 1);
+    assert_eq!(town.has("buyer"), before);
+    town.world.assert_replays();
 }

@@ -207,6 +207,11 @@ pub(super) fn fund(
     if life.record.stage != Stage::Accepted || !missing {
         return refused(RejectionCode::WrongStage, life.stage_words());
     }
+    // With the last deposit it begins to wait for events: many may have been accepted while few ran.
+    let mut others = life.record.deposited.iter().enumerate().filter(|(other, _)| *other != place);
+    if others.all(|(_, at)| at.is_some()) {
+        has_room(staged, &life.terms, now)?;
+    }
     let Money { asset, amount } = terms.money;
     let moved = i64::try_from(amount.minor_units()).unwrap_or_default();
     let pot = AccountId::Agreement(id);

@@ -22,7 +22,8 @@ use super::record::AgreementRecord;
 use crate::execute::{Now, Staged};
 use crate::provenance::{ItemRecord, MAX_PACKING_DEPTH, journal};
 
-/// Running agreements that may wait for one name when another one begins to.
+/// Running agreements that may wait for one name when another one begins to: it is neither proposed
+/// nor accepted then, and its last deposit does not come in.
 pub const MAX_AGREEMENTS_PER_NAME: u32 = 256;
 
 /// Agreements whose goods are followed into one container.
