@@ -13,7 +13,9 @@ use tracehold_chain::money::{
 };
 use tracehold_chain::units::TimestampMs;
 use tracehold_contracts::agreement::watch::MAX_AGREEMENTS_PER_NAME;
-use tracehold_contracts::agreement::{AgreementRecord, Ending, MAX_LOOKED_AT, Stage, StepKind};
+use tracehold_contracts::agreement::{
+    AgreementRecord, Ending, MAX_EVENTS_PER_STEP, MAX_LOOKED_AT, Stage, StepKind,
+};
 use tracehold_contracts::execute::MAX_DUE_PER_BLOCK;
 use tracehold_contracts::{Admitted, Layer, RejectionCode, Verdict};
 
@@ -483,4 +485,30 @@ fn one_too_many_does_not_begin_to_run() {
     assert_eq!(town.count(&[id], |how| *how == Ending::Unfunded), 1);
     assert_eq!(town.has("buyer"), before);
     town.world.assert_replays();
+}
+
+/// A receipt names the last events that a payment was made on; the milestone has all of them.
+#[test]
+fn a_receipt_names_the_last_events_of_many() {
+    const MANY: usize = MAX_EVENTS_PER_STEP + 6;
+    let mut town = Town::new();
+    let mut terms = escrow(0);
+    terms["goods"]["items"] = (0..MANY).map(item).collect();
+    let ids = town.run(vec![terms]);
+    let at = town.at;
+    let sent: Vec<_> = (0..MANY)
+        .map(|number| town.world.capture("buyer", at, received(number, &[number], at)))
+        .collect();
+    let layer = town.block(sent);
+    let steps = layer.receipts.iter().flat_map(|receipt| &receipt.effects.steps);
+    let named: Vec<_> = steps
+        .filter_map(|step| match &step.what {
+            StepKind::Fulfilled { events, .. } => Some(events.clone()),
+            _ => None,
+        })
+        .collect();
+    let mut all = town.record(ids[0]).milestones[0].events.clone();
+    assert_eq!(all.len(), MANY);
+    all.sort_unstable();
+    assert_eq!(named, [all[MANY - MAX_EVENTS_PER_STEP..].to_vec()]);
 }

@@ -31,7 +31,7 @@ pub use record::{
     Acceptance, AgreementRecord, Decision, DisputeState, Ending, Fact, MilestoneState,
     ReadingSpans, Stage,
 };
-pub use step::{AgreementStep, Paid, StepKind, StoryLine};
+pub use step::{AgreementStep, MAX_EVENTS_PER_STEP, Paid, StepKind, StoryLine};
 pub use watch::title_moved;
 
 use tracehold_chain::agreement::{AgreementCommand, Label};

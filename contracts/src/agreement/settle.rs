@@ -15,7 +15,7 @@ use super::facts;
 use super::life::Life;
 use super::pay;
 use super::record::{Decision, DisputeState, Ending, Fact, Stage};
-use super::step::StepKind;
+use super::step::{MAX_EVENTS_PER_STEP, StepKind};
 use crate::execute::{Now, Staged};
 
 /// Agreements that one transaction, or one thing that was due, may set going. More of them are
@@ -344,6 +344,10 @@ impl Life {
             state.fulfilled_at = Some(as_of.time);
         }
         let cause = cause(&events, now);
+        if let Some(more) = events.len().checked_sub(MAX_EVENTS_PER_STEP) {
+            events.sort_unstable();
+            events.drain(..more);
+        }
         let paid = pay::pay_milestone(staged, self, place, parts, now)?;
         let what = if is_whole {
             StepKind::Fulfilled { milestone: milestone.clone(), paid, events }

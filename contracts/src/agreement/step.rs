@@ -8,6 +8,10 @@ use tracehold_chain::units::{AgentId, TimestampMs};
 
 use super::record::Ending;
 
+/// Events that a step of a payment names, the last ones when there are more: receipts stay small, and
+/// the record of the milestone has all of them.
+pub const MAX_EVENTS_PER_STEP: usize = 64;
+
 /// A step of an agreement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgreementStep {
@@ -84,7 +88,7 @@ pub enum StepKind {
         parts: u32,
         /// What was paid with this step.
         paid: Vec<Paid>,
-        /// The events that it was paid on.
+        /// The events that it was paid on, at most the [`MAX_EVENTS_PER_STEP`] last of them.
         events: Vec<Position>,
     },
     /// A milestone was fulfilled and paid.
@@ -93,7 +97,7 @@ pub enum StepKind {
         milestone: Label,
         /// What was paid with this step.
         paid: Vec<Paid>,
-        /// The events that it was paid on.
+        /// The events that it was paid on, at most the [`MAX_EVENTS_PER_STEP`] last of them.
         events: Vec<Position>,
     },
     /// An event on which a milestone paid was corrected. The money does not move back by itself.
