@@ -85,7 +85,7 @@ impl Life {
     /// Writes how far it has come, and queues it for when it may go on by itself.
     pub fn keep(&mut self, staged: &mut Staged<'_>) {
         let id = self.record.id;
-        let due = self.record.unseen.or_else(|| self.due());
+        let due = self.record.unseen.into_iter().chain(self.due()).min();
         let queued = |at| Due { at, kind: Due::AGREEMENT, which: id.0 };
         if due != self.record.due {
             if let Some(before) = self.record.due {

@@ -103,13 +103,19 @@ fn sooner(one: Option<TimestampMs>, other: Option<TimestampMs>) -> Option<Timest
 impl Life {
     /// Does everything that fell due by the block's time, in the order in which it fell due.
     pub fn catch_up(&mut self, staged: &mut Staged<'_>, now: Now<'_>) -> Result<(), TableError> {
-        if let Some(time) = self.record.unseen.take() {
-            self.evaluate(staged, AsOf::time(time), now)?;
+        loop {
+            let due = self.due().filter(|at| *at <= now.block_time);
+            // What could not be looked at in its block may have come after something was due that
+            // was not done either: that comes first, without it.
+            match (self.record.unseen, due) {
+                (Some(unseen), due) if due.is_none_or(|due| unseen < due) => {
+                    self.record.unseen = None;
+                    self.evaluate(staged, AsOf::time(unseen), now)?;
+                }
+                (_, Some(at)) => self.fall_due(staged, at, now)?,
+                (_, None) => return Ok(()),
+            }
         }
-        while let Some(at) = self.due().filter(|at| *at <= now.block_time) {
-            self.fall_due(staged, at, now)?;
-        }
-        Ok(())
     }
 
     /// Does what is due at `at`; after it, nothing is due at `at` any more.
