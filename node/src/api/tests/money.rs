@@ -235,6 +235,19 @@ async fn what_is_held_is_taken_in_part_or_given_back_by_the_payee() {
     let (void, late) = (format!("{one}/void"), json!({"reference": "t2"}));
     let ended = api.by("seller/erp", "POST", &void, &late).await;
     assert_eq!(ended.problem()["code"], "hold-ended");
+
+    // A field that is null is one that was left out.
+    let null = |reference: &str| json!({"reference": reference, "amount": null});
+    for (reference, how, free_after) in [("h4", "void", "74.50"), ("h5", "post", "14.50")] {
+        let mut body = hold(reference);
+        body["memo"] = Value::Null;
+        let held = api.by("buyer/erp", "POST", holds, &body).await;
+        assert_eq!(held.status, 201, "{}", held.text);
+        let path = format!("{holds}/{reference}/{how}");
+        let settled = api.by("seller/erp", "POST", &path, &null(reference)).await;
+        assert_eq!(settled.status, 201, "{}", settled.text);
+        assert_eq!(free(&api, "buyer/erp", "buyer:main").await, free_after);
+    }
     api.stop().await;
 }
 
