@@ -179,12 +179,12 @@ impl CommandView {
         Ok(told)
     }
 
-    /// The status of an answer with it.
+    /// The status of an answer with it: what waits is not done, however often it is sent.
     #[must_use]
     pub fn http_status(&self) -> StatusCode {
         match (self.repeated, self.status) {
+            (_, "waiting") => StatusCode::ACCEPTED,
             (true, _) => StatusCode::OK,
-            (false, "waiting") => StatusCode::ACCEPTED,
             (false, _) => StatusCode::CREATED,
         }
     }
@@ -236,7 +236,7 @@ pub async fn hand_in(
 /// Runs a money command and tells what became of the one under `shown`, or of itself.
 ///
 /// # Errors
-/// As [`hand_in`].
+/// As [`hand_in`]; and [`Kind::Exists`] when the command itself was sent before and declined.
 pub async fn run(
     state: &ApiState,
     agent: &AgentSigner,
@@ -244,6 +244,7 @@ pub async fn run(
     shown: Option<Reference>,
 ) -> Result<CommandView, Problem> {
     let account = AccountId::of(agent.agent_id.member().clone(), command.account.clone());
+    let is_answer = shown.is_some();
     let reference = shown.unwrap_or_else(|| command.reference.clone());
     let commands = vec![Command::Money(command.clone())];
     let receipt = hand_in(state, agent, commands, |rejection| field(&command, rejection)).await?;
@@ -253,7 +254,27 @@ pub async fn run(
         record.map(|record| CommandView::of(view, &record, repeated)).transpose()
     });
     let lost = || Problem::new(Kind::Internal, "what was recorded is not on record");
-    done.await?.ok_or_else(lost)
+    let done = done.await?.ok_or_else(lost)?;
+    match done.status {
+        "declined" if !is_answer => Err(declined(&done)),
+        _ => Ok(done),
+    }
+}
+
+/// The problem of a command that is sent again after it was declined: it never takes effect.
+fn declined(done: &CommandView) -> Problem {
+    let (reference, account) = (&done.reference, &done.account);
+    let at = done.declined_at.as_deref().unwrap_or_default();
+    let why = match &done.declined_by {
+        Some(by) => format!("{by} declined it at {at}"),
+        None => format!("nobody approved it before {at}"),
+    };
+    let detail = format!(
+        "{reference} of {account} moved nothing and never will: {why}; give what you ask now a \
+         reference of its own"
+    );
+    let problem = Problem::new(Kind::Exists, detail).code("declined");
+    problem.field("/reference", "declined", "use another reference")
 }
 
 /// The field, parameter or part of the path that a refused command has to thank for it.
@@ -301,10 +322,10 @@ fn field(command: &MoneyCommand, rejection: &Rejection) -> Option<String> {
         (status = 200, description = "As it was set before under this reference",
             body = CommandView),
         (status = 201, description = "Done", body = CommandView),
-        (status = 202, description = "It waits for a second agent", body = CommandView),
+        (status = 202, description = "It waits for a second agent, also when sent again", body = CommandView),
         (status = 400, description = "A field breaks a rule"),
         (status = 404, description = "The account is another member's"),
-        (status = 409, description = "The reference stands for another command"),
+        (status = 409, description = "The reference stands for another command, or was declined"),
         (status = 503, description = "The node cannot take it now"),
         (status = 504, description = "The outcome is not known yet"),
     ),
@@ -390,10 +411,10 @@ pub struct TransferRequest {
     responses(
         (status = 200, description = "Paid before under this reference", body = CommandView),
         (status = 201, description = "Paid", body = CommandView),
-        (status = 202, description = "It waits for a second agent", body = CommandView),
+        (status = 202, description = "It waits for a second agent, also when sent again", body = CommandView),
         (status = 400, description = "A field breaks a rule"),
         (status = 404, description = "An account is not open, or not yours"),
-        (status = 409, description = "The reference stands for another command"),
+        (status = 409, description = "The reference stands for another command, or was declined"),
         (status = 422, description = "There is not enough"),
         (status = 503, description = "The node cannot take it now"),
         (status = 504, description = "The outcome is not known yet: send it again"),
@@ -449,11 +470,11 @@ pub struct IssueRequest {
     responses(
         (status = 200, description = "Issued before under this reference", body = CommandView),
         (status = 201, description = "Issued", body = CommandView),
-        (status = 202, description = "It waits for a second agent", body = CommandView),
+        (status = 202, description = "It waits for a second agent, also when sent again", body = CommandView),
         (status = 400, description = "A field breaks a rule"),
         (status = 403, description = "Another member issues it, or you are no bank"),
         (status = 404, description = "An account is not open, or not yours"),
-        (status = 409, description = "It was made before, or the reference stands for another"),
+        (status = 409, description = "It was made or declined before, or the reference stands for another"),
     ),
     security(("api_key" = []))
 )]
@@ -508,10 +529,10 @@ pub struct RedeemRequest {
     responses(
         (status = 200, description = "Redeemed before under this reference", body = CommandView),
         (status = 201, description = "Redeemed", body = CommandView),
-        (status = 202, description = "It waits for a second agent", body = CommandView),
+        (status = 202, description = "It waits for a second agent, also when sent again", body = CommandView),
         (status = 400, description = "A field breaks a rule"),
         (status = 403, description = "Another member issues it, or you are no bank"),
-        (status = 409, description = "The reference stands for another command"),
+        (status = 409, description = "The reference stands for another command, or was declined"),
         (status = 422, description = "There is not enough"),
     ),
     security(("api_key" = []))
@@ -563,10 +584,10 @@ pub struct DepositRequest {
     responses(
         (status = 200, description = "Paid before under this reference", body = CommandView),
         (status = 201, description = "Paid", body = CommandView),
-        (status = 202, description = "It waits for a second agent", body = CommandView),
+        (status = 202, description = "It waits for a second agent, also when sent again", body = CommandView),
         (status = 400, description = "A field breaks a rule"),
         (status = 404, description = "No such agreement or deposit of yours"),
-        (status = 409, description = "The reference stands for another command"),
+        (status = 409, description = "The reference stands for another command, or was declined"),
         (status = 422, description = "There is not enough, or it is not the time"),
     ),
     security(("api_key" = []))

@@ -174,6 +174,11 @@ async fn a_second_agent_approves_or_declines() {
         let (status, large) = (large.status, large.json());
         assert_eq!((status.as_u16(), &large["status"]), (202, &json!("waiting")));
         assert!(large["waiting_until"].is_string() && large.get("moved").is_none(), "{large}");
+        // Sent again it still waits: that is no 200, which means done.
+        let again = api.by("buyer/erp", "POST", TRANSFERS, &pay(reference, "100.01")).await;
+        let (status, again) = (again.status, again.json());
+        assert_eq!((status.as_u16(), &again["status"]), (202, &json!("waiting")));
+        assert_eq!(again["repeated"], true);
     }
     assert_eq!(free(&api, "buyer/erp", "buyer:main").await, "900.00");
     let waiting = api.by("buyer/boss", "GET", "/api/v1/approvals", &Value::Null).await.json();
@@ -195,6 +200,13 @@ async fn a_second_agent_approves_or_declines() {
     let decline = "/api/v1/approvals/buyer:main/larger/decline";
     let no = api.by("buyer/erp", "POST", decline, &json!({"reference": "no-1"})).await;
     assert_eq!((no.status.as_u16(), &no.json()["status"]), (201, &json!("declined")));
+    let no = api.by("buyer/erp", "POST", decline, &json!({"reference": "no-1"})).await;
+    assert_eq!((no.status.as_u16(), &no.json()["status"]), (200, &json!("declined")));
+    let again = api.by("buyer/erp", "POST", TRANSFERS, &pay("larger", "100.01")).await;
+    let problem = again.problem();
+    assert_eq!((again.status.as_u16(), &problem["code"]), (409, &json!("declined")), "{problem}");
+    let done = api.by("buyer/erp", "POST", TRANSFERS, &pay("large", "100.01")).await;
+    assert_eq!((done.status.as_u16(), &done.json()["status"]), (200, &json!("done")));
     assert_eq!(free(&api, "buyer/erp", "buyer:main").await, "799.99");
     let none = api.by("buyer/boss", "POST", decline, &json!({"reference": "no-2"})).await;
     assert_eq!((none.status.as_u16(), &none.problem()["code"]), (404, &json!("nothing-waits")));
