@@ -13,7 +13,7 @@ use super::ApiState;
 use super::auth::Keyed;
 use super::entries::{EntryView, MoneyView, account_in_path, decimal, parties_of, path_of};
 use super::extract::{InPath, Params, query_pairs};
-use super::limits::MAX_HOLDERS_SUMMED;
+use super::limits::{MAX_HOLDERS_SUMMED, SUMMING_TRIES};
 use super::paging::{next_link, per_page, to_token};
 use super::problem::{Kind, Problem};
 use super::visible::{Caller, has_part};
@@ -121,15 +121,16 @@ pub struct AssetView {
 /// Every balance of an asset: they sum to zero, the issuer's side being below it.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct TrialBalance {
-    /// Whether every account that holds it is listed; of an asset with more than 100,000 holders
-    /// none is.
+    /// Whether every account that holds it is listed. None is of an asset with more than 100,000
+    /// holders, nor when blocks came too fast to add it all up at one of them: then ask again.
     pub complete: bool,
     /// Account and amount, by account. The issuer's issuance account is below zero.
     pub balances: Vec<Held>,
-    /// The sum of all: zero.
+    /// The sum of all that is listed: zero.
     pub sum: String,
-    /// Whether the sum is zero and what is held is what is outstanding.
-    pub balanced: bool,
+    /// Whether the sum is zero and what is held is what is outstanding; null when not all was added
+    /// up.
+    pub balanced: Option<bool>,
 }
 
 /// How much an account holds.
@@ -429,12 +430,36 @@ pub async fn get_asset(
                     title:issuer/reference for a title, percent-encoded";
         Problem::new(Kind::Parameter, error.to_string()).field("asset", "asset", mend)
     })?;
-    let (caller, asked) = (keyed.caller(), asset.clone());
-    let found = state.read_much(move |view| asset_view(view, &caller, &asked)).await?;
-    found.map(Json).ok_or_else(|| {
-        let detail = format!("nobody has issued {asset}, or it is not yours to see");
-        Problem::new(Kind::NotFound, detail).code("asset-unknown")
-    })
+    for tries_left in (0..SUMMING_TRIES).rev() {
+        let (caller, asked) = (keyed.caller(), asset.clone());
+        let read = move |view: &ReadView| {
+            let found = asset_view(view, &caller, &asked)?;
+            let is_sum = found.as_ref().is_some_and(|found| found.trial_balance.is_some());
+            Ok((found, !is_sum || view.is_whole()?))
+        };
+        let (mut found, is_whole) = state.read_much(read).await?;
+        if !is_whole && tries_left > 0 {
+            continue;
+        }
+        if let Some(found) = found.as_mut().filter(|_| !is_whole) {
+            found.trial_balance = Some(TrialBalance::incomplete(&asset));
+        }
+        return found.map(Json).ok_or_else(|| no_asset(&asset));
+    }
+    Err(no_asset(&asset))
+}
+
+/// The problem of an asset that is not there, or not the caller's to see.
+fn no_asset(asset: &Asset) -> Problem {
+    let detail = format!("nobody has issued {asset}, or it is not yours to see");
+    Problem::new(Kind::NotFound, detail).code("asset-unknown")
+}
+
+impl TrialBalance {
+    fn incomplete(asset: &Asset) -> TrialBalance {
+        let (balances, sum) = (Vec::new(), decimal(0, asset));
+        TrialBalance { complete: false, balances, sum, balanced: None }
+    }
 }
 
 fn asset_view(view: &ReadView, caller: &Caller, asset: &Asset) -> Result<Option<AssetView>, Fault> {
@@ -473,8 +498,7 @@ fn holds(view: &ReadView, caller: &Caller, asset: &Asset) -> Result<bool, Fault>
 
 fn trial_balance(view: &ReadView, asset: &Asset, outstanding: i64) -> Result<TrialBalance, Fault> {
     let Some(mut held) = view.holders(asset, MAX_HOLDERS_SUMMED)? else {
-        let (balances, sum) = (Vec::new(), decimal(0, asset));
-        return Ok(TrialBalance { complete: false, balances, sum, balanced: false });
+        return Ok(TrialBalance::incomplete(asset));
     };
     held.sort_by_key(|balance| balance.account.to_string());
     let total = |balances: &mut dyn Iterator<Item = &Balance>| {
@@ -490,6 +514,6 @@ fn trial_balance(view: &ReadView, asset: &Asset, outstanding: i64) -> Result<Tri
         complete: true,
         balances: balances.collect(),
         sum: decimal(sum, asset),
-        balanced: sum == 0 && others == outstanding,
+        balanced: Some(sum == 0 && others == outstanding),
     })
 }

@@ -469,7 +469,14 @@ fn asset(args: &Asset) -> Result<(), Failure> {
     }
     if trial.is_object() {
         pair("sum", text(&trial["sum"]))?;
-        pair("balanced", if trial["balanced"] == true { "yes" } else { "NO" })?;
+        pair(
+            "balanced",
+            match trial["balanced"].as_bool() {
+                Some(true) => "yes",
+                Some(false) => "NO",
+                None => "not all added up",
+            },
+        )?;
     }
     Ok(())
 }
