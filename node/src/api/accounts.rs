@@ -45,8 +45,12 @@ pub struct AccountView {
     /// When two agents are needed: `"one_agent"`, or `{"two_agents": {"above": […]}}`.
     #[schema(value_type = Object)]
     pub approval: serde_json::Value,
-    /// By asset.
+    /// By asset, of which there is any.
     pub balances: Vec<BalanceView>,
+    /// Whether there are more balances than the 1,000 that are told.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    pub more: bool,
 }
 
 /// A member's accounts, by name.
@@ -151,6 +155,21 @@ pub fn no_account(account: &AccountId) -> Problem {
     Problem::new(Kind::NotFound, detail).code("account-unknown")
 }
 
+/// Whether an account is open and the caller has a part in it.
+///
+/// # Errors
+/// [`Fault`] when it cannot be read.
+fn is_open(view: &ReadView, caller: &Caller, account: &AccountId) -> Result<bool, Fault> {
+    if !has_part(caller, &parties_of(view, account)?) {
+        return Ok(false);
+    }
+    Ok(match account {
+        AccountId::Agreement(_) => true,
+        AccountId::Member { purpose, .. } if purpose.as_str() == "main" => true,
+        AccountId::Member { .. } => view.account(account)?.is_some() || view.is_used(account)?,
+    })
+}
+
 /// An account as the view has it; none when it is not open or the caller has no part in it.
 ///
 /// # Errors
@@ -160,24 +179,18 @@ pub fn account_of(
     caller: &Caller,
     account: &AccountId,
 ) -> Result<Option<AccountView>, Fault> {
-    if !has_part(caller, &parties_of(view, account)?) {
+    if !is_open(view, caller, account)? {
         return Ok(None);
     }
-    let record = view.account(account)?;
-    let balances = view.balances(account)?;
-    let is_main =
-        matches!(account, AccountId::Member { purpose, .. } if purpose.as_str() == "main");
-    let is_pot = matches!(account, AccountId::Agreement(_));
-    if record.is_none() && balances.is_empty() && !is_main && !is_pot {
-        return Ok(None);
-    }
-    let rule = record.map(|record| record.approval).unwrap_or_default();
+    let (balances, more) = view.balances(account)?;
+    let rule = view.account(account)?.map(|record| record.approval).unwrap_or_default();
     let approval = serde_json::to_value(rule).unwrap_or_default();
     Ok(Some(AccountView {
         account: account.to_string(),
         id: path_of(account),
         approval,
         balances: balances.iter().map(BalanceView::of).collect(),
+        more,
     }))
 }
 
@@ -255,7 +268,7 @@ pub async fn get_accounts(
         after.map(|token| token.parse().map_err(|_| wrong_token())).transpose()?;
     let (caller, member) = (keyed.caller(), keyed.agent.agent_id.member().clone());
     let (accounts, next) = state
-        .read(move |view| {
+        .read_much(move |view| {
             let (names, more) = view.accounts_of(&member, after.as_ref(), most)?;
             let next = names.last().filter(|_| more).map(AccountId::to_string);
             let mut accounts = Vec::with_capacity(names.len());
@@ -329,8 +342,8 @@ pub async fn get_entries(
     let most = per_page(query.per_page.as_deref())?.get();
     let before = entry_token(query.next_page_token.as_deref())?;
     let (caller, asked) = (keyed.caller(), account.clone());
-    let read = state.read(move |view| {
-        if account_of(view, &caller, &asked)?.is_none() {
+    let read = state.read_much(move |view| {
+        if !is_open(view, &caller, &asked)? {
             return Ok(None);
         }
         let (lines, more) = view.statement(&asked, before, most)?;

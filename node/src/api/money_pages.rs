@@ -216,8 +216,8 @@ fn told(
     language: Language,
 ) -> Result<Agreement, Fault> {
     let pot = AccountId::Agreement(record.id);
-    let left = view.balances(&pot)?;
-    let left = left.iter().filter(|balance| balance.posted != 0);
+    let (left, _) = view.balances(&pot)?;
+    let left = left.iter();
     let (mut lines, _) = view.statement(&pot, None, MAX_PAYMENTS_ON_PAGE)?;
     lines.reverse();
     let payments = lines.iter().map(|line| payment(view, &pot, line, language, true));
