@@ -162,6 +162,10 @@ impl ReceiptView {
         if !is_shown {
             told.detail = None;
         }
+        if *caller == Caller::Anonymous {
+            // Nothing of it is for them: no terms need be read to know.
+            return Ok(told);
+        }
         for entry in &receipt.effects.entries {
             if has_part(caller, &parties.of_entry(view, entry)?) {
                 told.entries.push(entry.into());
