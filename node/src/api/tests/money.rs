@@ -319,3 +319,34 @@ async fn strangers_see_no_account_no_statement_and_no_amount() {
     assert!(!block.text.contains("12.50") && !block.text.contains("seller"), "{}", block.text);
     api.stop().await;
 }
+
+/// Promise P69: whoever carries a transaction for another learns the rule that refused it only.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn why_money_was_refused_is_told_to_the_senders_member_only() {
+    use tracehold_chain::money::{Money, MoneyAction, MoneyCommand, Purpose, Reference};
+    use tracehold_chain::transaction::Command;
+
+    let api = traders().await;
+    endow(&api, "print-1", "100").await;
+    let signer = api.keystore.agent(&"buyer/erp".parse().unwrap()).unwrap();
+    let mut told = Vec::new();
+    for (agent, reference) in [("buyer/boss", "x1"), ("stranger/erp", "x2")] {
+        let money = Money::parse("EUR@bank".parse().unwrap(), "5000").unwrap();
+        let command = Command::Money(MoneyCommand {
+            account: Purpose::main(),
+            reference: Reference::new(reference).unwrap(),
+            action: MoneyAction::Transfer { money, to: "seller/main".parse().unwrap(), memo: None },
+        });
+        let (chain, expiry) = (&api.network.genesis.chain_id, now().plus_ms(60_000));
+        let bundle = super::super::prepare::commanded(&signer, chain, expiry, vec![command]);
+        let body = serde_json::to_value(&bundle).unwrap();
+        let answer = api.by(agent, "POST", "/api/v1/transactions", &body).await;
+        let problem = answer.problem();
+        assert_eq!(answer.status, 422, "{problem}");
+        assert_eq!(problem["code"], "insufficient-funds");
+        told.push(problem["detail"].as_str().unwrap().to_owned());
+    }
+    let subject = told[0].strip_suffix(&told[1]).expect("the rule alone");
+    assert!(subject.len() > 5, "{told:?}");
+    api.stop().await;
+}
