@@ -2,6 +2,8 @@
 
 use clap::Subcommand;
 use serde_json::{Value, json};
+use tracehold_chain::digest::Digest;
+use tracehold_chain::money::MAX_REFERENCE_BYTES;
 
 use super::calling::{COLUMNS, Call, columns, encoded, money, pair, print, text};
 use super::{Failure, output};
@@ -513,12 +515,22 @@ fn waiting(args: &Waiting) -> Result<(), Failure> {
 fn answer(args: &Answered, how: &str) -> Result<(), Failure> {
     let reference = match &args.reference {
         Some(reference) => reference.clone(),
-        // One for each thing that waits, so that sending it again is a retry.
-        None => format!("{how}:{}", args.waiting).chars().take(64).collect(),
+        None => usual_reference(how, &args.waiting),
     };
     let account = args.call.account(&args.account)?;
     let path = format!("/api/v1/approvals/{account}/{}/{how}", encoded(&args.waiting));
     send(&args.call, &path, &json!({"reference": reference}))
+}
+
+/// The reference of an answer that was given none: one for each thing that waits, so that sending
+/// it again is a retry. A long one has a digest instead, since its beginning may be another's too.
+fn usual_reference(how: &str, waiting: &str) -> String {
+    let plain = format!("{how}:{waiting}");
+    if plain.len() <= MAX_REFERENCE_BYTES {
+        return plain;
+    }
+    let digest = format!("{how}:{}", Digest::of_file(waiting.as_bytes()));
+    digest.chars().take(MAX_REFERENCE_BYTES).collect()
 }
 
 #[cfg(test)]
@@ -539,6 +551,15 @@ mod tests {
                 "transaction ab",
             ]
         );
+    }
+
+    #[test]
+    fn long_references_of_what_waits_keep_apart() {
+        assert_eq!(usual_reference("approve", "INV-7"), "approve:INV-7");
+        let long = |end: &str| usual_reference("approve", &format!("{}{end}", "x".repeat(63)));
+        assert_eq!(long("a"), long("a"));
+        assert_ne!(long("a"), long("b"));
+        assert!(tracehold_chain::money::Reference::new(long("a")).is_ok());
     }
 
     #[test]
