@@ -78,6 +78,16 @@ pub struct Asked {
     /// To which account.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
+    /// The purpose of the bank's own account that a redemption comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// When a hold is free again (RFC 3339).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
+    /// What an issue says of the asset: `{"note": {"due": …}}` or `{"title": {"document": …}}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Object)]
+    pub terms: Option<serde_json::Value>,
     /// What for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memo: Option<String>,
@@ -94,42 +104,56 @@ pub struct Asked {
 }
 
 impl Asked {
-    fn of(action: &MoneyAction) -> Asked {
+    /// Everything that the second agent says yes to.
+    fn of(view: &ReadView, action: &MoneyAction) -> Result<Asked, Fault> {
         let bare = |action| Asked {
             action,
             money: None,
             to: None,
+            from: None,
+            expires_at: None,
+            terms: None,
             memo: None,
             agreement: None,
             deposit: None,
             approval: None,
         };
-        match action {
+        Ok(match action {
             MoneyAction::SetRule(rule) => {
                 Asked { approval: serde_json::to_value(rule).ok(), ..bare("set_rule") }
             }
-            MoneyAction::Issue { money, to, .. } => {
-                Asked { money: Some(money.into()), to: Some(to.to_string()), ..bare("issue") }
+            MoneyAction::Issue { money, to, terms } => {
+                let (money, to) = (Some(money.into()), Some(to.to_string()));
+                let said = (*terms != AssetTerms::Cash).then(|| serde_json::to_value(terms).ok());
+                Asked { money, to, terms: said.flatten(), ..bare("issue") }
             }
-            MoneyAction::Redeem { money, .. } => {
-                Asked { money: Some(money.into()), ..bare("redeem") }
+            MoneyAction::Redeem { money, from } => {
+                Asked { money: Some(money.into()), from: Some(from.to_string()), ..bare("redeem") }
             }
             MoneyAction::Transfer { money, to, memo } => {
                 let (money, to) = (Some(money.into()), Some(to.to_string()));
                 Asked { money, to, memo: memo.clone(), ..bare("transfer") }
             }
-            MoneyAction::Hold { money, to, .. } => {
-                Asked { money: Some(money.into()), to: Some(to.to_string()), ..bare("hold") }
+            MoneyAction::Hold { money, to, expires_at } => {
+                let (money, to) = (Some(money.into()), Some(to.to_string()));
+                Asked { money, to, expires_at: Some(expires_at.to_string()), ..bare("hold") }
             }
             MoneyAction::Fund { agreement, deposit } => {
-                let agreement = Some(agreement.to_string());
-                Asked { agreement, deposit: Some(deposit.to_string()), ..bare("fund") }
+                let terms = view.terms(*agreement)?;
+                let mut deposits = terms.into_iter().flat_map(|terms| terms.deposits);
+                let paid = deposits.find(|one| one.id == *deposit);
+                Asked {
+                    money: paid.map(|paid| (&paid.money).into()),
+                    agreement: Some(agreement.to_string()),
+                    deposit: Some(deposit.to_string()),
+                    ..bare("fund")
+                }
             }
             MoneyAction::Post { .. } => bare("post"),
             MoneyAction::Void { .. } => bare("void"),
             MoneyAction::Approve { .. } => bare("approve"),
             MoneyAction::Decline { .. } => bare("decline"),
-        }
+        })
     }
 }
 
@@ -137,7 +161,7 @@ impl CommandView {
     /// A command as the caller's member sees it.
     ///
     /// # Errors
-    /// [`Fault`] when what moved cannot be read.
+    /// [`Fault`] when what moved or would move cannot be read.
     pub fn of(
         view: &ReadView,
         record: &ReferenceRecord,
@@ -168,7 +192,7 @@ impl CommandView {
             ReferenceStatus::Waiting { command, until } => {
                 told.status = "waiting";
                 told.waiting_until = Some(until.to_string());
-                told.command = Some(Asked::of(&command.action));
+                told.command = Some(Asked::of(view, &command.action)?);
             }
             ReferenceStatus::Declined { by, at } => {
                 told.status = "declined";

@@ -493,23 +493,43 @@ fn waiting(args: &Waiting) -> Result<(), Failure> {
         return output::line("nothing waits for a second agent");
     }
     for one in waiting {
-        let command = &one["command"];
-        let mut line = format!(
-            "{} {}: {}",
-            text(&one["account"]),
-            text(&one["reference"]),
-            text(&command["action"])
-        );
-        if command["money"].is_object() {
-            line = format!("{line} {}", money(&command["money"]));
-        }
-        if command["to"].is_string() {
-            line = format!("{line} to {}", text(&command["to"]));
-        }
         let until = text(&one["waiting_until"]);
-        print(&format!("{line}, by {} until {until}", text(&one["by"])), 2)?;
+        let line = format!("{}, by {} until {until}", asked(one), text(&one["by"]));
+        print(&line, 2)?;
     }
     Ok(())
+}
+
+/// What a second agent says yes to, all of it.
+fn asked(one: &Value) -> String {
+    let command = &one["command"];
+    let (account, reference) = (text(&one["account"]), text(&one["reference"]));
+    let mut line = format!("{account} {reference}: {}", text(&command["action"]));
+    if command["money"].is_object() {
+        line = format!("{line} {}", money(&command["money"]));
+    }
+    for (field, word) in [
+        ("from", "from"),
+        ("to", "to"),
+        ("deposit", "for the deposit"),
+        ("agreement", "of agreement"),
+        ("expires_at", "held until"),
+        ("memo", "for"),
+    ] {
+        if let Some(said) = command[field].as_str() {
+            line = format!("{line} {word} {said}");
+        }
+    }
+    if let Some(due) = command["terms"]["note"]["due"].as_str() {
+        line = format!("{line} due {due}");
+    }
+    if let Some(document) = command["terms"]["title"]["document"].as_str() {
+        line = format!("{line} with the document {document}");
+    }
+    match &command["approval"] {
+        Value::Null => line,
+        rule => format!("{line} {rule}"),
+    }
 }
 
 fn answer(args: &Answered, how: &str) -> Result<(), Failure> {
@@ -550,6 +570,32 @@ mod tests {
                 "  buyer/main -12.50 EUR@bank",
                 "transaction ab",
             ]
+        );
+    }
+
+    #[test]
+    fn what_waits_is_shown_whole() {
+        let one = |command: Value| {
+            asked(&json!({"account": "b/x", "reference": "r",
+            "command": command}))
+        };
+        let sum = json!({"asset": "EUR@bank", "amount": "5.00"});
+        assert_eq!(
+            one(json!({"action": "hold", "money": sum, "to": "s/main", "expires_at": "T"})),
+            "b/x r: hold 5.00 EUR@bank to s/main held until T"
+        );
+        assert_eq!(
+            one(json!({"action": "redeem", "money": sum, "from": "main"})),
+            "b/x r: redeem 5.00 EUR@bank from main"
+        );
+        assert_eq!(
+            one(json!({"action": "issue", "money": sum, "to": "s/main",
+                "terms": {"note": {"due": "T"}}})),
+            "b/x r: issue 5.00 EUR@bank to s/main due T"
+        );
+        assert_eq!(
+            one(json!({"action": "fund", "money": sum, "agreement": "ab", "deposit": "price"})),
+            "b/x r: fund 5.00 EUR@bank for the deposit price of agreement ab"
         );
     }
 

@@ -310,6 +310,10 @@ async fn a_deposit_that_waits_for_a_second_agent_says_so_again() {
         assert_eq!((status.as_u16(), &told["payment"]["status"]), (202, &json!("waiting")));
         assert_eq!(told["payment"]["repeated"], json!(repeated));
     }
+    let waiting = api.by("buyer/boss", "GET", "/api/v1/approvals", &Value::Null).await.json();
+    let command = &waiting["waiting"][0]["command"];
+    assert_eq!(command["money"], json!({"asset": "EUR@bank", "amount": "400.00"}), "{command}");
+    assert_eq!(command["deposit"], "price");
     let decline = "/api/v1/approvals/buyer:main/fund-1/decline";
     let no = api.by("buyer/boss", "POST", decline, &json!({"reference": "no-1"})).await;
     assert_eq!(no.status, 201, "{}", no.text);

@@ -350,3 +350,28 @@ async fn why_money_was_refused_is_told_to_the_senders_member_only() {
     assert!(subject.len() > 5, "{told:?}");
     api.stop().await;
 }
+
+/// Promise P67: the second agent sees everything that would be done.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_shows_all_that_is_approved() {
+    let api = traders().await;
+    let rule = json!({"reference": "rule", "approval": {"two_agents": {"above": []}}});
+    for account in ["bank:issuance", "bank:main"] {
+        let path = format!("/api/v1/accounts/{account}");
+        let set = api.by("bank/desk", "PUT", &path, &rule).await;
+        assert_eq!(set.status, 201, "{}", set.text);
+    }
+    let (due, document) = (now().plus_ms(3_600_000).to_string(), "ab".repeat(32));
+    for (asset, terms) in [
+        ("note:EUR@bank/N-1", json!({"note": {"due": due}})),
+        ("title:bank/T-1", json!({"title": {"document": document}})),
+    ] {
+        let body = json!({"reference": asset.replace(['/', '@'], "-"), "asset": asset,
+            "amount": "1", "to": "buyer/main", "terms": terms});
+        let path = "/api/v1/accounts/bank:issuance/issues";
+        let answer = api.by("bank/desk", "POST", path, &body).await;
+        assert_eq!(answer.status, 202, "{}", answer.text);
+        assert_eq!(answer.json()["command"]["terms"], terms);
+    }
+    api.stop().await;
+}
