@@ -104,6 +104,10 @@ async fn money_is_issued_paid_and_stands_in_both_statements_and_a_retry_pays_onc
     assert_eq!(api.by("bank/desk", "POST", path, &redeem).await.status, 201);
     let asset = api.by("bank/desk", "GET", "/api/v1/assets/EUR@bank", &Value::Null).await.json();
     assert_eq!(asset["outstanding"], "83.50");
+    // What is gone is on the statement and no balance any more.
+    assert_eq!(free(&api, "bank/desk", "bank:main").await, "nothing");
+    let gone = api.by("bank/desk", "GET", "/api/v1/accounts/bank:main", &Value::Null).await.json();
+    assert_eq!((&gone["balances"], gone.get("more")), (&json!([]), None));
     api.stop().await;
 }
 
@@ -372,6 +376,21 @@ async fn what_waits_shows_all_that_is_approved() {
         let answer = api.by("bank/desk", "POST", path, &body).await;
         assert_eq!(answer.status, 202, "{}", answer.text);
         assert_eq!(answer.json()["command"]["terms"], terms);
+    }
+    api.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_form_of_another_site_ends_no_session() {
+    let api = traders().await;
+    for (site, ends) in [("same-origin", true), ("cross-site", false), ("same-site", false)] {
+        let request = Request::builder().method("POST").uri("/sign-out");
+        let request = request.header("sec-fetch-site", site).body(Body::empty()).unwrap();
+        let answer = api.send(request).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.headers.contains_key("set-cookie")),
+            (303, ends)
+        );
     }
     api.stop().await;
 }
