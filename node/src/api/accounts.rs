@@ -13,7 +13,7 @@ use super::ApiState;
 use super::auth::Keyed;
 use super::entries::{EntryView, MoneyView, account_in_path, decimal, parties_of, path_of};
 use super::extract::{InPath, Params, query_pairs};
-use super::limits::MAX_HOLDERS_SUMMED;
+use super::limits::{MAX_HOLDERS_SUMMED, SUMMING_TRIES};
 use super::paging::{next_link, per_page, to_token};
 use super::problem::{Kind, Problem};
 use super::visible::{Caller, has_part};
@@ -45,8 +45,12 @@ pub struct AccountView {
     /// When two agents are needed: `"one_agent"`, or `{"two_agents": {"above": […]}}`.
     #[schema(value_type = Object)]
     pub approval: serde_json::Value,
-    /// By asset.
+    /// By asset, of which there is any.
     pub balances: Vec<BalanceView>,
+    /// Whether there are more balances than the 1,000 that are told.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    pub more: bool,
 }
 
 /// A member's accounts, by name.
@@ -121,15 +125,16 @@ pub struct AssetView {
 /// Every balance of an asset: they sum to zero, the issuer's side being below it.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct TrialBalance {
-    /// Whether every account that holds it is listed; of an asset with more than 100,000 holders
-    /// none is.
+    /// Whether every account that holds it is listed. None is of an asset with more than 100,000
+    /// holders, nor when blocks came too fast to add it all up at one of them: then ask again.
     pub complete: bool,
     /// Account and amount, by account. The issuer's issuance account is below zero.
     pub balances: Vec<Held>,
-    /// The sum of all: zero.
+    /// The sum of all that is listed: zero.
     pub sum: String,
-    /// Whether the sum is zero and what is held is what is outstanding.
-    pub balanced: bool,
+    /// Whether the sum is zero and what is held is what is outstanding; null when not all was added
+    /// up.
+    pub balanced: Option<bool>,
 }
 
 /// How much an account holds.
@@ -150,6 +155,21 @@ pub fn no_account(account: &AccountId) -> Problem {
     Problem::new(Kind::NotFound, detail).code("account-unknown")
 }
 
+/// Whether an account is open and the caller has a part in it.
+///
+/// # Errors
+/// [`Fault`] when it cannot be read.
+fn is_open(view: &ReadView, caller: &Caller, account: &AccountId) -> Result<bool, Fault> {
+    if !has_part(caller, &parties_of(view, account)?) {
+        return Ok(false);
+    }
+    Ok(match account {
+        AccountId::Agreement(_) => true,
+        AccountId::Member { purpose, .. } if purpose.as_str() == "main" => true,
+        AccountId::Member { .. } => view.account(account)?.is_some() || view.is_used(account)?,
+    })
+}
+
 /// An account as the view has it; none when it is not open or the caller has no part in it.
 ///
 /// # Errors
@@ -159,24 +179,18 @@ pub fn account_of(
     caller: &Caller,
     account: &AccountId,
 ) -> Result<Option<AccountView>, Fault> {
-    if !has_part(caller, &parties_of(view, account)?) {
+    if !is_open(view, caller, account)? {
         return Ok(None);
     }
-    let record = view.account(account)?;
-    let balances = view.balances(account)?;
-    let is_main =
-        matches!(account, AccountId::Member { purpose, .. } if purpose.as_str() == "main");
-    let is_pot = matches!(account, AccountId::Agreement(_));
-    if record.is_none() && balances.is_empty() && !is_main && !is_pot {
-        return Ok(None);
-    }
-    let rule = record.map(|record| record.approval).unwrap_or_default();
+    let (balances, more) = view.balances(account)?;
+    let rule = view.account(account)?.map(|record| record.approval).unwrap_or_default();
     let approval = serde_json::to_value(rule).unwrap_or_default();
     Ok(Some(AccountView {
         account: account.to_string(),
         id: path_of(account),
         approval,
         balances: balances.iter().map(BalanceView::of).collect(),
+        more,
     }))
 }
 
@@ -254,7 +268,7 @@ pub async fn get_accounts(
         after.map(|token| token.parse().map_err(|_| wrong_token())).transpose()?;
     let (caller, member) = (keyed.caller(), keyed.agent.agent_id.member().clone());
     let (accounts, next) = state
-        .read(move |view| {
+        .read_much(move |view| {
             let (names, more) = view.accounts_of(&member, after.as_ref(), most)?;
             let next = names.last().filter(|_| more).map(AccountId::to_string);
             let mut accounts = Vec::with_capacity(names.len());
@@ -328,8 +342,8 @@ pub async fn get_entries(
     let most = per_page(query.per_page.as_deref())?.get();
     let before = entry_token(query.next_page_token.as_deref())?;
     let (caller, asked) = (keyed.caller(), account.clone());
-    let read = state.read(move |view| {
-        if account_of(view, &caller, &asked)?.is_none() {
+    let read = state.read_much(move |view| {
+        if !is_open(view, &caller, &asked)? {
             return Ok(None);
         }
         let (lines, more) = view.statement(&asked, before, most)?;
@@ -429,12 +443,36 @@ pub async fn get_asset(
                     title:issuer/reference for a title, percent-encoded";
         Problem::new(Kind::Parameter, error.to_string()).field("asset", "asset", mend)
     })?;
-    let (caller, asked) = (keyed.caller(), asset.clone());
-    let found = state.read_much(move |view| asset_view(view, &caller, &asked)).await?;
-    found.map(Json).ok_or_else(|| {
-        let detail = format!("nobody has issued {asset}, or it is not yours to see");
-        Problem::new(Kind::NotFound, detail).code("asset-unknown")
-    })
+    for tries_left in (0..SUMMING_TRIES).rev() {
+        let (caller, asked) = (keyed.caller(), asset.clone());
+        let read = move |view: &ReadView| {
+            let found = asset_view(view, &caller, &asked)?;
+            let is_sum = found.as_ref().is_some_and(|found| found.trial_balance.is_some());
+            Ok((found, !is_sum || view.is_whole()?))
+        };
+        let (mut found, is_whole) = state.read_much(read).await?;
+        if !is_whole && tries_left > 0 {
+            continue;
+        }
+        if let Some(found) = found.as_mut().filter(|_| !is_whole) {
+            found.trial_balance = Some(TrialBalance::incomplete(&asset));
+        }
+        return found.map(Json).ok_or_else(|| no_asset(&asset));
+    }
+    Err(no_asset(&asset))
+}
+
+/// The problem of an asset that is not there, or not the caller's to see.
+fn no_asset(asset: &Asset) -> Problem {
+    let detail = format!("nobody has issued {asset}, or it is not yours to see");
+    Problem::new(Kind::NotFound, detail).code("asset-unknown")
+}
+
+impl TrialBalance {
+    fn incomplete(asset: &Asset) -> TrialBalance {
+        let (balances, sum) = (Vec::new(), decimal(0, asset));
+        TrialBalance { complete: false, balances, sum, balanced: None }
+    }
 }
 
 fn asset_view(view: &ReadView, caller: &Caller, asset: &Asset) -> Result<Option<AssetView>, Fault> {
@@ -473,8 +511,7 @@ fn holds(view: &ReadView, caller: &Caller, asset: &Asset) -> Result<bool, Fault>
 
 fn trial_balance(view: &ReadView, asset: &Asset, outstanding: i64) -> Result<TrialBalance, Fault> {
     let Some(mut held) = view.holders(asset, MAX_HOLDERS_SUMMED)? else {
-        let (balances, sum) = (Vec::new(), decimal(0, asset));
-        return Ok(TrialBalance { complete: false, balances, sum, balanced: false });
+        return Ok(TrialBalance::incomplete(asset));
     };
     held.sort_by_key(|balance| balance.account.to_string());
     let total = |balances: &mut dyn Iterator<Item = &Balance>| {
@@ -490,6 +527,6 @@ fn trial_balance(view: &ReadView, asset: &Asset, outstanding: i64) -> Result<Tri
         complete: true,
         balances: balances.collect(),
         sum: decimal(sum, asset),
-        balanced: sum == 0 && others == outstanding,
+        balanced: Some(sum == 0 && others == outstanding),
     })
 }

@@ -20,7 +20,7 @@ use super::auth::Keyed;
 use super::entries::{EntryView, Parties};
 use super::extract::{InPath, media_type, read_body};
 use super::problem::{Kind, Problem};
-use super::submit::{refused, submit};
+use super::submit::{refused, refused_by_rule, submit_telling};
 use super::visible::{Caller, Record, Sight, has_part, visible};
 use crate::fault::Fault;
 use crate::view::ReadView;
@@ -149,18 +149,17 @@ impl ReceiptView {
     ) -> Result<ReceiptView, Fault> {
         let mut told = ReceiptView::of(receipt, height);
         let body = &bundle.transaction.body;
-        // Why a transaction was refused may quote from it, and of money what is on an account.
-        let is_private = body
-            .commands
-            .iter()
-            .any(|command| matches!(command, Command::Money(_) | Command::Agreement(_)));
         let record = Record { recorded_by: body.sender.member() };
-        let is_shown = match is_private {
+        let is_shown = match is_private(bundle) {
             true => has_part(caller, [body.sender.member()]),
             false => visible(caller, &record) == Sight::Whole,
         };
         if !is_shown {
             told.detail = None;
+        }
+        if *caller == Caller::Anonymous {
+            // Nothing of it is for them: no terms need be read to know.
+            return Ok(told);
         }
         for entry in &receipt.effects.entries {
             if has_part(caller, &parties.of_entry(view, entry)?) {
@@ -204,6 +203,13 @@ impl ReceiptView {
         }
         view
     }
+}
+
+/// Whether why a transaction was refused is for its sender's member only: it may quote from it, and
+/// of money what is on an account.
+fn is_private(bundle: &Bundle) -> bool {
+    let mut commands = bundle.transaction.body.commands.iter();
+    commands.any(|command| matches!(command, Command::Money(_) | Command::Agreement(_)))
 }
 
 /// A block
@@ -265,7 +271,8 @@ pub async fn get_block(
 ///
 /// Takes a signed transaction with its event bodies, as JSON or in the ledger's own encoding
 /// (`application/octet-stream`), and answers with its receipt when its block is committed, synced
-/// and readable here. The API key says who may submit; the signature says who speaks.
+/// and readable here. The API key says who may submit; the signature says who speaks. Why money and
+/// agreements were refused is told whole to the sender's member, to others by its rule only.
 #[utoipa::path(
     post, path = "/api/v1/transactions", tag = "Ledger",
     request_body(content(
@@ -310,9 +317,11 @@ pub async fn post_transaction(
     super::capture::fits(&bundle)?;
     let id = bundle.transaction.id();
     let events = bundle.events.len();
-    let committed = submit(&state, bundle, state.limits().commit).await?;
+    let is_sender = has_part(&keyed.caller(), [bundle.transaction.body.sender.member()]);
+    let tell = if is_private(&bundle) && !is_sender { refused_by_rule } else { refused };
+    let committed = submit_telling(&state, bundle, state.limits().commit, tell).await?;
     if let Verdict::Rejected(rejection) = &committed.receipt.verdict {
-        return Err(refused(rejection).transaction(id));
+        return Err(tell(rejection).transaction(id));
     }
     state.metrics().captured(events);
     let location = format!("/api/v1/transactions/{id}");

@@ -39,7 +39,7 @@ impl Fields {
         Fields::of(&bytes)
     }
 
-    /// Reads the bytes of a body.
+    /// Reads the bytes of a body. A field that is null counts as left out.
     ///
     /// # Errors
     /// [`Kind::Validation`] when they are no JSON object.
@@ -49,7 +49,10 @@ impl Fields {
         }
         let value = parse_strict(bytes).map_err(|wrong| prepare::invalid(&[wrong.into()]))?;
         match value {
-            Value::Object(object) => Ok(Fields { object, wrong: Vec::new() }),
+            Value::Object(mut object) => {
+                object.retain(|_, value| !value.is_null());
+                Ok(Fields { object, wrong: Vec::new() })
+            }
             _ => Err(Problem::new(Kind::Validation, "the body must be a JSON object").field(
                 "",
                 "object",
@@ -66,14 +69,14 @@ impl Fields {
         }
     }
 
-    /// A field of any kind, if it is there and not null.
+    /// A field of any kind, if it is there.
     pub fn value(&mut self, name: &str) -> Option<Value> {
-        self.object.remove(name).filter(|value| !value.is_null())
+        self.object.remove(name)
     }
 
-    /// Whether a field is there and not null.
+    /// Whether a field is there.
     pub fn has(&self, name: &str) -> bool {
-        self.object.get(name).is_some_and(|value| !value.is_null())
+        self.object.contains_key(name)
     }
 
     /// A short name inside terms.
@@ -95,7 +98,7 @@ impl Fields {
 
     /// A text that must be there.
     pub fn text(&mut self, name: &str) -> Option<String> {
-        if self.object.get(name).is_none_or(Value::is_null) {
+        if !self.has(name) {
             self.refuse(name, "required", format!("give {name}"));
         }
         self.optional_text(name)
@@ -236,6 +239,8 @@ mod tests {
         let fields: Vec<&str> = many.iter().map(|(field, _)| field.as_str()).collect();
         assert_eq!(fields, ["/reference", "/asset", "/amount", "/amonut"]);
         assert_eq!(faults("").len(), 3);
+        let null = faults(r#"{"reference":"a","asset":null,"amount":"1","else":null}"#);
+        assert_eq!(null, [fault("/asset", "required")]);
         assert!(Fields::of(b"[]").is_err());
         assert!(Fields::of(br#"{"a":1,"a":2}"#).is_err());
     }

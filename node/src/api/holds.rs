@@ -70,10 +70,10 @@ pub struct HoldRequest {
     responses(
         (status = 200, description = "Held before under this reference", body = CommandView),
         (status = 201, description = "Held", body = CommandView),
-        (status = 202, description = "It waits for a second agent", body = CommandView),
+        (status = 202, description = "It waits for a second agent, also when sent again", body = CommandView),
         (status = 400, description = "A field breaks a rule"),
         (status = 404, description = "An account is not open, or not yours"),
-        (status = 409, description = "The reference stands for another command"),
+        (status = 409, description = "The reference stands for another command, or was declined"),
         (status = 422, description = "There is not enough"),
     ),
     security(("api_key" = []))

@@ -35,6 +35,10 @@ pub const MAX_COMMAND_BODY_BYTES: usize = 512 * 1024;
 /// answer says that it is not complete.
 pub const MAX_HOLDERS_SUMMED: usize = 100_000;
 
+/// How often a trial balance is added up when blocks are written meanwhile, before the answer says
+/// that it is not complete.
+pub const SUMMING_TRIES: u32 = 5;
+
 /// Commands that wait, or waited, for a second agent of a member among which those that wait now
 /// are looked for, the newest first.
 pub const MAX_WAITED_SEEN: usize = 10_000;

@@ -78,6 +78,16 @@ pub struct Asked {
     /// To which account.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
+    /// The purpose of the bank's own account that a redemption comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// When a hold is free again (RFC 3339).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
+    /// What an issue says of the asset: `{"note": {"due": …}}` or `{"title": {"document": …}}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Object)]
+    pub terms: Option<serde_json::Value>,
     /// What for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memo: Option<String>,
@@ -94,42 +104,56 @@ pub struct Asked {
 }
 
 impl Asked {
-    fn of(action: &MoneyAction) -> Asked {
+    /// Everything that the second agent says yes to.
+    fn of(view: &ReadView, action: &MoneyAction) -> Result<Asked, Fault> {
         let bare = |action| Asked {
             action,
             money: None,
             to: None,
+            from: None,
+            expires_at: None,
+            terms: None,
             memo: None,
             agreement: None,
             deposit: None,
             approval: None,
         };
-        match action {
+        Ok(match action {
             MoneyAction::SetRule(rule) => {
                 Asked { approval: serde_json::to_value(rule).ok(), ..bare("set_rule") }
             }
-            MoneyAction::Issue { money, to, .. } => {
-                Asked { money: Some(money.into()), to: Some(to.to_string()), ..bare("issue") }
+            MoneyAction::Issue { money, to, terms } => {
+                let (money, to) = (Some(money.into()), Some(to.to_string()));
+                let said = (*terms != AssetTerms::Cash).then(|| serde_json::to_value(terms).ok());
+                Asked { money, to, terms: said.flatten(), ..bare("issue") }
             }
-            MoneyAction::Redeem { money, .. } => {
-                Asked { money: Some(money.into()), ..bare("redeem") }
+            MoneyAction::Redeem { money, from } => {
+                Asked { money: Some(money.into()), from: Some(from.to_string()), ..bare("redeem") }
             }
             MoneyAction::Transfer { money, to, memo } => {
                 let (money, to) = (Some(money.into()), Some(to.to_string()));
                 Asked { money, to, memo: memo.clone(), ..bare("transfer") }
             }
-            MoneyAction::Hold { money, to, .. } => {
-                Asked { money: Some(money.into()), to: Some(to.to_string()), ..bare("hold") }
+            MoneyAction::Hold { money, to, expires_at } => {
+                let (money, to) = (Some(money.into()), Some(to.to_string()));
+                Asked { money, to, expires_at: Some(expires_at.to_string()), ..bare("hold") }
             }
             MoneyAction::Fund { agreement, deposit } => {
-                let agreement = Some(agreement.to_string());
-                Asked { agreement, deposit: Some(deposit.to_string()), ..bare("fund") }
+                let terms = view.terms(*agreement)?;
+                let mut deposits = terms.into_iter().flat_map(|terms| terms.deposits);
+                let paid = deposits.find(|one| one.id == *deposit);
+                Asked {
+                    money: paid.map(|paid| (&paid.money).into()),
+                    agreement: Some(agreement.to_string()),
+                    deposit: Some(deposit.to_string()),
+                    ..bare("fund")
+                }
             }
             MoneyAction::Post { .. } => bare("post"),
             MoneyAction::Void { .. } => bare("void"),
             MoneyAction::Approve { .. } => bare("approve"),
             MoneyAction::Decline { .. } => bare("decline"),
-        }
+        })
     }
 }
 
@@ -137,7 +161,7 @@ impl CommandView {
     /// A command as the caller's member sees it.
     ///
     /// # Errors
-    /// [`Fault`] when what moved cannot be read.
+    /// [`Fault`] when what moved or would move cannot be read.
     pub fn of(
         view: &ReadView,
         record: &ReferenceRecord,
@@ -168,7 +192,7 @@ impl CommandView {
             ReferenceStatus::Waiting { command, until } => {
                 told.status = "waiting";
                 told.waiting_until = Some(until.to_string());
-                told.command = Some(Asked::of(&command.action));
+                told.command = Some(Asked::of(view, &command.action)?);
             }
             ReferenceStatus::Declined { by, at } => {
                 told.status = "declined";
@@ -179,12 +203,12 @@ impl CommandView {
         Ok(told)
     }
 
-    /// The status of an answer with it.
+    /// The status of an answer with it: what waits is not done, however often it is sent.
     #[must_use]
     pub fn http_status(&self) -> StatusCode {
         match (self.repeated, self.status) {
+            (_, "waiting") => StatusCode::ACCEPTED,
             (true, _) => StatusCode::OK,
-            (false, "waiting") => StatusCode::ACCEPTED,
             (false, _) => StatusCode::CREATED,
         }
     }
@@ -236,7 +260,7 @@ pub async fn hand_in(
 /// Runs a money command and tells what became of the one under `shown`, or of itself.
 ///
 /// # Errors
-/// As [`hand_in`].
+/// As [`hand_in`]; and [`Kind::Exists`] when the command itself was sent before and declined.
 pub async fn run(
     state: &ApiState,
     agent: &AgentSigner,
@@ -244,6 +268,7 @@ pub async fn run(
     shown: Option<Reference>,
 ) -> Result<CommandView, Problem> {
     let account = AccountId::of(agent.agent_id.member().clone(), command.account.clone());
+    let is_answer = shown.is_some();
     let reference = shown.unwrap_or_else(|| command.reference.clone());
     let commands = vec![Command::Money(command.clone())];
     let receipt = hand_in(state, agent, commands, |rejection| field(&command, rejection)).await?;
@@ -253,7 +278,27 @@ pub async fn run(
         record.map(|record| CommandView::of(view, &record, repeated)).transpose()
     });
     let lost = || Problem::new(Kind::Internal, "what was recorded is not on record");
-    done.await?.ok_or_else(lost)
+    let done = done.await?.ok_or_else(lost)?;
+    match done.status {
+        "declined" if !is_answer => Err(declined(&done)),
+        _ => Ok(done),
+    }
+}
+
+/// The problem of a command that is sent again after it was declined: it never takes effect.
+fn declined(done: &CommandView) -> Problem {
+    let (reference, account) = (&done.reference, &done.account);
+    let at = done.declined_at.as_deref().unwrap_or_default();
+    let why = match &done.declined_by {
+        Some(by) => format!("{by} declined it at {at}"),
+        None => format!("nobody approved it before {at}"),
+    };
+    let detail = format!(
+        "{reference} of {account} moved nothing and never will: {why}; give what you ask now a \
+         reference of its own"
+    );
+    let problem = Problem::new(Kind::Exists, detail).code("declined");
+    problem.field("/reference", "declined", "use another reference")
 }
 
 /// The field, parameter or part of the path that a refused command has to thank for it.
@@ -301,10 +346,10 @@ fn field(command: &MoneyCommand, rejection: &Rejection) -> Option<String> {
         (status = 200, description = "As it was set before under this reference",
             body = CommandView),
         (status = 201, description = "Done", body = CommandView),
-        (status = 202, description = "It waits for a second agent", body = CommandView),
+        (status = 202, description = "It waits for a second agent, also when sent again", body = CommandView),
         (status = 400, description = "A field breaks a rule"),
         (status = 404, description = "The account is another member's"),
-        (status = 409, description = "The reference stands for another command"),
+        (status = 409, description = "The reference stands for another command, or was declined"),
         (status = 503, description = "The node cannot take it now"),
         (status = 504, description = "The outcome is not known yet"),
     ),
@@ -390,10 +435,10 @@ pub struct TransferRequest {
     responses(
         (status = 200, description = "Paid before under this reference", body = CommandView),
         (status = 201, description = "Paid", body = CommandView),
-        (status = 202, description = "It waits for a second agent", body = CommandView),
+        (status = 202, description = "It waits for a second agent, also when sent again", body = CommandView),
         (status = 400, description = "A field breaks a rule"),
         (status = 404, description = "An account is not open, or not yours"),
-        (status = 409, description = "The reference stands for another command"),
+        (status = 409, description = "The reference stands for another command, or was declined"),
         (status = 422, description = "There is not enough"),
         (status = 503, description = "The node cannot take it now"),
         (status = 504, description = "The outcome is not known yet: send it again"),
@@ -449,11 +494,11 @@ pub struct IssueRequest {
     responses(
         (status = 200, description = "Issued before under this reference", body = CommandView),
         (status = 201, description = "Issued", body = CommandView),
-        (status = 202, description = "It waits for a second agent", body = CommandView),
+        (status = 202, description = "It waits for a second agent, also when sent again", body = CommandView),
         (status = 400, description = "A field breaks a rule"),
         (status = 403, description = "Another member issues it, or you are no bank"),
         (status = 404, description = "An account is not open, or not yours"),
-        (status = 409, description = "It was made before, or the reference stands for another"),
+        (status = 409, description = "It was made or declined before, or the reference stands for another"),
     ),
     security(("api_key" = []))
 )]
@@ -508,10 +553,10 @@ pub struct RedeemRequest {
     responses(
         (status = 200, description = "Redeemed before under this reference", body = CommandView),
         (status = 201, description = "Redeemed", body = CommandView),
-        (status = 202, description = "It waits for a second agent", body = CommandView),
+        (status = 202, description = "It waits for a second agent, also when sent again", body = CommandView),
         (status = 400, description = "A field breaks a rule"),
         (status = 403, description = "Another member issues it, or you are no bank"),
-        (status = 409, description = "The reference stands for another command"),
+        (status = 409, description = "The reference stands for another command, or was declined"),
         (status = 422, description = "There is not enough"),
     ),
     security(("api_key" = []))
@@ -563,10 +608,10 @@ pub struct DepositRequest {
     responses(
         (status = 200, description = "Paid before under this reference", body = CommandView),
         (status = 201, description = "Paid", body = CommandView),
-        (status = 202, description = "It waits for a second agent", body = CommandView),
+        (status = 202, description = "It waits for a second agent, also when sent again", body = CommandView),
         (status = 400, description = "A field breaks a rule"),
         (status = 404, description = "No such agreement or deposit of yours"),
-        (status = 409, description = "The reference stands for another command"),
+        (status = 409, description = "The reference stands for another command, or was declined"),
         (status = 422, description = "There is not enough, or it is not the time"),
     ),
     security(("api_key" = []))

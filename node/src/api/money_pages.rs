@@ -134,9 +134,10 @@ pub async fn sign_in(
     Ok(response)
 }
 
-/// `POST /sign-out`.
+/// `POST /sign-out`: a form of another site ends no session.
 pub async fn sign_out(State(state): State<ApiState>, headers: HeaderMap) -> Response {
-    let cookie = state.sessions().end(&headers, is_https(&headers));
+    let cookie =
+        is_own(&headers).then(|| state.sessions().end(&headers, is_https(&headers))).flatten();
     let mut response = (StatusCode::SEE_OTHER, [(LOCATION, "/")]).into_response();
     response.headers_mut().extend(cookie.map(|cookie| (SET_COOKIE, cookie)));
     response
@@ -216,8 +217,8 @@ fn told(
     language: Language,
 ) -> Result<Agreement, Fault> {
     let pot = AccountId::Agreement(record.id);
-    let left = view.balances(&pot)?;
-    let left = left.iter().filter(|balance| balance.posted != 0);
+    let (left, _) = view.balances(&pot)?;
+    let left = left.iter();
     let (mut lines, _) = view.statement(&pot, None, MAX_PAYMENTS_ON_PAGE)?;
     lines.reverse();
     let payments = lines.iter().map(|line| payment(view, &pot, line, language, true));

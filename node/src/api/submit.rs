@@ -20,17 +20,30 @@ pub async fn submit(
     bundle: Bundle,
     deadline: Duration,
 ) -> Result<Committed, Problem> {
+    submit_telling(state, bundle, deadline, refused).await
+}
+
+/// As [`submit`], with the problem of a refusal as `tell` has it.
+///
+/// # Errors
+/// As [`submit`].
+pub async fn submit_telling(
+    state: &ApiState,
+    bundle: Bundle,
+    deadline: Duration,
+    tell: fn(&Rejection) -> Problem,
+) -> Result<Committed, Problem> {
     let id = bundle.transaction.id();
     match tokio::time::timeout(deadline, state.node()?.submit(bundle)).await {
         Ok(Ok(committed)) => Ok(committed),
-        Ok(Err(error)) => Err(not_committed(&error).transaction(id)),
+        Ok(Err(error)) => Err(not_committed(&error, tell).transaction(id)),
         Err(_) => Err(timed_out(&id, deadline)),
     }
 }
 
-fn not_committed(error: &SubmitError) -> Problem {
+fn not_committed(error: &SubmitError, tell: fn(&Rejection) -> Problem) -> Problem {
     match error {
-        SubmitError::Rejected(rejection) => refused(rejection),
+        SubmitError::Rejected(rejection) => tell(rejection),
         SubmitError::Busy(_) => Problem::new(Kind::Unavailable, error.to_string()).code("busy"),
         SubmitError::NotReady(not_ready) => self::not_ready(not_ready),
         SubmitError::Unknown => {
@@ -117,6 +130,14 @@ pub fn refused(rejection: &Rejection) -> Problem {
     let detail = format!("{}: {}", rejection.subject, rejection.code.message());
     let mut problem = Problem::new(kind, detail).code(rejection.code.as_str());
     problem.event = rejection.event;
+    problem
+}
+
+/// As [`refused`], for who may not read what the ledger says of it: the rule and no more.
+#[must_use]
+pub fn refused_by_rule(rejection: &Rejection) -> Problem {
+    let mut problem = refused(rejection);
+    problem.detail = rejection.code.message().to_owned();
     problem
 }
 

@@ -2,6 +2,8 @@
 
 use clap::Subcommand;
 use serde_json::{Value, json};
+use tracehold_chain::digest::Digest;
+use tracehold_chain::money::MAX_REFERENCE_BYTES;
 
 use super::calling::{COLUMNS, Call, columns, encoded, money, pair, print, text};
 use super::{Failure, output};
@@ -469,7 +471,14 @@ fn asset(args: &Asset) -> Result<(), Failure> {
     }
     if trial.is_object() {
         pair("sum", text(&trial["sum"]))?;
-        pair("balanced", if trial["balanced"] == true { "yes" } else { "NO" })?;
+        pair(
+            "balanced",
+            match trial["balanced"].as_bool() {
+                Some(true) => "yes",
+                Some(false) => "NO",
+                None => "not all added up",
+            },
+        )?;
     }
     Ok(())
 }
@@ -484,34 +493,64 @@ fn waiting(args: &Waiting) -> Result<(), Failure> {
         return output::line("nothing waits for a second agent");
     }
     for one in waiting {
-        let command = &one["command"];
-        let mut line = format!(
-            "{} {}: {}",
-            text(&one["account"]),
-            text(&one["reference"]),
-            text(&command["action"])
-        );
-        if command["money"].is_object() {
-            line = format!("{line} {}", money(&command["money"]));
-        }
-        if command["to"].is_string() {
-            line = format!("{line} to {}", text(&command["to"]));
-        }
         let until = text(&one["waiting_until"]);
-        print(&format!("{line}, by {} until {until}", text(&one["by"])), 2)?;
+        let line = format!("{}, by {} until {until}", asked(one), text(&one["by"]));
+        print(&line, 2)?;
     }
     Ok(())
+}
+
+/// What a second agent says yes to, all of it.
+fn asked(one: &Value) -> String {
+    let command = &one["command"];
+    let (account, reference) = (text(&one["account"]), text(&one["reference"]));
+    let mut line = format!("{account} {reference}: {}", text(&command["action"]));
+    if command["money"].is_object() {
+        line = format!("{line} {}", money(&command["money"]));
+    }
+    for (field, word) in [
+        ("from", "from"),
+        ("to", "to"),
+        ("deposit", "for the deposit"),
+        ("agreement", "of agreement"),
+        ("expires_at", "held until"),
+        ("memo", "for"),
+    ] {
+        if let Some(said) = command[field].as_str() {
+            line = format!("{line} {word} {said}");
+        }
+    }
+    if let Some(due) = command["terms"]["note"]["due"].as_str() {
+        line = format!("{line} due {due}");
+    }
+    if let Some(document) = command["terms"]["title"]["document"].as_str() {
+        line = format!("{line} with the document {document}");
+    }
+    match &command["approval"] {
+        Value::Null => line,
+        rule => format!("{line} {rule}"),
+    }
 }
 
 fn answer(args: &Answered, how: &str) -> Result<(), Failure> {
     let reference = match &args.reference {
         Some(reference) => reference.clone(),
-        // One for each thing that waits, so that sending it again is a retry.
-        None => format!("{how}:{}", args.waiting).chars().take(64).collect(),
+        None => usual_reference(how, &args.waiting),
     };
     let account = args.call.account(&args.account)?;
     let path = format!("/api/v1/approvals/{account}/{}/{how}", encoded(&args.waiting));
     send(&args.call, &path, &json!({"reference": reference}))
+}
+
+/// The reference of an answer that was given none: one for each thing that waits, so that sending
+/// it again is a retry. A long one has a digest instead, since its beginning may be another's too.
+fn usual_reference(how: &str, waiting: &str) -> String {
+    let plain = format!("{how}:{waiting}");
+    if plain.len() <= MAX_REFERENCE_BYTES {
+        return plain;
+    }
+    let digest = format!("{how}:{}", Digest::of_file(waiting.as_bytes()));
+    digest.chars().take(MAX_REFERENCE_BYTES).collect()
 }
 
 #[cfg(test)]
@@ -532,6 +571,41 @@ mod tests {
                 "transaction ab",
             ]
         );
+    }
+
+    #[test]
+    fn what_waits_is_shown_whole() {
+        let one = |command: Value| {
+            asked(&json!({"account": "b/x", "reference": "r",
+            "command": command}))
+        };
+        let sum = json!({"asset": "EUR@bank", "amount": "5.00"});
+        assert_eq!(
+            one(json!({"action": "hold", "money": sum, "to": "s/main", "expires_at": "T"})),
+            "b/x r: hold 5.00 EUR@bank to s/main held until T"
+        );
+        assert_eq!(
+            one(json!({"action": "redeem", "money": sum, "from": "main"})),
+            "b/x r: redeem 5.00 EUR@bank from main"
+        );
+        assert_eq!(
+            one(json!({"action": "issue", "money": sum, "to": "s/main",
+                "terms": {"note": {"due": "T"}}})),
+            "b/x r: issue 5.00 EUR@bank to s/main due T"
+        );
+        assert_eq!(
+            one(json!({"action": "fund", "money": sum, "agreement": "ab", "deposit": "price"})),
+            "b/x r: fund 5.00 EUR@bank for the deposit price of agreement ab"
+        );
+    }
+
+    #[test]
+    fn long_references_of_what_waits_keep_apart() {
+        assert_eq!(usual_reference("approve", "INV-7"), "approve:INV-7");
+        let long = |end: &str| usual_reference("approve", &format!("{}{end}", "x".repeat(63)));
+        assert_eq!(long("a"), long("a"));
+        assert_ne!(long("a"), long("b"));
+        assert!(tracehold_chain::money::Reference::new(long("a")).is_ok());
     }
 
     #[test]

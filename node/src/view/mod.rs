@@ -3,8 +3,11 @@
 //! The runtime publishes each committed block's layer to a [`ViewSource`]; [`ViewSource::view`]
 //! gives a [`ReadView`] of the newest. A view reads the layers that were not in the table yet when
 //! it was made, then the table, and event bodies from the block log. The table may run ahead of a
-//! view while it is used; committed records do not change, so a view may then see an item's log
-//! longer than its height says, never shorter.
+//! view while it is used. Events, receipts, entries and steps do not change once committed, and
+//! what stands above a view's height is left out, so a view may then see an item's log longer than
+//! its height says, never shorter. Balances, references, holds, agreements and other records of how
+//! things stand do change: a view may read some of them newer than others. Who adds up several of
+//! them asks [`ReadView::is_whole`] afterwards, and reads again with a new view when it is not.
 //!
 //! What happened to an item is in its journal, part of the agreed state, and its log says how many
 //! steps that has: when one is missing it is a [`Fault`], and the node rebuilds its table, rather
@@ -30,7 +33,7 @@ use tracehold_chain::digest::Digest;
 use tracehold_chain::epcis::SectionedEvent;
 use tracehold_chain::masterdata::{MasterKind, MasterRecord};
 use tracehold_chain::state::key::{
-    Index, edge_range, event_range, journal_key, master_key, master_range, name_digest,
+    HEAD_KEY, Index, edge_range, event_range, journal_key, master_key, master_range, name_digest,
     picture_member, picture_range, transaction_key,
 };
 use tracehold_chain::state::table::Pair;
@@ -234,6 +237,19 @@ impl ReadView {
     #[must_use]
     pub fn height(&self) -> Height {
         self.snapshot.head.height
+    }
+
+    /// Whether the table has not run ahead of this view: then everything that was read with it so
+    /// far is of one block.
+    ///
+    /// # Errors
+    /// [`Fault`] when the table cannot be read.
+    pub fn is_whole(&self) -> Result<bool, Fault> {
+        let bytes = self.table(self.shared.table.get(HEAD_KEY))?;
+        let bytes = bytes.ok_or_else(|| self.table_damaged("the table has no head".to_owned()))?;
+        let head: Head = codec::decode(&bytes)
+            .map_err(|error| self.table_damaged(format!("the head of the table: {error}")))?;
+        Ok(head.height <= self.height())
     }
 
     /// Members and their agents.

@@ -21,6 +21,12 @@ use crate::fault::Fault;
 /// Entries that are looked at together.
 const PAGE: usize = 500;
 
+/// Assets of one account that are told with how much of them is on it.
+pub const MAX_BALANCES_TOLD: usize = 1_000;
+
+/// Assets that were ever on one account among which those that are there now are looked for.
+pub const MAX_BALANCES_SEEN: usize = 10_000;
+
 /// A line of a statement and where it stands.
 pub type Line = (EntryId, StatementLine);
 
@@ -33,18 +39,47 @@ impl ReadView {
         self.packed(&StateKey::Account(account.clone()).encode())
     }
 
-    /// How much of each asset is on an account, by asset.
+    /// How much of each asset is on an account, by asset, of which there is any: at most
+    /// [`MAX_BALANCES_TOLD`], found among the first [`MAX_BALANCES_SEEN`] it ever had; and whether
+    /// there may be more.
     ///
     /// # Errors
     /// [`Fault`] when it cannot be read or is damaged.
-    pub fn balances(&self, account: &AccountId) -> Result<Vec<Balance>, Fault> {
-        let (from, to) = balances_range(account);
-        let found = self.pairs((&from, &to), usize::MAX, Order::OldestFirst)?;
-        let balances = found.iter().map(|(_, value)| self.unpacked::<Balance>(value));
-        let mut balances: Vec<Balance> = balances.collect::<Result<_, _>>()?;
-        balances.retain(|balance| balance.account == *account);
+    pub fn balances(&self, account: &AccountId) -> Result<(Vec<Balance>, bool), Fault> {
+        let (mut from, to) = balances_range(account);
+        let (mut balances, mut seen) = (Vec::new(), 0_usize);
+        let more = loop {
+            let page = self.pairs((&from, &to), PAGE, Order::OldestFirst)?;
+            seen = seen.saturating_add(page.len());
+            for (_, value) in &page {
+                let balance: Balance = self.unpacked(value)?;
+                if balance.account == *account && balance.posted != 0 {
+                    balances.push(balance);
+                }
+            }
+            match page.last() {
+                Some((last, _)) if page.len() == PAGE => {
+                    if seen >= MAX_BALANCES_SEEN || balances.len() > MAX_BALANCES_TOLD {
+                        break true;
+                    }
+                    from.clone_from(last);
+                    from.push(0);
+                }
+                _ => break balances.len() > MAX_BALANCES_TOLD,
+            }
+        };
+        balances.truncate(MAX_BALANCES_TOLD);
         balances.sort_by(|a, b| a.asset.cmp(&b.asset));
-        Ok(balances)
+        Ok((balances, more))
+    }
+
+    /// Whether an account has, or ever had, anything.
+    ///
+    /// # Errors
+    /// [`Fault`] when it cannot be read.
+    pub fn is_used(&self, account: &AccountId) -> Result<bool, Fault> {
+        let (from, to) = balances_range(account);
+        Ok(!self.pairs((&from, &to), 1, Order::OldestFirst)?.is_empty())
     }
 
     /// How much of an asset is on an account; none when it never had any.

@@ -293,10 +293,10 @@ pub async fn post_rule(
         (status = 200, description = "Paid before under this reference: `payment`, `agreement`",
             body = Value),
         (status = 201, description = "Paid", body = Value),
-        (status = 202, description = "It waits for a second agent", body = Value),
+        (status = 202, description = "It waits for a second agent, also when sent again", body = Value),
         (status = 400, description = "A field breaks a rule"),
         (status = 404, description = "No such agreement or deposit of yours"),
-        (status = 409, description = "The reference stands for another command"),
+        (status = 409, description = "The reference stands for another command, or was declined"),
         (status = 422, description = "There is not enough, or it is not the time"),
     ),
     security(("api_key" = []))

@@ -246,7 +246,7 @@ pub async fn get_story(
     let most = per_page(query.per_page.as_deref())?.get();
     let after = entry_token(query.next_page_token.as_deref())?;
     let caller = keyed.caller();
-    let read = state.read(move |view| {
+    let read = state.read_much(move |view| {
         if found(view, &caller, id)?.is_none() {
             return Ok(None);
         }

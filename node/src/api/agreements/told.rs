@@ -68,9 +68,8 @@ fn ended(stage: &Stage) -> Value {
 
 /// What is in the pot.
 fn pot(view: &ReadView, id: AgreementId) -> Result<Value, Fault> {
-    let balances = view.balances(&AccountId::Agreement(id))?;
-    let left = balances.iter().filter(|balance| balance.posted != 0);
-    Ok(left.map(|left| json!(MoneyView::minor(left.posted, &left.asset))).collect())
+    let (left, _) = view.balances(&AccountId::Agreement(id))?;
+    Ok(left.iter().map(|left| json!(MoneyView::minor(left.posted, &left.asset))).collect())
 }
 
 /// An agreement in a list.

@@ -292,3 +292,32 @@ async fn templates_are_filled_in_and_put_forward() {
     assert!(schema.json()["properties"]["milestones"].is_object());
     api.stop().await;
 }
+
+/// Promise P67: what waits for a second agent is not done, and shows what it would pay.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deposit_that_waits_for_a_second_agent_says_so_again() {
+    let api = traders().await;
+    endow(&api, "print-1", "1000").await;
+    let path = proposed(&api, "order-7", "400").await;
+    accepted(&api, &path).await;
+    let rule = json!({"reference": "rule-1", "approval": {"two_agents": {"above": []}}});
+    let set = api.by("buyer/erp", "PUT", "/api/v1/accounts/buyer:main", &rule).await;
+    assert_eq!(set.status, 201, "{}", set.text);
+    let fund = json!({"reference": "fund-1", "deposit": null});
+    for repeated in [false, true] {
+        let answer = api.by("buyer/erp", "POST", &format!("{path}/fund"), &fund).await;
+        let (status, told) = (answer.status, answer.json());
+        assert_eq!((status.as_u16(), &told["payment"]["status"]), (202, &json!("waiting")));
+        assert_eq!(told["payment"]["repeated"], json!(repeated));
+    }
+    let waiting = api.by("buyer/boss", "GET", "/api/v1/approvals", &Value::Null).await.json();
+    let command = &waiting["waiting"][0]["command"];
+    assert_eq!(command["money"], json!({"asset": "EUR@bank", "amount": "400.00"}), "{command}");
+    assert_eq!(command["deposit"], "price");
+    let decline = "/api/v1/approvals/buyer:main/fund-1/decline";
+    let no = api.by("buyer/boss", "POST", decline, &json!({"reference": "no-1"})).await;
+    assert_eq!(no.status, 201, "{}", no.text);
+    let again = api.by("buyer/erp", "POST", &format!("{path}/fund"), &fund).await;
+    assert_eq!((again.status.as_u16(), &again.problem()["code"]), (409, &json!("declined")));
+    api.stop().await;
+}

@@ -104,6 +104,10 @@ async fn money_is_issued_paid_and_stands_in_both_statements_and_a_retry_pays_onc
     assert_eq!(api.by("bank/desk", "POST", path, &redeem).await.status, 201);
     let asset = api.by("bank/desk", "GET", "/api/v1/assets/EUR@bank", &Value::Null).await.json();
     assert_eq!(asset["outstanding"], "83.50");
+    // What is gone is on the statement and no balance any more.
+    assert_eq!(free(&api, "bank/desk", "bank:main").await, "nothing");
+    let gone = api.by("bank/desk", "GET", "/api/v1/accounts/bank:main", &Value::Null).await.json();
+    assert_eq!((&gone["balances"], gone.get("more")), (&json!([]), None));
     api.stop().await;
 }
 
@@ -174,6 +178,11 @@ async fn a_second_agent_approves_or_declines() {
         let (status, large) = (large.status, large.json());
         assert_eq!((status.as_u16(), &large["status"]), (202, &json!("waiting")));
         assert!(large["waiting_until"].is_string() && large.get("moved").is_none(), "{large}");
+        // Sent again it still waits: that is no 200, which means done.
+        let again = api.by("buyer/erp", "POST", TRANSFERS, &pay(reference, "100.01")).await;
+        let (status, again) = (again.status, again.json());
+        assert_eq!((status.as_u16(), &again["status"]), (202, &json!("waiting")));
+        assert_eq!(again["repeated"], true);
     }
     assert_eq!(free(&api, "buyer/erp", "buyer:main").await, "900.00");
     let waiting = api.by("buyer/boss", "GET", "/api/v1/approvals", &Value::Null).await.json();
@@ -195,6 +204,13 @@ async fn a_second_agent_approves_or_declines() {
     let decline = "/api/v1/approvals/buyer:main/larger/decline";
     let no = api.by("buyer/erp", "POST", decline, &json!({"reference": "no-1"})).await;
     assert_eq!((no.status.as_u16(), &no.json()["status"]), (201, &json!("declined")));
+    let no = api.by("buyer/erp", "POST", decline, &json!({"reference": "no-1"})).await;
+    assert_eq!((no.status.as_u16(), &no.json()["status"]), (200, &json!("declined")));
+    let again = api.by("buyer/erp", "POST", TRANSFERS, &pay("larger", "100.01")).await;
+    let problem = again.problem();
+    assert_eq!((again.status.as_u16(), &problem["code"]), (409, &json!("declined")), "{problem}");
+    let done = api.by("buyer/erp", "POST", TRANSFERS, &pay("large", "100.01")).await;
+    assert_eq!((done.status.as_u16(), &done.json()["status"]), (200, &json!("done")));
     assert_eq!(free(&api, "buyer/erp", "buyer:main").await, "799.99");
     let none = api.by("buyer/boss", "POST", decline, &json!({"reference": "no-2"})).await;
     assert_eq!((none.status.as_u16(), &none.problem()["code"]), (404, &json!("nothing-waits")));
@@ -235,6 +251,19 @@ async fn what_is_held_is_taken_in_part_or_given_back_by_the_payee() {
     let (void, late) = (format!("{one}/void"), json!({"reference": "t2"}));
     let ended = api.by("seller/erp", "POST", &void, &late).await;
     assert_eq!(ended.problem()["code"], "hold-ended");
+
+    // A field that is null is one that was left out.
+    let null = |reference: &str| json!({"reference": reference, "amount": null});
+    for (reference, how, free_after) in [("h4", "void", "74.50"), ("h5", "post", "14.50")] {
+        let mut body = hold(reference);
+        body["memo"] = Value::Null;
+        let held = api.by("buyer/erp", "POST", holds, &body).await;
+        assert_eq!(held.status, 201, "{}", held.text);
+        let path = format!("{holds}/{reference}/{how}");
+        let settled = api.by("seller/erp", "POST", &path, &null(reference)).await;
+        assert_eq!(settled.status, 201, "{}", settled.text);
+        assert_eq!(free(&api, "buyer/erp", "buyer:main").await, free_after);
+    }
     api.stop().await;
 }
 
@@ -292,5 +321,76 @@ async fn strangers_see_no_account_no_statement_and_no_amount() {
     let told = api.get(&receipt).await.json();
     let block = api.anonymous(&format!("/api/v1/blocks/{}", told["height"])).await;
     assert!(!block.text.contains("12.50") && !block.text.contains("seller"), "{}", block.text);
+    api.stop().await;
+}
+
+/// Promise P69: whoever carries a transaction for another learns the rule that refused it only.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn why_money_was_refused_is_told_to_the_senders_member_only() {
+    use tracehold_chain::money::{Money, MoneyAction, MoneyCommand, Purpose, Reference};
+    use tracehold_chain::transaction::Command;
+
+    let api = traders().await;
+    endow(&api, "print-1", "100").await;
+    let signer = api.keystore.agent(&"buyer/erp".parse().unwrap()).unwrap();
+    let mut told = Vec::new();
+    for (agent, reference) in [("buyer/boss", "x1"), ("stranger/erp", "x2")] {
+        let money = Money::parse("EUR@bank".parse().unwrap(), "5000").unwrap();
+        let command = Command::Money(MoneyCommand {
+            account: Purpose::main(),
+            reference: Reference::new(reference).unwrap(),
+            action: MoneyAction::Transfer { money, to: "seller/main".parse().unwrap(), memo: None },
+        });
+        let (chain, expiry) = (&api.network.genesis.chain_id, now().plus_ms(60_000));
+        let bundle = super::super::prepare::commanded(&signer, chain, expiry, vec![command]);
+        let body = serde_json::to_value(&bundle).unwrap();
+        let answer = api.by(agent, "POST", "/api/v1/transactions", &body).await;
+        let problem = answer.problem();
+        assert_eq!(answer.status, 422, "{problem}");
+        assert_eq!(problem["code"], "insufficient-funds");
+        told.push(problem["detail"].as_str().unwrap().to_owned());
+    }
+    let subject = told[0].strip_suffix(&told[1]).expect("the rule alone");
+    assert!(subject.len() > 5, "{told:?}");
+    api.stop().await;
+}
+
+/// Promise P67: the second agent sees everything that would be done.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_shows_all_that_is_approved() {
+    let api = traders().await;
+    let rule = json!({"reference": "rule", "approval": {"two_agents": {"above": []}}});
+    for account in ["bank:issuance", "bank:main"] {
+        let path = format!("/api/v1/accounts/{account}");
+        let set = api.by("bank/desk", "PUT", &path, &rule).await;
+        assert_eq!(set.status, 201, "{}", set.text);
+    }
+    let (due, document) = (now().plus_ms(3_600_000).to_string(), "ab".repeat(32));
+    for (asset, terms) in [
+        ("note:EUR@bank/N-1", json!({"note": {"due": due}})),
+        ("title:bank/T-1", json!({"title": {"document": document}})),
+    ] {
+        let body = json!({"reference": asset.replace(['/', '@'], "-"), "asset": asset,
+            "amount": "1", "to": "buyer/main", "terms": terms});
+        let path = "/api/v1/accounts/bank:issuance/issues";
+        let answer = api.by("bank/desk", "POST", path, &body).await;
+        assert_eq!(answer.status, 202, "{}", answer.text);
+        assert_eq!(answer.json()["command"]["terms"], terms);
+    }
+    api.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_form_of_another_site_ends_no_session() {
+    let api = traders().await;
+    for (site, ends) in [("same-origin", true), ("cross-site", false), ("same-site", false)] {
+        let request = Request::builder().method("POST").uri("/sign-out");
+        let request = request.header("sec-fetch-site", site).body(Body::empty()).unwrap();
+        let answer = api.send(request).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.headers.contains_key("set-cookie")),
+            (303, ends)
+        );
+    }
     api.stop().await;
 }
