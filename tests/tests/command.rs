@@ -155,6 +155,19 @@ fn the_demo_tells_its_story_resumes_and_can_be_reset() {
     let html = Client::new("").get_as(&page, "text/html").unwrap();
     assert_eq!(html.status, 200);
     assert!(html.text.contains("Harbour Roastery") && html.text.contains("Corner Grocer"));
+    // The first sale paid its price of 48,000; the second broke its cold chain: the buyer has its
+    // price back, and the penalty of 1,500.
+    let stages = up.first["agreements"].as_array().unwrap().iter().map(|a| a["stage"].clone());
+    assert_eq!(stages.collect::<Vec<_>>(), ["released", "released"]);
+    let buyer = up.first["agreements"][0]["member"].as_str().unwrap();
+    let seller = up.first["nodes"][0]["member"].as_str().unwrap();
+    let free = |member: &str| {
+        let nodes = up.first["nodes"].as_array().unwrap();
+        let node = nodes.iter().position(|node| node["member"] == member).unwrap();
+        let told = up.client(node).get(&format!("/api/v1/accounts/{member}:main")).unwrap();
+        told.json["balances"][0]["available"].clone()
+    };
+    assert_eq!((free(buyer), free(seller)), ("23500.00".into(), "48000.00".into()));
     let lasting = up.lasting();
     up.stop("-INT");
 
