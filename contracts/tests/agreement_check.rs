@@ -147,8 +147,8 @@ proptest! {
         }
     }
 
-    /// Promise P57: terms and outcomes are told in whole sentences in both languages, and so is every
-    /// refusal, with its clause and mend.
+    /// Promise P57: terms and outcomes are told in whole sentences in both languages, and so is
+    /// every refusal, with its clause and mend.
     #[test]
     fn everything_is_told_in_words(terms in terms(cast())) {
         for (language, end) in [(Language::En, '.'), (Language::Zh, '。')] {

@@ -237,8 +237,8 @@ fn an_event_is_recorded_however_much_waits_for_it() {
     town.world.assert_replays();
 }
 
-/// Promise P60: blocks stood still over a deadline of more agreements than one block can end. What is
-/// recorded in the block that comes first, and could not end all of them, does not count.
+/// Promise P60: blocks stood still over a deadline of more agreements than one block can end. What
+/// is recorded in the block that comes first, and could not end all of them, does not count.
 #[test]
 fn a_right_is_frozen_at_the_deadline() {
     const MANY: usize = MAX_DUE_PER_BLOCK + 120;
@@ -407,8 +407,8 @@ fn a_dispute_lapses_on_the_millisecond() {
     }
 }
 
-/// Promise P63: a title that is set aside for somebody is not freely held; when what set it aside is
-/// given back, or its time is over, the agreement that waits for it is looked at then.
+/// Promise P63: a title that is set aside for somebody is not freely held; when what set it aside
+/// is given back, or its time is over, the agreement that waits for it is looked at then.
 #[test]
 fn a_title_that_is_free_again_is_held() {
     let title: Asset = "title:carrier/BL1".parse().unwrap();
@@ -444,8 +444,8 @@ fn a_title_that_is_free_again_is_held() {
     }
 }
 
-/// Promise P60: agreements that were accepted while few ran cannot all begin to run: the last deposit
-/// of one too many stays out, and what it got goes back when that is due.
+/// Promise P60: agreements that were accepted while few ran cannot all begin to run: the last
+/// deposit of one too many stays out, and what it got goes back when that is due.
 #[test]
 fn one_too_many_does_not_begin_to_run() {
     let most = usize::try_from(MAX_AGREEMENTS_PER_NAME).unwrap();

@@ -361,7 +361,8 @@ proptest! {
                 let after = line.after.iter().rev().find(|(asset, _)| *asset == balance.asset);
                 last = after.map_or(last, |(_, after)| *after);
             }
-            prop_assert_eq!((sum, last, postings), (balance.posted, balance.posted, balance.postings));
+            let posted = balance.posted;
+            prop_assert_eq!((sum, last, postings), (posted, posted, balance.postings));
         }
     }
 
@@ -398,7 +399,7 @@ proptest! {
         })?;
         let posted = |world: &World| -> Vec<_> {
             let balances = world.balances().into_iter();
-            balances.map(|one| (one.account, one.asset, one.posted, one.held, one.postings)).collect()
+            balances.map(|b| (b.account, b.asset, b.posted, b.held, b.postings)).collect()
         };
         prop_assert_eq!(posted(&once), posted(&twice));
     }

@@ -94,8 +94,8 @@ impl Checks {
         self.money.moved
     }
 
-    /// **Agreement**, **validity** and **conservation**: an honest node has committed a block, `time` milliseconds
-    /// after the world began.
+    /// **Agreement**, **validity** and **conservation**: an honest node has committed a block,
+    /// `time` milliseconds after the world began.
     ///
     /// # Errors
     /// The violation, in words.

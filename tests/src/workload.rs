@@ -43,8 +43,8 @@ pub fn member_id(index: usize) -> MemberId {
     MemberId::new(format!("member-{index}")).expect("a good name")
 }
 
-/// The genesis of a scenario: each node a member's, with one agent; the first is a bank. Timeouts are short, for virtual
-/// time is free but work is not.
+/// The genesis of a scenario: each node a member's, with one agent; the first is a bank. Timeouts
+/// are short, for virtual time is free but work is not.
 #[must_use]
 pub fn genesis(scenario: &Scenario) -> Genesis {
     let mut random = Random::new(scenario.seed ^ 0x6e51);

@@ -72,8 +72,12 @@ fn the_core_is_pure() {
         }
         let mut files = Vec::new();
         rust_files(&root().join(folder).join("src"), &mut files);
-        for file in files {
-            let text = fs::read_to_string(&file).expect("a source file");
+        // Tests beside the code may read their tables.
+        let is_test = |file: &Path| {
+            ["tests", "testing"].iter().any(|name| file.file_stem() == Some(name.as_ref()))
+        };
+        for file in files.iter().filter(|file| !is_test(file)) {
+            let text = fs::read_to_string(file).expect("a source file");
             let code = text.split("#[cfg(test)]").next().unwrap_or_default();
             for (number, line) in code.lines().enumerate() {
                 let is_comment = line.trim_start().starts_with("//");

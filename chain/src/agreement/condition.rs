@@ -207,9 +207,9 @@ pub struct Readings {
     pub outside_at_most: DurationMs,
     /// Time without any reading that still counts as covered.
     pub max_gap: DurationMs,
-    /// Whose readings count: those that members of these roles recorded. When nobody is listed, those
-    /// of members with standing for the thing: its holder, whoever its shipment names, the holder of
-    /// its company prefix, an inspector.
+    /// Whose readings count: those that members of these roles recorded. When nobody is listed,
+    /// those of members with standing for the thing: its holder, whoever its shipment names, the
+    /// holder of its company prefix, an inspector.
     #[serde(default)]
     pub by: Vec<Label>,
     /// The interval begins with this event.

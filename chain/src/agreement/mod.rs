@@ -1,8 +1,9 @@
 //! Agreements as they are written down: terms, conditions, payouts and the commands on them.
 //!
 //! Terms are data, not a program: a closed list of conditions over what is on the ledger, and
-//! payouts from what was deposited. They have one JSON form, which `docs/agreement-terms.schema.json`
-//! describes, and one encoding. What they mean is in the contracts.
+//! payouts from what was deposited. They have one JSON form, which
+//! `docs/agreement-terms.schema.json` describes, and one encoding. What they mean is in the
+//! contracts.
 
 mod command;
 mod condition;

@@ -16,8 +16,8 @@ pub const MAX_MEMO_BYTES: usize = 140;
 pub struct MoneyCommand {
     /// Which of the member's accounts acts. Its approval rule applies.
     pub account: Purpose,
-    /// Unique on that account for ever. The same command under the same reference takes effect once;
-    /// a retry gets the first result. Another command under it is refused.
+    /// Unique on that account for ever. The same command under the same reference takes effect
+    /// once; a retry gets the first result. Another command under it is refused.
     pub reference: Reference,
     /// What to do.
     pub action: MoneyAction,

@@ -156,8 +156,8 @@ impl<'t> Sought<'t> {
         }
     }
 
-    /// The members whose word may count for anything: those of the roles that are listed, and of all
-    /// roles when some readings list none.
+    /// The members whose word may count for anything: those of the roles that are listed, and of
+    /// all roles when some readings list none.
     pub fn members(&self, terms: &'t Terms) -> Vec<&'t MemberId> {
         let by = self.sightings.iter().map(|sighting| &sighting.by);
         let by = by.chain(self.inspections.iter().map(|inspected| &inspected.by));

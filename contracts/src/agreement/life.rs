@@ -21,8 +21,8 @@ use crate::execute::{Now, Staged};
 /// corrected: a year.
 pub const CORRECTIONS_NOTED_MS: u64 = 365 * 24 * 3_600_000;
 
-/// Names that an agreement is taken off in the very transaction that ends it. One that waits for more
-/// is taken off them when the next block begins: transactions may write so much and no more.
+/// Names that an agreement is taken off in the very transaction that ends it. One that waits for
+/// more is taken off them when the next block begins: transactions may write so much and no more.
 pub const MAX_UNWATCHED_AT_ONCE: usize = 64;
 
 /// An agreement, read from the state.

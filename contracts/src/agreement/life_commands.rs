@@ -151,7 +151,10 @@ fn check_terms(staged: &Staged<'_>, terms: &Terms, now: Now<'_>) -> Result<(), S
     let known = Known {
         authority: now.authority,
         block_time: now.block_time,
-        asset_exists: &|asset| ask(money::asset_record(overlay, asset).map(|found| found.is_some())),
+        asset_exists: &|asset| {
+            let found = money::asset_record(overlay, asset);
+            ask(found.map(|found| found.is_some()))
+        },
         account_is_open: &|account| ask(money::is_open(overlay, now.authority, account)),
     };
     let checked = check(terms, &known);
@@ -207,7 +210,8 @@ pub(super) fn fund(
     if life.record.stage != Stage::Accepted || !missing {
         return refused(RejectionCode::WrongStage, life.stage_words());
     }
-    // With the last deposit it begins to wait for events: many may have been accepted while few ran.
+    // With the last deposit it begins to wait for events: many may have been accepted while few
+    // ran.
     let mut others = life.record.deposited.iter().enumerate().filter(|(other, _)| *other != place);
     if others.all(|(_, at)| at.is_some()) {
         has_room(staged, &life.terms, now)?;

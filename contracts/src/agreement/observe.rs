@@ -182,9 +182,10 @@ fn undo(
     Ok(())
 }
 
-/// What was packed is watched for in what it was packed in, unless who says so only claims something
-/// of the container: nobody's agreements are to wait for the pallets of others by his word alone.
-/// After the correction of a packing or unpacking, it is watched for in what it is in then.
+/// What was packed is watched for in what it was packed in, unless who says so only claims
+/// something of the container: nobody's agreements are to wait for the pallets of others by his
+/// word alone. After the correction of a packing or unpacking, it is watched for in what it is in
+/// then.
 fn follow(staged: &mut Staged<'_>, facts: &Facts) -> Result<(), TableError> {
     let telling = &facts.telling;
     let packing = matches!(telling.event_type, EventType::Aggregation | EventType::Association);

@@ -322,8 +322,8 @@ impl Outcomes {
         ranges
     }
 
-    /// What is left of an asset once exact amounts are paid: parts go to whom the milestones in part
-    /// pay, the rest to whom the list says.
+    /// What is left of an asset once exact amounts are paid: parts go to whom the milestones in
+    /// part pay, the rest to whom the list says.
     fn share_out(
         &self,
         list: &List,

@@ -8,8 +8,8 @@ use tracehold_chain::money::{AgreementId, EntryId, Money, Reference};
 use tracehold_chain::state::Position;
 use tracehold_chain::units::{AgentId, MemberId, TimestampMs};
 
-/// How far an agreement has come, at `StateKey::Agreement`. What is in the pot is the balance of the
-/// account `agreement:ID`, and nowhere else.
+/// How far an agreement has come, at `StateKey::Agreement`. What is in the pot is the balance of
+/// the account `agreement:ID`, and nowhere else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgreementRecord {
     /// Which.

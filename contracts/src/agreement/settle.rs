@@ -1,9 +1,9 @@
 //! What happens by itself: milestones that pay, windows that are over, disputes that lapse, the
 //! deadline.
 //!
-//! Everything that falls due at a time is done as of that time, in the first block whose time is not
-//! before it and in the order of those times: what was recorded later does not count, however late
-//! the block comes. So nobody loses a right because blocks were slow or the queue long.
+//! Everything that falls due at a time is done as of that time, in the first block whose time is
+//! not before it and in the order of those times: what was recorded later does not count, however
+//! late the block comes. So nobody loses a right because blocks were slow or the queue long.
 
 use tracehold_chain::agreement::Label;
 use tracehold_chain::money::AgreementId;

@@ -8,8 +8,8 @@ use tracehold_chain::units::{AgentId, TimestampMs};
 
 use super::record::Ending;
 
-/// Events that a step of a payment names, the last ones when there are more: receipts stay small, and
-/// the record of the milestone has all of them.
+/// Events that a step of a payment names, the last ones when there are more: receipts stay small,
+/// and the record of the milestone has all of them.
 pub const MAX_EVENTS_PER_STEP: usize = 64;
 
 /// A step of an agreement.

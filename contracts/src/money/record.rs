@@ -1,4 +1,5 @@
-//! What the state keeps of money. All of it in the shorter form of [`tracehold_chain::codec::pack`].
+//! What the state keeps of money. All of it in the shorter form of
+//! [`tracehold_chain::codec::pack`].
 
 use serde::{Deserialize, Serialize};
 use tracehold_chain::digest::Digest;

@@ -1,5 +1,5 @@
-//! One ledger on which many agreements live at once. Nothing is signed: what a signature is worth is
-//! tested elsewhere, and most of the time would go there.
+//! One ledger on which many agreements live at once. Nothing is signed: what a signature is worth
+//! is tested elsewhere, and most of the time would go there.
 #![allow(dead_code, reason = "each test uses what it needs")]
 
 use std::collections::BTreeMap;

@@ -1,8 +1,8 @@
 //! Every set of milestones that can be fulfilled, and every way to end from there.
 //!
 //! Sets are visited in the order of their numbers: a set comes after all of its subsets, so after
-//! everything that leads to it. A milestone pro rata may have paid a part of its payouts from when it
-//! could first pay, whatever happens afterwards; as the pot must be enough for all of them, it
+//! everything that leads to it. A milestone pro rata may have paid a part of its payouts from when
+//! it could first pay, whatever happens afterwards; as the pot must be enough for all of them, it
 //! is counted with the whole wherever it may have paid a part.
 
 use tracehold_chain::agreement::Terms;
@@ -52,8 +52,8 @@ pub(super) fn enumerate(plan: &Plan, terms: &Terms, found: &mut Found) -> Vec<En
     if let Some(first) = walk.reached.first_mut() {
         *first = true;
     }
-    // It can end wherever it can come to; where that would pay too much no end is listed, so what was
-    // visited is counted too.
+    // It can end wherever it can come to; where that would pay too much no end is listed, so what
+    // was visited is counted too.
     let mut visited = 0_usize;
     for set in 0..sets {
         if !walk.reached.get(set).copied().unwrap_or(false) {

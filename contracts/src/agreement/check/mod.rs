@@ -1,10 +1,10 @@
 //! The check of terms, before anybody agrees to them and again when they are put forward.
 //!
-//! It is the same function for a person who asks, for the node that proposes and in consensus: pure,
-//! bounded by the limits of terms, and it never panics, whatever the terms are. First every clause
-//! is held against its rules (`structure`, `clauses`, `conditions`); what stands is brought into
-//! numbers (`plan`); then every order in which milestones can be fulfilled is followed (`ends`),
-//! and all that can happen is listed as [`Outcomes`].
+//! It is the same function for a person who asks, for the node that proposes and in consensus:
+//! pure, bounded by the limits of terms, and it never panics, whatever the terms are. First every
+//! clause is held against its rules (`structure`, `clauses`, `conditions`); what stands is brought
+//! into numbers (`plan`); then every order in which milestones can be fulfilled is followed
+//! (`ends`), and all that can happen is listed as [`Outcomes`].
 
 mod clauses;
 mod conditions;
@@ -46,8 +46,8 @@ pub struct Known<'a> {
 }
 
 /// Lists every way in which an agreement with these terms can end, or says why nobody should agree
-/// to them. Whoever holds roles of accepted terms gets everything that was paid in, by the deadline,
-/// whatever happens.
+/// to them. Whoever holds roles of accepted terms gets everything that was paid in, by the
+/// deadline, whatever happens.
 ///
 /// # Errors
 /// What is wrong with them, clause by clause; at most [`MAX_REFUSALS`].

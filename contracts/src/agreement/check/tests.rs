@@ -454,7 +454,8 @@ trait Pipe: Sized {
 
 impl Pipe for Value {}
 
-/// Promise P56: the largest terms are checked in bounded time, and too many ways to end are refused.
+/// Promise P56: the largest terms are checked in bounded time, and too many ways to end are
+/// refused.
 #[test]
 fn the_largest_terms_are_checked() {
     let many = |count: usize| {
@@ -474,8 +475,8 @@ fn the_largest_terms_are_checked() {
     assert_eq!(refusals[0].code, RefusalCode::TooManyOutcomes);
 }
 
-/// Promise P56: nor are more sets of milestones gone through when each pays too much at the deadline,
-/// so that none is listed as a way to end.
+/// Promise P56: nor are more sets of milestones gone through when each pays too much at the
+/// deadline, so that none is listed as a way to end.
 #[test]
 fn terms_that_pay_too_much_at_the_deadline_are_checked_in_bounded_time() {
     let one = |place: usize| {
