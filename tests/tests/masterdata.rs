@@ -61,8 +61,8 @@ fn a_product_and_its_picture_are_seen_at_every_node() {
     // Read at node 3, with the same bytes; then also when nobody else could give them.
     wait_until("the product at node 3", || product(&network, 3)["names"]["en"] == "Milk");
     assert_eq!(product(&network, 3), set.json);
-    // A node asks the peers that it is connected to: two that began together may not be yet, and what
-    // nobody had is asked for again after a while.
+    // A node asks the peers that it is connected to: two that began together may not be yet, and
+    // what nobody had is asked for again after a while.
     wait_until("the same bytes at node 3", || show(&network, 3, &digest).bytes == picture);
     network.net.stop_node(0);
     assert!(show(&network, 3, &digest).bytes == picture, "node 3 keeps it");
