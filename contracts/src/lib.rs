@@ -23,6 +23,7 @@ pub mod money;
 pub mod overlay;
 pub mod provenance;
 pub mod receipt;
+mod stop;
 
 pub use admission::Admitted;
 pub use layer::{Head, Layer};

@@ -8,7 +8,6 @@ use tracehold_chain::units::MemberId;
 
 use super::record::{AgreementRecord, Fact};
 use crate::execute::Staged;
-use crate::provenance::journal;
 
 /// Facts that one agreement keeps.
 pub const MAX_FACTS: u32 = 4_096;
@@ -80,7 +79,7 @@ pub(super) fn add(
     let key = StateKey::AgreementFacts { agreement: record.id, chunk }.encode();
     let mut part: Vec<Fact> = match record.facts % CHUNK {
         0 => Vec::new(),
-        _ => journal::read(staged, &key)?.ok_or_else(|| damaged(record.id))?,
+        _ => staged.overlay.record(&key)?.ok_or_else(|| damaged(record.id))?,
     };
     part.push(fact);
     staged.overlay.put(key, codec::pack(&part));
@@ -98,7 +97,7 @@ pub(super) fn void(
 ) -> Result<bool, TableError> {
     for chunk in 0..record.facts.div_ceil(CHUNK) {
         let key = StateKey::AgreementFacts { agreement: record.id, chunk }.encode();
-        let mut part: Vec<Fact> = journal::read(staged, &key)?.ok_or_else(|| damaged(record.id))?;
+        let mut part: Vec<Fact> = staged.overlay.record(&key)?.ok_or_else(|| damaged(record.id))?;
         let Some(fact) = part.iter_mut().find(|fact| fact.position == original) else { continue };
         if fact.voided_by.is_some() {
             return Ok(false);

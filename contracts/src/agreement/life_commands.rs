@@ -21,31 +21,14 @@ use super::step::StepKind;
 use super::watch;
 use crate::execute::{Now, Staged};
 use crate::money;
-use crate::receipt::{Rejection, RejectionCode};
+use crate::receipt::RejectionCode;
+use crate::stop::{Stop, refuse};
 
 /// Bytes of the reason of a dispute or of a ruling.
 pub const MAX_REASON_BYTES: usize = 1_000;
 
 /// Payments of one ruling.
 pub const MAX_RULING_PAYOUTS: usize = 64;
-
-/// Why a command does not go on.
-pub(super) enum Stop {
-    /// It is refused.
-    Refused(Rejection),
-    /// This machine cannot read.
-    Table(TableError),
-}
-
-impl From<TableError> for Stop {
-    fn from(error: TableError) -> Stop {
-        Stop::Table(error)
-    }
-}
-
-fn refused<T>(code: RejectionCode, subject: impl Into<String>) -> Result<T, Stop> {
-    Err(Stop::Refused(Rejection::new(code, subject)))
-}
 
 /// Runs a command.
 pub(super) fn run(
@@ -87,7 +70,7 @@ pub(super) fn run(
 fn find(staged: &Staged<'_>, id: AgreementId) -> Result<Life, Stop> {
     match Life::find(staged, id)? {
         Some(life) => Ok(life),
-        None => refused(RejectionCode::AgreementUnknown, id.to_string()),
+        None => refuse(RejectionCode::AgreementUnknown, id.to_string()),
     }
 }
 
@@ -165,7 +148,7 @@ fn check_terms(staged: &Staged<'_>, terms: &Terms, now: Now<'_>) -> Result<(), S
         Ok(_) => Ok(()),
         Err(refusals) => {
             let first = refusals.first().map(ToString::to_string);
-            refused(RejectionCode::TermsRefused, first.unwrap_or_default())
+            refuse(RejectionCode::TermsRefused, first.unwrap_or_default())
         }
     }
 }
@@ -174,7 +157,7 @@ fn has_room(staged: &Staged<'_>, terms: &Terms, now: Now<'_>) -> Result<(), Stop
     if watch::has_room(staged, terms, now)? {
         return Ok(());
     }
-    refused(RejectionCode::TooManyAgreements, terms.title.clone())
+    refuse(RejectionCode::TooManyAgreements, terms.title.clone())
 }
 
 /// How much a deposit is.
@@ -199,16 +182,16 @@ pub(super) fn fund(
     let mut life = find(staged, id)?;
     life.catch_up(staged, now)?;
     let Some(place) = life.terms.deposits.iter().position(|d| d.id == *deposit) else {
-        return refused(RejectionCode::DepositUnknown, deposit.as_str());
+        return refuse(RejectionCode::DepositUnknown, deposit.as_str());
     };
     let Some(terms) = life.terms.deposits.get(place).cloned() else { return Ok(()) };
     let payer = life.role(&terms.role).map(|(_, role)| &role.member);
     if account.member() != payer {
-        return refused(RejectionCode::DepositUnknown, deposit.as_str());
+        return refuse(RejectionCode::DepositUnknown, deposit.as_str());
     }
     let missing = life.record.deposited.get(place).is_some_and(Option::is_none);
     if life.record.stage != Stage::Accepted || !missing {
-        return refused(RejectionCode::WrongStage, life.stage_words());
+        return refuse(RejectionCode::WrongStage, life.stage_words());
     }
     // With the last deposit it begins to wait for events: many may have been accepted while few
     // ran.
@@ -268,7 +251,7 @@ fn check_reason(reason: &str) -> Result<(), Stop> {
     if plain && !reason.trim().is_empty() && reason.len() <= MAX_REASON_BYTES {
         return Ok(());
     }
-    refused(RejectionCode::TextInvalid, format!("reason: 1 to {MAX_REASON_BYTES} bytes"))
+    refuse(RejectionCode::TextInvalid, format!("reason: 1 to {MAX_REASON_BYTES} bytes"))
 }
 
 impl Life {
@@ -285,14 +268,14 @@ impl Life {
     }
 
     fn wrong_stage<T>(&self) -> Result<T, Stop> {
-        refused(RejectionCode::WrongStage, self.stage_words())
+        refuse(RejectionCode::WrongStage, self.stage_words())
     }
 
     /// The place of a role of the sender's member.
     fn own_role(&self, label: &Label, member: &MemberId) -> Result<usize, Stop> {
         match self.role(label) {
             Some((place, role)) if role.member == *member => Ok(place),
-            _ => refused(RejectionCode::RoleNotYours, label.as_str()),
+            _ => refuse(RejectionCode::RoleNotYours, label.as_str()),
         }
     }
 
@@ -356,7 +339,7 @@ impl Life {
     ) -> Result<(), Stop> {
         self.own_role(role, sender.member())?;
         if !self.terms.milestones.iter().any(|m| asks(&m.when, role, approval)) {
-            return refused(RejectionCode::ApprovalNotAsked, approval.as_str());
+            return refuse(RejectionCode::ApprovalNotAsked, approval.as_str());
         }
         if self.record.approvals.iter().any(|(r, what, _)| r == role && what == approval) {
             return Ok(());
@@ -431,7 +414,7 @@ impl Life {
         let place = self.own_role(role, sender.member())?;
         let terms = self.terms.dispute.as_ref().filter(|dispute| dispute.by.contains(role));
         let Some(terms) = terms else {
-            return refused(RejectionCode::NotDisputable, role.as_str());
+            return refuse(RejectionCode::NotDisputable, role.as_str());
         };
         check_reason(reason)?;
         let last = self.record.dispute.as_ref();
@@ -442,7 +425,7 @@ impl Life {
             Stage::Disputed if again => return Ok(()),
             Stage::Running if has_opened => {
                 let subject = format!("{role}: a role opens one dispute");
-                return refused(RejectionCode::NotDisputable, subject);
+                return refuse(RejectionCode::NotDisputable, subject);
             }
             Stage::Running => (false, self.terms.deadline),
             Stage::Ended { at, .. } => {
@@ -453,7 +436,7 @@ impl Life {
                 let until = self.disputable_until(*at);
                 let corrected = self.record.milestones.iter().any(|m| !m.corrected.is_empty());
                 if recorded.is_some() || !corrected || now.block_time >= until {
-                    return refused(RejectionCode::NotDisputable, self.stage_words());
+                    return refuse(RejectionCode::NotDisputable, self.stage_words());
                 }
                 (true, now.block_time.plus_ms(terms.ruling_within.0))
             }
@@ -494,22 +477,22 @@ impl Life {
         now: Now<'_>,
     ) -> Result<(), Stop> {
         let Some(dispute) = &self.record.dispute else {
-            return refused(RejectionCode::NotTheArbiter, "no dispute is open");
+            return refuse(RejectionCode::NotTheArbiter, "no dispute is open");
         };
         if self.arbiter() != Some(sender.member()) {
-            return refused(RejectionCode::NotTheArbiter, sender.to_string());
+            return refuse(RejectionCode::NotTheArbiter, sender.to_string());
         }
         if dispute.ruled.as_deref() == Some(reason) && dispute.pay == pay {
             return Ok(());
         }
         if dispute.ruled.is_some() || dispute.lapsed {
-            return refused(RejectionCode::NotTheArbiter, "no dispute is open");
+            return refuse(RejectionCode::NotTheArbiter, "no dispute is open");
         }
         let after_end = dispute.after_end;
         check_reason(reason)?;
         let pot = pay::pot(staged, self)?;
         if let Err(why) = self.check_ruling(pay, &pot, after_end) {
-            return refused(RejectionCode::RulingInvalid, why);
+            return refuse(RejectionCode::RulingInvalid, why);
         }
         if let Some(dispute) = &mut self.record.dispute {
             dispute.ruled = Some(reason.to_owned());

@@ -41,16 +41,7 @@ use tracehold_chain::units::AgentId;
 
 use crate::execute::{Now, Staged};
 use crate::receipt::Rejection;
-
-use life_commands::Stop;
-
-fn answer(done: Result<(), Stop>) -> Result<Result<(), Rejection>, TableError> {
-    match done {
-        Ok(()) => Ok(Ok(())),
-        Err(Stop::Refused(rejection)) => Ok(Err(rejection)),
-        Err(Stop::Table(error)) => Err(error),
-    }
-}
+use crate::stop::told;
 
 /// Runs a command on an agreement.
 ///
@@ -62,7 +53,7 @@ pub fn run(
     sender: &AgentId,
     now: Now<'_>,
 ) -> Result<Result<(), Rejection>, TableError> {
-    answer(life_commands::run(staged, command, sender, now))
+    told(life_commands::run(staged, command, sender, now))
 }
 
 /// How much a deposit of an agreement is, for the approval rule of the account that pays it.
@@ -89,7 +80,7 @@ pub fn fund(
     reference: &Reference,
     now: Now<'_>,
 ) -> Result<Result<(), Rejection>, TableError> {
-    answer(life_commands::fund(staged, agreement, deposit, (account, reference), now))
+    told(life_commands::fund(staged, agreement, deposit, (account, reference), now))
 }
 
 /// Looks at all agreements that were touched, and pays what is to be paid.

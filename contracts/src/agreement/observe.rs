@@ -23,9 +23,7 @@ use super::record::{AgreementRecord, Fact, Stage};
 use super::{settle, watch};
 use crate::admission::CapturedFacts;
 use crate::execute::{Now, Staged};
-use crate::provenance::{
-    EventRecord, Facts, ItemRecord, JournalChunk, Mark, NamedItem, Standing, journal,
-};
+use crate::provenance::{EventRecord, Facts, ItemRecord, JournalChunk, Mark, NamedItem, Standing};
 
 /// Why an event may concern an agreement.
 #[derive(Default)]
@@ -142,11 +140,11 @@ fn record(
     staged: &Staged<'_>,
     agreement: AgreementId,
 ) -> Result<Option<AgreementRecord>, TableError> {
-    journal::read(staged, &StateKey::Agreement(agreement).encode())
+    staged.overlay.record(&StateKey::Agreement(agreement).encode())
 }
 
 fn terms(staged: &Staged<'_>, agreement: AgreementId) -> Result<Option<Terms>, TableError> {
-    journal::read(staged, &StateKey::Terms(agreement).encode())
+    staged.overlay.record(&StateKey::Terms(agreement).encode())
 }
 
 fn put(staged: &mut Staged<'_>, record: &AgreementRecord) {
@@ -163,7 +161,7 @@ fn undo(
     now: Now<'_>,
 ) -> Result<(), TableError> {
     let key = StateKey::Event { event_id: facts.event_id.clone(), declared_at: None }.encode();
-    let Some(original) = journal::read::<EventRecord>(staged, &key)? else { return Ok(()) };
+    let Some(original) = staged.overlay.record::<EventRecord>(&key)? else { return Ok(()) };
     let original = original.position;
     for agreement in agreements {
         let Some(record) = up_to_date(staged, *agreement, now)? else { continue };
@@ -219,7 +217,7 @@ fn follow(staged: &mut Staged<'_>, facts: &Facts) -> Result<(), TableError> {
 /// Whether the recorder of a packing that was recorded just now had standing for what it packs in.
 fn packs_for_good(staged: &Staged<'_>, facts: &Facts) -> Result<bool, TableError> {
     let key = StateKey::Event { event_id: facts.event_id.clone(), declared_at: None }.encode();
-    let event = journal::read::<EventRecord>(staged, &key)?;
+    let event = staged.overlay.record::<EventRecord>(&key)?;
     Ok(event.is_some_and(|event| event.packs))
 }
 
@@ -435,14 +433,14 @@ fn standing(
     name: &Digest,
     position: Position,
 ) -> Result<Option<Standing>, TableError> {
-    let Some(record) = journal::read::<ItemRecord>(staged, &item_key(name))? else {
+    let Some(record) = staged.overlay.record::<ItemRecord>(&item_key(name))? else {
         return Ok(None);
     };
     let mut last = record.tail.last().cloned();
     if last.is_none()
         && let Some(chunk) = record.chunks().checked_sub(1)
     {
-        let sealed = journal::read::<JournalChunk>(staged, &journal_key(name, chunk))?;
+        let sealed = staged.overlay.record::<JournalChunk>(&journal_key(name, chunk))?;
         last = sealed.and_then(|mut sealed| sealed.pop());
     }
     Ok(last.filter(|step| step.position == position).map(|step| step.standing))

@@ -20,7 +20,7 @@ use tracehold_chain::state::{StateKey, TableError};
 use super::facts::Sought;
 use super::record::AgreementRecord;
 use crate::execute::{Now, Staged};
-use crate::provenance::{ItemRecord, MAX_PACKING_DEPTH, journal};
+use crate::provenance::{ItemRecord, MAX_PACKING_DEPTH};
 
 /// Running agreements that may wait for one name when another one begins to: it is neither proposed
 /// nor accepted then, and its last deposit does not come in.
@@ -47,7 +47,7 @@ pub fn begin(
 ) -> Result<(), TableError> {
     let mut names = names(staged, terms)?;
     let key = StateKey::Watching(record.id).encode();
-    let mut watching: Vec<Digest> = journal::read(staged, &key)?.unwrap_or_default();
+    let mut watching: Vec<Digest> = staged.overlay.record(&key)?.unwrap_or_default();
     for (name, items) in &mut names {
         register(staged, record.id, (*name, items), &mut watching, u32::MAX)?;
     }
@@ -66,7 +66,7 @@ pub fn end(
     _now: Now<'_>,
 ) -> Result<(), TableError> {
     let key = StateKey::Watching(record.id).encode();
-    let watching: Vec<Digest> = journal::read(staged, &key)?.unwrap_or_default();
+    let watching: Vec<Digest> = staged.overlay.record(&key)?.unwrap_or_default();
     for name in watching {
         let watch = StateKey::Watch { name, agreement: record.id }.encode();
         if staged.overlay.get(&watch)?.is_none() {
@@ -74,7 +74,7 @@ pub fn end(
         }
         staged.overlay.remove(watch);
         let marker = StateKey::Watched(name).encode();
-        match journal::read::<u32>(staged, &marker)?.unwrap_or(0) {
+        match staged.overlay.record::<u32>(&marker)?.unwrap_or(0) {
             0 | 1 => staged.overlay.remove(marker),
             more => staged.overlay.put(marker, codec::pack(&more.saturating_sub(1))),
         }
@@ -86,7 +86,7 @@ pub fn end(
 /// How many names an agreement is registered under.
 pub(super) fn size(staged: &Staged<'_>, agreement: AgreementId) -> Result<usize, TableError> {
     let key = StateKey::Watching(agreement).encode();
-    Ok(journal::read::<Vec<Digest>>(staged, &key)?.map_or(0, |names| names.len()))
+    Ok(staged.overlay.record::<Vec<Digest>>(&key)?.map_or(0, |names| names.len()))
 }
 
 /// Whether one more agreement may wait for what these terms wait for.
@@ -116,7 +116,7 @@ pub fn title_moved(staged: &mut Staged<'_>, title: &Asset) -> Result<(), TableEr
 
 /// How many agreements wait for a name.
 fn count(staged: &Staged<'_>, name: &Digest) -> Result<u32, TableError> {
-    Ok(journal::read(staged, &StateKey::Watched(*name).encode())?.unwrap_or(0))
+    Ok(staged.overlay.record(&StateKey::Watched(*name).encode())?.unwrap_or(0))
 }
 
 /// The agreements that wait for a name, and which of their items it may be about.
@@ -149,7 +149,7 @@ pub(super) fn follow(
 ) -> Result<(), TableError> {
     for (agreement, items) in child.iter().filter(|(_, items)| !items.is_empty()) {
         let key = StateKey::Watching(*agreement).encode();
-        let mut watching: Vec<Digest> = journal::read(staged, &key)?.unwrap_or_default();
+        let mut watching: Vec<Digest> = staged.overlay.record(&key)?.unwrap_or_default();
         let before = watching.len();
         for name in containers {
             let limit = MAX_AGREEMENTS_PER_CONTAINER;
@@ -169,7 +169,7 @@ pub(super) fn register_events(
     events: impl IntoIterator<Item = Digest>,
 ) -> Result<(), TableError> {
     let key = StateKey::Watching(agreement).encode();
-    let mut watching: Vec<Digest> = journal::read(staged, &key)?.unwrap_or_default();
+    let mut watching: Vec<Digest> = staged.overlay.record(&key)?.unwrap_or_default();
     for name in events {
         register(staged, agreement, (name, &[]), &mut watching, u32::MAX)?;
     }
@@ -185,7 +185,7 @@ fn register(
     limit: u32,
 ) -> Result<(), TableError> {
     let key = StateKey::Watch { name, agreement }.encode();
-    let known: Option<Vec<u16>> = journal::read(staged, &key)?;
+    let known: Option<Vec<u16>> = staged.overlay.record(&key)?;
     let is_new = known.is_none();
     let mut all = known.unwrap_or_default();
     let before = all.len();
@@ -240,7 +240,7 @@ pub(super) fn containers(staged: &Staged<'_>, thing: &Digest) -> Result<Vec<Dige
     let mut found: Vec<Digest> = Vec::new();
     let mut next = *thing;
     while found.len() < MAX_PACKING_DEPTH {
-        let Some(record) = journal::read::<ItemRecord>(staged, &item_key(&next))? else { break };
+        let Some(record) = staged.overlay.record::<ItemRecord>(&item_key(&next))? else { break };
         let Some(parent) = record.state.parent else { break };
         next = name_digest(&parent.what);
         if next == *thing || found.contains(&next) {

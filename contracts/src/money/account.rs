@@ -9,10 +9,10 @@ use tracehold_chain::state::{StateKey, TableError};
 use tracehold_chain::units::MemberId;
 
 use super::record::{AccountRecord, AssetRecord, Balance};
-use super::{Stop, refuse, told};
 use crate::authority::Authority;
 use crate::overlay::Overlay;
 use crate::receipt::{Rejection, RejectionCode};
+use crate::stop::{Stop, refuse, told};
 
 /// Assets that one approval rule may name.
 pub const MAX_RULE_ASSETS: usize = 16;

@@ -10,9 +10,9 @@ use super::command::Order;
 use super::journal::post;
 use super::record::AssetRecord;
 use super::transfer::{check_amount, postings};
-use super::{Stop, refuse};
 use crate::execute::Staged;
 use crate::receipt::RejectionCode;
+use crate::stop::{Stop, refuse};
 
 impl Order<'_> {
     /// Checks that the sender's member may make, and take back, what it names.

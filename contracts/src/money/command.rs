@@ -15,10 +15,10 @@ use tracehold_chain::units::{AgentId, MemberId};
 use super::account::{Named, affords, check_rule, is_always_open};
 use super::journal::next_entry;
 use super::record::{AccountRecord, ReferenceRecord, ReferenceStatus};
-use super::{Stop, refuse, told};
 use crate::agreement;
 use crate::execute::{Now, Staged};
 use crate::receipt::{Rejection, RejectionCode, Repeat};
+use crate::stop::{Stop, refuse, told};
 
 /// How long a command waits for a second agent: seven days.
 pub const APPROVAL_WITHIN_MS: u64 = 7 * 24 * 3_600_000;

@@ -12,10 +12,10 @@ use super::command::Order;
 use super::journal::post;
 use super::record::{HoldRecord, HoldStatus};
 use super::transfer::{check_amount, postings};
-use super::{Stop, refuse};
 use crate::agreement;
 use crate::execute::Staged;
 use crate::receipt::RejectionCode;
+use crate::stop::{Stop, refuse};
 
 /// How far ahead a hold may expire: ten years.
 pub const MAX_AHEAD_MS: u64 = 3_653 * 24 * 3_600_000;

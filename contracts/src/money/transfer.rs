@@ -6,9 +6,9 @@ use tracehold_chain::state::key::{balance_key, name_digest};
 use super::account::{Named, check_affords, check_payable};
 use super::command::Order;
 use super::journal::Known;
-use super::{Stop, refuse};
 use crate::execute::Staged;
 use crate::receipt::RejectionCode;
+use crate::stop::{Stop, refuse};
 
 /// Checks that an amount is not nothing.
 pub(super) fn check_amount(money: &Money) -> Result<(), Stop> {

@@ -21,6 +21,7 @@ use crate::admission::CapturedFacts;
 use crate::authority::Authority;
 use crate::execute::Staged;
 use crate::receipt::{Rejection, RejectionCode};
+use crate::stop::{Stop, told};
 
 /// What the state keeps of an event, at [`StateKey::Event`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,20 +81,6 @@ pub struct At<'a> {
     pub position: Position,
 }
 
-/// Why recording stops.
-pub(super) enum Stop {
-    /// The sender must mend something.
-    Refused(Rejection),
-    /// This machine cannot read.
-    Table(TableError),
-}
-
-impl From<TableError> for Stop {
-    fn from(error: TableError) -> Stop {
-        Stop::Table(error)
-    }
-}
-
 /// Records `event`, or says why not. What it has written by then is discarded by the caller with
 /// the rest of the transaction.
 ///
@@ -104,11 +91,7 @@ pub fn capture(
     event: &CapturedFacts,
     at: At<'_>,
 ) -> Result<Result<Captured, Rejection>, TableError> {
-    match Recording::of(staged, event, at).run() {
-        Ok(captured) => Ok(Ok(captured)),
-        Err(Stop::Refused(rejection)) => Ok(Err(rejection)),
-        Err(Stop::Table(error)) => Err(error),
-    }
+    told(Recording::of(staged, event, at).run())
 }
 
 /// An event while it is being recorded.
@@ -159,7 +142,7 @@ impl<'r, 's> Recording<'r, 's> {
     fn run(mut self) -> Result<Captured, Stop> {
         let (event_id, declared_at) = (&self.facts.event_id, self.facts.declared_at);
         let key = StateKey::Event { event_id: event_id.clone(), declared_at }.encode();
-        if let Some(earlier) = journal::read::<EventRecord>(self.staged, &key)? {
+        if let Some(earlier) = self.staged.overlay.record::<EventRecord>(&key)? {
             if earlier.digest == self.digest && earlier.recorder == *self.recorder {
                 return Ok(Captured::Repeated);
             }
@@ -200,7 +183,7 @@ impl<'r, 's> Recording<'r, 's> {
     fn correction(&mut self) -> Result<Correction, Stop> {
         let event_id = self.facts.event_id.clone();
         let key = StateKey::Event { event_id, declared_at: None }.encode();
-        let Some(mut original) = journal::read::<EventRecord>(self.staged, &key)? else {
+        let Some(mut original) = self.staged.overlay.record::<EventRecord>(&key)? else {
             return Ok(Correction::Nothing);
         };
         if original.recorder != *self.recorder {

@@ -17,17 +17,7 @@ pub const MAX_REFOLD_STEPS_PER_BLOCK: u64 = 65_536;
 
 /// An item's record, if an event has named it.
 pub(crate) fn item(staged: &Staged<'_>, name: &Digest) -> Result<Option<ItemRecord>, TableError> {
-    read(staged, &item_key(name))
-}
-
-/// Reads a record that this module packed.
-pub(crate) fn read<T: serde::de::DeserializeOwned>(
-    staged: &Staged<'_>,
-    key: &[u8],
-) -> Result<Option<T>, TableError> {
-    let Some(bytes) = staged.overlay.get(key)? else { return Ok(None) };
-    let damaged = |error| TableError(format!("a record of the state is damaged: {error}"));
-    codec::unpack(&bytes).map(Some).map_err(damaged)
+    staged.overlay.record(&item_key(name))
 }
 
 /// All steps of an item's journal, in the order of commitment.
@@ -38,7 +28,8 @@ pub(super) fn steps(
 ) -> Result<Vec<Step>, TableError> {
     let mut steps = Vec::new();
     for chunk in 0..record.chunks() {
-        let Some(mut sealed) = read::<JournalChunk>(staged, &journal_key(name, chunk))? else {
+        let Some(mut sealed) = staged.overlay.record::<JournalChunk>(&journal_key(name, chunk))?
+        else {
             return Err(TableError(format!("part {chunk} of a journal is missing")));
         };
         steps.append(&mut sealed);

@@ -10,7 +10,7 @@ use tracehold_chain::epcis::{Action, EventType};
 use tracehold_chain::state::key::name_digest;
 use tracehold_chain::state::{ItemRole, StateKey};
 
-use super::capture::{Recording, Stop};
+use super::capture::Recording;
 use super::facts::{MAX_PACKING_DEPTH, NamedItem};
 use super::fold::fold_of;
 use super::journal;
@@ -18,6 +18,7 @@ use super::quantity;
 use super::state::{Emptied, ItemState, Said, Transit};
 use super::step::{Basis, Correction, Edge, Inherited, ItemRecord, Mark, Party, Step};
 use crate::receipt::RejectionCode;
+use crate::stop::Stop;
 
 /// What is around the containers that were asked for while an event is recorded, by the digests of
 /// their names.
@@ -230,7 +231,7 @@ impl Recording<'_, '_> {
         let emptied = self.around(&parent.named.uri, Mark::LAST)?.emptied;
         let key = StateKey::Edge { parent: parent.name, child: item.name }.encode();
         let inside = |edge: &Edge| emptied.iter().all(|emptied| emptied.mark < edge.mark);
-        let edge = journal::read::<Edge>(self.staged, &key)?.filter(inside);
+        let edge = self.staged.overlay.record::<Edge>(&key)?.filter(inside);
         let voids = step.correction.is_some();
         let adds = (telling.action == Some(Action::Add)) != voids;
         if emptied.iter().any(|emptied| emptied.mark > mark) {

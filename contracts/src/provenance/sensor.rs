@@ -6,13 +6,14 @@ use tracehold_chain::masterdata::SensorLimit;
 use tracehold_chain::state::TableError;
 use tracehold_chain::units::TimestampMs;
 
-use super::capture::{Recording, Stop};
+use super::capture::Recording;
 use super::facts::NamedItem;
 use super::quantity::celsius;
 use super::step::SensorVerdict;
 use crate::execute::Staged;
 use crate::masterdata;
 use crate::receipt::RejectionCode;
+use crate::stop::Stop;
 
 /// Where canonical identifiers of trade items begin, and how long a GTIN is.
 const TRADE_ITEM: &str = "https://id.gs1.org/01/";

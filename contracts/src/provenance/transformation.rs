@@ -6,10 +6,10 @@ use tracehold_chain::codec;
 use tracehold_chain::epcis::EventType;
 use tracehold_chain::state::{ItemRole, Position, StateKey};
 
-use super::capture::{Recording, Stop};
-use super::journal;
+use super::capture::Recording;
 use super::quantity;
 use super::step::{Correction, Unit};
+use crate::stop::Stop;
 
 /// Events of one transformationID that are kept apart; older ones are kept as one sum, and cannot
 /// be taken out of it by a correction.
@@ -95,7 +95,7 @@ impl Recording<'_, '_> {
         let key =
             StateKey::Transformation { recorder: self.recorder.clone(), id: id.clone() }.encode();
         let mut record =
-            journal::read::<TransformationRecord>(self.staged, &key)?.unwrap_or_default();
+            self.staged.overlay.record::<TransformationRecord>(&key)?.unwrap_or_default();
         if let Some(Correction::Voids(position)) = self.correction {
             record.parts.retain(|part| part.position != position);
         } else {
