@@ -195,36 +195,35 @@ pub(super) fn measure(args: &Agreements) -> Result<(Bare, Unconcerned), Failure>
         admission_us_each,
     };
     drop(machine);
-    Ok((bare, unconcerned(args, accounts)?))
+    Ok((bare, unconcerned(args.events, args.running, accounts)?))
 }
 
 /// The same events on two ledgers, block by block in turn: whatever slows the machine down slows
 /// both.
-fn unconcerned(args: &Agreements, accounts: u64) -> Result<Unconcerned, Failure> {
+fn unconcerned(events: u64, running: u64, accounts: u64) -> Result<Unconcerned, Failure> {
     let (mut without, mut with) = (Machine::new()?, Machine::new()?);
     for machine in [&mut without, &mut with] {
         machine.open_accounts(accounts)?;
     }
-    with.sales(0, args.running, 4, accounts)?;
+    with.sales(0, running, 4, accounts)?;
     let generator = Generator::new(7, START);
     let mut took = [Duration::ZERO; 2];
-    for (index, part) in chunks(args.events, EVENTS_PER_BLOCK).enumerate() {
+    for (index, part) in chunks(events, EVENTS_PER_BLOCK).enumerate() {
         let mut both = [(0, &mut without), (1, &mut with)];
         if index % 2 == 1 {
             both.reverse();
         }
         for (which, machine) in both {
-            let events = part.clone().map(|n| {
+            let batch = part.clone().map(|n| {
                 let text = generator.event(n);
                 other_event(&text, usize::try_from(n % 4).unwrap_or(0))
             });
-            took[which] += machine.run(events)?;
+            took[which] += machine.run(batch)?;
         }
     }
-    let each = |took: Duration| took.as_secs_f64() * 1e6 / args.events.max(1) as f64;
+    let each = |took: Duration| took.as_secs_f64() * 1e6 / events.max(1) as f64;
     let (us_each_without, us_each_with) = (each(took[0]), each(took[1]));
     let ratio = if us_each_without > 0.0 { us_each_with / us_each_without } else { 0.0 };
-    let (events, running) = (args.events, args.running);
     Ok(Unconcerned { events, running, us_each_without, us_each_with, ratio })
 }
 
@@ -243,5 +242,6 @@ mod tests {
         machine.sales(2, 5, 5, 3).unwrap();
         let parts: Vec<_> = chunks(5, 2).collect();
         assert_eq!(parts, [0..2, 2..4, 4..5]);
+        assert_eq!(unconcerned(20, 3, 3).unwrap().running, 3);
     }
 }

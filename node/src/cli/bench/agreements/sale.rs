@@ -1,11 +1,15 @@
 //! The commands that are measured: opening accounts, paying, and a sale from its proposal to its
 //! release.
 
+use std::sync::Arc;
+
+use serde_json::Value;
 use tracehold_chain::agreement::{
     AgreementCommand, Condition, Deposit, Goods, Label, Milestone, Observed, Payout, RoleTerms,
     Share, Sighting, Terms,
 };
-use tracehold_chain::epcis::{Event, SectionedEvent};
+use tracehold_chain::epcis::context::GS1_CONTEXT;
+use tracehold_chain::epcis::{Event, SectionedEvent, json};
 use tracehold_chain::money::{
     AccountId, AgreementId, Amount, ApprovalRule, Asset, AssetTerms, Money, MoneyAction,
     MoneyCommand, Purpose, Reference,
@@ -201,7 +205,9 @@ pub fn other_event(text: &str, member: usize) -> Wanted {
 }
 
 fn capture(member: usize, text: &str) -> Wanted {
-    let event = Event::parse_bare(text.as_bytes()).expect("events of a load are good");
+    let value = json::parse_strict(text.as_bytes()).expect("events of a load are JSON");
+    let context = Arc::new(Value::from(GS1_CONTEXT));
+    let event = Event::from_value(value, Some(context)).expect("events of a load are good");
     let event = SectionedEvent::split(&event, &mut |_| [7; 32]);
     let captured = CapturedEvent { digest: event.digest(), author: None };
     Wanted { member, commands: vec![Command::Capture(vec![captured])], events: vec![event] }
