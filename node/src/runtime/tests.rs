@@ -53,6 +53,28 @@ async fn what_a_node_acknowledges_is_readable_and_there_after_a_restart() {
     }
 }
 
+/// Promise P7. More come at once than are stepped through together, and none is left without an
+/// answer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_asks_is_answered_however_many_ask_at_once() {
+    let path = tempfile::tempdir().unwrap();
+    let mut network = TestNetwork::new();
+    network.genesis.created_at = now();
+    let handle = start(&network, path.path()).unwrap();
+    running(&handle).await;
+    let bundle = network.bundle(now(), &[observed(1, 7)]);
+    let mut asked = tokio::task::JoinSet::new();
+    for _ in 0..600 {
+        let (handle, bundle) = (handle.clone(), bundle.clone());
+        asked.spawn(async move { handle.submit(bundle).await });
+    }
+    let answers = tokio::time::timeout(PATIENCE, asked.join_all()).await.unwrap();
+    assert!(answers.iter().any(Result::is_ok));
+    assert!(!answers.iter().any(|answer| matches!(answer, Err(SubmitError::Unknown))));
+    handle.stop();
+    handle.ended().await.unwrap();
+}
+
 /// Promise P12.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deleted_table_is_built_again_and_nothing_is_lost() {

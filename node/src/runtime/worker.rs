@@ -208,8 +208,9 @@ impl Worker {
         let mut next = Some(first);
         let mut effects = Vec::new();
         let mut goes_on = true;
-        for _ in 0..MAX_BATCH {
-            let Some(event) = next.take() else { break };
+        let mut taken = 0;
+        while let Some(event) = next.take() {
+            taken += 1;
             let input = match event {
                 Event::Control(Control::Stop) => {
                     goes_on = false;
@@ -233,6 +234,10 @@ impl Worker {
                 if ends || began.elapsed() >= MAX_BATCH_TIME {
                     break;
                 }
+            }
+            // What is taken from a source is stepped through: ask for more only with room for it.
+            if taken == MAX_BATCH {
+                break;
             }
             next = self.due_timer().or_else(|| sources.ready());
         }
