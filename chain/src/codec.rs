@@ -98,6 +98,15 @@ pub fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
     Ok(value)
 }
 
+/// Decodes what [`pack`] made of a value with which a record begins.
+///
+/// # Errors
+/// [`CodecError`] when the bytes are malformed.
+pub fn unpack_prefix<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    let read = bincode::serde::decode_from_slice::<T, Packed>(bytes, packed());
+    read.map(|(value, _)| value).map_err(|_| CodecError::Malformed)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;

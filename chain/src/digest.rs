@@ -31,6 +31,10 @@ pub enum Domain {
     EventSection,
     /// The leaf of an item's log.
     ItemLogLeaf,
+    /// What a transformation used up, as an item's log names it.
+    ItemInputs,
+    /// An item's record in the state: its log, and a digest of the rest.
+    ItemRecord,
     /// What an author signs when somebody else submits the event.
     AuthoredEvent,
     /// A receipt; the leaf of a block's receipt tree.
@@ -73,6 +77,8 @@ impl Domain {
             Domain::ValidatorSet => b"tracehold/1/validator-set",
             Domain::EventSection => b"tracehold/1/event-section",
             Domain::ItemLogLeaf => b"tracehold/1/item-log-leaf",
+            Domain::ItemInputs => b"tracehold/1/item-inputs",
+            Domain::ItemRecord => b"tracehold/1/item-record",
             Domain::AuthoredEvent => b"tracehold/1/authored-event",
             Domain::Receipt => b"tracehold/1/receipt",
             Domain::StateName => b"tracehold/1/state-name",

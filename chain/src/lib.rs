@@ -11,6 +11,7 @@
 //! [`masterdata`] is what owners say of products, places and parties. [`money`] is what is owned
 //! and moved, [`agreement`] the terms on which it waits.
 //! [`state`] is what blocks change, under one root. [`consensus`] gives Malachite's core our types.
+//! [`evidence`] is what a stranger needs to check any of it without trusting whoever shows it.
 //! Every fixed limit is in [`limits`].
 
 pub mod agreement;
@@ -21,6 +22,7 @@ pub mod codec;
 pub mod consensus;
 pub mod digest;
 pub mod epcis;
+pub mod evidence;
 pub mod genesis;
 pub mod keys;
 pub mod limits;

@@ -105,6 +105,13 @@ pub struct Frontier {
 }
 
 impl Frontier {
+    /// The log of so many leaves with these peaks; `None` when their number does not fit.
+    #[must_use]
+    pub fn from_parts(count: u64, peaks: Vec<Digest>) -> Option<Frontier> {
+        (u64::try_from(peaks.len()) == Ok(count.count_ones().into()))
+            .then_some(Frontier { count, peaks })
+    }
+
     /// Leaves appended so far.
     #[must_use]
     pub fn count(&self) -> u64 {

@@ -25,11 +25,12 @@ use tracehold_chain::money::{
     MAX_AMOUNT, Money, MoneyAction, MoneyCause, MoneyCommand, Posting, Purpose, Reference,
     ThresholdFor,
 };
+use tracehold_chain::state::item_log::inputs_digest;
 use tracehold_chain::state::key::{
     Index, holder_key, item_key, member_account_key, picture_key, replay_key, statement_key,
     transaction_key, waiting_key,
 };
-use tracehold_chain::state::{Due, ItemLeaf, ItemRole, Position, StateKey, StateTree};
+use tracehold_chain::state::{Due, ItemLeaf, ItemRole, Leads, Position, StateKey, StateTree};
 use tracehold_chain::transaction::{
     AuthorSignature, Bundle, CapturedEvent, Command, Nonce, TransactionBody, authored_event_digest,
 };
@@ -134,12 +135,40 @@ fn certificate(block_id: BlockId) -> CommitCertificate {
     CommitCertificate { height: Height(1), round: 0, block_id, signatures }
 }
 
+fn item_leaf(height: u64, event: Digest, leads: Leads) -> ItemLeaf {
+    ItemLeaf {
+        position: Position { height: Height(height), transaction: 3, event: 7 },
+        event,
+        role: ItemRole::Child,
+        happened: TimestampMs(1_772_357_400_250),
+        recorded_at: TimestampMs(1_772_357_401_000),
+        recorder: MemberId::new("acme").unwrap(),
+        counts: true,
+        leads,
+    }
+}
+
+/// One leaf for each way that an event can lead.
+fn item_leaves(name: Digest) -> Vec<ItemLeaf> {
+    let inputs = inputs_digest(&["urn:a", "urn:b"]);
+    let all = [
+        Leads::Nowhere,
+        Leads::Into { parent: name, moves: true },
+        Leads::OutOf { parent: name, whole: false },
+        Leads::Emptied,
+        Leads::Packing,
+        Leads::Ended,
+        Leads::Made { inputs, joined: true },
+        Leads::Voids(Position { height: Height(2), transaction: 1, event: 0 }),
+    ];
+    all.into_iter().map(|leads| item_leaf(5, name, leads)).collect()
+}
+
 fn item_log() -> Frontier {
     let mut log = Frontier::default();
     for height in 1..=3 {
         let event = Digest::of(Domain::EventSection, &[height]);
-        let height = Height(height.into());
-        log.append(&ItemLeaf { role: ItemRole::Subject, event, height }.digest());
+        log.append(&item_leaf(height.into(), event, Leads::Nowhere).digest());
     }
     log
 }
@@ -258,7 +287,7 @@ fn vectors() -> String {
     let position = Position { height: Height(258), transaction: 3, event: 7 };
     let name = Digest::of(Domain::StateName, b"name");
     let event_id = "urn:uuid:00000000-0000-4000-8000-000000000001".to_owned();
-    let item = ItemLeaf { role: ItemRole::Parent, event: name, height: Height(5) };
+    let leaves = item_leaves(name);
     let mut lines: Vec<(&str, Vec<u8>)> = vec![
         ("genesis", codec::encode(&genesis())),
         ("genesis id", genesis().id().0.0.to_vec()),
@@ -273,8 +302,7 @@ fn vectors() -> String {
         ("block digest", Digest::of(Domain::Trace, &codec::encode(&block)).0.to_vec()),
         ("commit certificate", codec::encode(&certificate(block.id()))),
         ("master data", codec::encode(&master_record())),
-        ("item leaf", codec::encode(&item)),
-        ("item leaf digest", item.digest().0.to_vec()),
+        ("item leaf digest", leaves[1].digest().0.to_vec()),
         ("item log", codec::encode(&item_log())),
         ("item log root", item_log().root().0.to_vec()),
         ("state root", state_root().0.to_vec()),
@@ -307,6 +335,7 @@ fn vectors() -> String {
         ("key of a transaction", transaction_key(&bundle.transaction.id())),
         ("key of a replay note", replay_key(Height(258))),
     ];
+    lines.extend(leaves.iter().map(|leaf| ("item leaf", codec::encode(leaf))));
     lines.extend(money_commands().iter().map(|one| ("money command", codec::encode(one))));
     lines.push(("journal entry", codec::encode(&journal_entry())));
     lines.push(("journal entry, packed", codec::pack(&journal_entry())));

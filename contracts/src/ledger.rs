@@ -549,10 +549,7 @@ fn fill(tree: &mut StateTree, table: &dyn Table) -> Result<(), TableError> {
     let mut entries = Vec::new();
     loop {
         let page = table.range(&from, STATE_END, READ_PAGE)?;
-        entries.extend(page.iter().map(|(key, value)| Entry {
-            key: Entry::key_digest(key),
-            value: Entry::value_digest(value),
-        }));
+        entries.extend(page.iter().map(|(key, value)| Entry::of(key, value)));
         match page.last() {
             Some((last, _)) if page.len() == READ_PAGE => {
                 from.clone_from(last);

@@ -118,14 +118,7 @@ impl Section {
     }
 
     fn leaf(&self, name: SectionName) -> Digest {
-        let name = name.as_str().as_bytes();
-        let length = u8::try_from(name.len()).expect("section names are short");
-        Hasher::new(Domain::EventSection)
-            .chain(&[length])
-            .chain(name)
-            .chain(&self.salt.0)
-            .chain(self.json.as_bytes())
-            .finish()
+        SectionedEvent::leaf_of(name, &self.salt, &self.json)
     }
 }
 
@@ -174,6 +167,19 @@ impl SectionedEvent {
         let trade = section(SectionName::Trade, &parts.trade);
         let rest = section(SectionName::Rest, &parts.rest);
         SectionedEvent { public, trade, rest }
+    }
+
+    /// The leaf of a section with this salt and text, whatever the text is.
+    #[must_use]
+    pub fn leaf_of(name: SectionName, salt: &Salt, text: &str) -> Digest {
+        let name = name.as_str().as_bytes();
+        let length = u8::try_from(name.len()).expect("section names are short");
+        Hasher::new(Domain::EventSection)
+            .chain(&[length])
+            .chain(name)
+            .chain(&salt.0)
+            .chain(text.as_bytes())
+            .finish()
     }
 
     /// The section of that name.

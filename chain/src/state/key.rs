@@ -380,10 +380,13 @@ fn named(prefix: &[u8; 2], name: &str) -> Vec<u8> {
     [prefix.as_slice(), name_digest(name).as_bytes()].concat()
 }
 
+/// What the state keys of items begin with.
+pub const ITEM_PREFIX: &[u8] = b"si";
+
 /// The state key of an item whose name has this digest.
 #[must_use]
 pub fn item_key(name: &Digest) -> Vec<u8> {
-    [b"si".as_slice(), name.as_bytes()].concat()
+    [ITEM_PREFIX, name.as_bytes()].concat()
 }
 
 /// The state key of the record of a product, place or party whose name has this digest.

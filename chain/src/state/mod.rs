@@ -9,7 +9,7 @@ pub mod proof;
 pub mod table;
 pub mod tree;
 
-pub use item_log::{ItemLeaf, ItemRole};
+pub use item_log::{ItemHead, ItemLeaf, ItemRole, Leads};
 pub use key::{Due, Position, StateKey};
 pub use proof::{ProofError, StateProof};
 pub use table::{Batch, MemoryTable, Pair, Table, TableError};

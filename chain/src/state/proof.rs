@@ -41,6 +41,20 @@ impl StateProof {
         key: &[u8],
         value: Option<&[u8]>,
     ) -> Result<(), ProofError> {
+        self.verify_digest(root, log2, key, value.map(|value| Entry::value_digest(key, value)))
+    }
+
+    /// As [`StateProof::verify`], given the digest that stands for the value.
+    ///
+    /// # Errors
+    /// [`ProofError`] says where the proof breaks.
+    pub fn verify_digest(
+        &self,
+        root: &Digest,
+        log2: u8,
+        key: &[u8],
+        value: Option<Digest>,
+    ) -> Result<(), ProofError> {
         let entries: Vec<Entry> =
             self.bucket.iter().map(|(key, value)| Entry { key: *key, value: *value }).collect();
         if !entries.is_sorted_by(|a, b| a.key < b.key) {
@@ -48,7 +62,7 @@ impl StateProof {
         }
         let key = Entry::key_digest(key);
         let found = entries.iter().find(|entry| entry.key == key).map(|entry| entry.value);
-        if found != value.map(Entry::value_digest) {
+        if found != value {
             return Err(ProofError::Bucket);
         }
         let mut index = bucket_of(&key, log2);

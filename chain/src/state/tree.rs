@@ -7,6 +7,8 @@
 //! merged when the block is decided.
 
 use crate::digest::{Digest, Domain, Hasher};
+use crate::state::item_log;
+use crate::state::key::ITEM_PREFIX;
 use crate::state::proof::StateProof;
 
 /// A key's digest and its value's digest.
@@ -25,10 +27,21 @@ impl Entry {
         Digest::of(Domain::StateKey, key)
     }
 
-    /// The digest that stands for a value.
+    /// The digest that stands for the value at a key. That of an item's record is of two parts, so
+    /// that its log can be shown alone ([`item_log::record_digest`]).
     #[must_use]
-    pub fn value_digest(value: &[u8]) -> Digest {
-        Digest::of(Domain::StateValue, value)
+    pub fn value_digest(key: &[u8], value: &[u8]) -> Digest {
+        if key.starts_with(ITEM_PREFIX) {
+            item_log::record_digest(value)
+        } else {
+            Digest::of(Domain::StateValue, value)
+        }
+    }
+
+    /// The entry of a value at a key.
+    #[must_use]
+    pub fn of(key: &[u8], value: &[u8]) -> Entry {
+        Entry { key: Entry::key_digest(key), value: Entry::value_digest(key, value) }
     }
 }
 
@@ -144,8 +157,9 @@ impl StateTree {
     ) -> TreeChange {
         let mut entries: Vec<(usize, Digest, Option<Digest>)> = writes
             .map(|(key, value)| {
+                let value = value.map(|value| Entry::value_digest(key, value));
                 let key = Entry::key_digest(key);
-                (bucket_of(&key, self.log2), key, value.map(Entry::value_digest))
+                (bucket_of(&key, self.log2), key, value)
             })
             .collect();
         // Bucket by bucket; sorted vectors, because maps of so many small things cost more than the
@@ -232,10 +246,7 @@ mod tests {
 
     fn tree_of(log2: u8, map: &BTreeMap<Vec<u8>, Vec<u8>>) -> StateTree {
         let mut tree = StateTree::new(log2);
-        tree.fill(
-            map.iter()
-                .map(|(k, v)| Entry { key: Entry::key_digest(k), value: Entry::value_digest(v) }),
-        );
+        tree.fill(map.iter().map(|(k, v)| Entry::of(k, v)));
         tree
     }
 

@@ -14,7 +14,7 @@ use tracehold_chain::units::{MemberId, TimestampMs};
 
 use super::facts::{Facts, NamedItem};
 use super::fold::{fold, fold_of};
-use super::journal;
+use super::journal::{self, MadeOf};
 use super::packing::Surroundings;
 use super::step::{Basis, Correction, ItemRecord, Party, SensorVerdict, Standing, Step};
 use crate::admission::CapturedFacts;
@@ -111,6 +111,8 @@ pub(super) struct Recording<'r, 's> {
     digest: Digest,
     found: Vec<EventAnomaly>,
     claims: u32,
+    /// What a transformation used up.
+    made_of: Option<MadeOf>,
     /// Whether what the event says of its parent counts.
     pub(super) parent_counts: bool,
 }
@@ -130,6 +132,7 @@ impl<'r, 's> Recording<'r, 's> {
             digest: event.captured.digest,
             found: Vec::new(),
             claims: 0,
+            made_of: MadeOf::of(&event.facts),
             parent_counts: true,
         }
     }
@@ -266,7 +269,8 @@ impl<'r, 's> Recording<'r, 's> {
             }
         }
         self.find(item, step.anomalies);
-        journal::append(self.staged, &item.name, &mut record, step);
+        let made_of = self.made_of.as_ref();
+        journal::append(self.staged, &item.name, &mut record, step, made_of);
         self.repack(&item.name, parent.as_ref(), &record, late)
     }
 

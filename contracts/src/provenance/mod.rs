@@ -25,7 +25,7 @@ pub use facts::{
     Facts, MAX_PACKING_DEPTH, MAX_REFERENCES, MAX_STEP_TEXT_BYTES, NamedItem, Telling,
 };
 pub use fold::{AsOf, Folded, Judgement, LeftOut, fold, fold_of, state_as_of};
-pub use journal::{MAX_REFOLD_STEPS, MAX_REFOLD_STEPS_PER_BLOCK};
+pub use journal::{MAX_REFOLD_STEPS, MAX_REFOLD_STEPS_PER_BLOCK, MadeOf, leaf};
 pub use present::{Present, present};
 pub use quantity::MAX_UNITS;
 pub use sensor::MAX_READINGS_JUDGED_PER_BLOCK;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
+use tracehold_chain::block::{Block, BlockHeader};
 use tracehold_chain::codec;
 use tracehold_chain::digest::Digest;
 use tracehold_chain::epcis::{Event, SectionedEvent};
@@ -13,7 +14,7 @@ use tracehold_chain::genesis::{Agent, Genesis, Member, MemberRole, Node, NodeRol
 use tracehold_chain::keys::{SecretKey, Signer};
 use tracehold_chain::masterdata::MasterData;
 use tracehold_chain::state::key::{edge_range, name_digest};
-use tracehold_chain::state::{MemoryTable, StateKey, Table};
+use tracehold_chain::state::{MemoryTable, Position, StateKey, Table};
 use tracehold_chain::transaction::{Bundle, CapturedEvent, Command, Nonce, TransactionBody};
 use tracehold_chain::units::{AgentId, ChainId, MemberId, NodeName, TimestampMs};
 use tracehold_contracts::provenance::{Edge, ItemRecord, JournalChunk, Step};
@@ -50,7 +51,13 @@ fn agent(name: &str) -> AgentId {
     AgentId::new(MemberId::new(name).unwrap(), "erp").unwrap()
 }
 
-fn genesis(parameters: Parameters) -> Genesis {
+/// The key of a member's node.
+pub fn node_key(name: &str) -> SecretKey {
+    key(&format!("{name}-node"))
+}
+
+/// The genesis record of the network.
+pub fn genesis(parameters: Parameters) -> Genesis {
     let member = |(name, prefix, inspects): (&str, &str, bool)| Member {
         id: MemberId::new(name).unwrap(),
         name: name.to_owned(),
@@ -60,7 +67,7 @@ fn genesis(parameters: Parameters) -> Genesis {
         agents: vec![Agent { id: agent(name), public_key: key(name).public_key() }],
         nodes: vec![Node {
             name: NodeName::new(format!("{name}-1")).unwrap(),
-            public_key: key(&format!("{name}-node")).public_key(),
+            public_key: node_key(name).public_key(),
             role: NodeRole::Validator { power: 1 },
         }],
     };
@@ -86,6 +93,10 @@ pub struct World {
     pub ledger: Ledger,
     table: Arc<MemoryTable>,
     nonce: u64,
+    /// The header of the last block that [`World::send`] made.
+    pub header: Option<BlockHeader>,
+    /// Every event that was sent, by its place.
+    pub bodies: BTreeMap<Position, SectionedEvent>,
     /// Names of the tables by canonical identifier.
     pub names: RefCell<BTreeMap<String, String>>,
 }
@@ -94,7 +105,14 @@ impl World {
     pub fn new(parameters: Parameters) -> World {
         let table = Arc::new(MemoryTable::default());
         let ledger = Ledger::open(&genesis(parameters), table.clone()).unwrap();
-        World { ledger, table, nonce: 0, names: RefCell::default() }
+        World {
+            ledger,
+            table,
+            nonce: 0,
+            header: None,
+            bodies: BTreeMap::new(),
+            names: RefCell::default(),
+        }
     }
 
     /// Records events of one member in one transaction and block.
@@ -152,7 +170,24 @@ impl World {
         let outcome = self.ledger.apply_block(&block, &|_| None).unwrap();
         let layer = self.ledger.commit(outcome);
         self.flush(&layer);
+        self.keep(block);
         layer.receipts[0].verdict.clone()
+    }
+
+    /// Keeps what evidence is made of.
+    fn keep(&mut self, block: Block) {
+        for (transaction, bundle) in (0..).zip(&block.bundles) {
+            for (event, body) in (0..).zip(&bundle.events) {
+                let position = Position { height: block.header.height, transaction, event };
+                self.bodies.insert(position, body.clone());
+            }
+        }
+        self.header = Some(block.header);
+    }
+
+    /// What the state holds at a key.
+    pub fn bytes(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.table.get(key).unwrap()
     }
 
     pub fn admit(&self, bundle: Bundle) -> Arc<Admitted> {
