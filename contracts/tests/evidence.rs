@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use tracehold_chain::codec;
 use tracehold_chain::epcis::{SectionName, canonical};
 use tracehold_chain::evidence::{
-    About, CutReason, Evidence, SectionFile, Trust, Vote, VerifyError, verify,
+    About, CutReason, Evidence, SectionFile, Trust, VerifyError, Vote, verify,
 };
 use tracehold_chain::state::Leads;
 use tracehold_chain::units::{Height, TimestampMs};
 use tracehold_contracts::Verdict;
-use witness::{Dice, certificate, check, evidence, evidence_of, everybody, fault, mutated, trust};
+use witness::{Dice, certificate, check, everybody, evidence, evidence_of, fault, mutated, trust};
 use world::{DAY, World};
 
 fn case(number: usize) -> String {
@@ -82,9 +82,11 @@ impl History {
         let some = |lot: &String| json!({"epcClass": lot, "quantity": 1, "uom": "KGM"});
         let (lots, cases): (Vec<&String>, Vec<&String>) =
             inputs.iter().partition(|input| input.starts_with("urn:epc:class"));
-        let mut event = json!({"type": "TransformationEvent", "bizStep": "transforming"});
+        let mut event = json!({"type": "TransformationEvent", "bizStep": "assembling"});
         event["inputQuantityList"] = lots.into_iter().map(some).collect();
-        event["inputEPCList"] = json!(cases);
+        if !cases.is_empty() {
+            event["inputEPCList"] = json!(cases);
+        }
         event["outputQuantityList"] = outputs.iter().map(some).collect();
         self.tell(who, minute, event);
     }
@@ -213,8 +215,7 @@ fn mutations(count: usize) -> impl Iterator<Item = (String, String)> {
         let value = history.of("urn:epc:id:sgtin:9521101.010000.nobody", 0);
         files.push(value.to_text());
     }
-    let values: Vec<Value> =
-        files.iter().map(|text| serde_json::from_str(text).unwrap()).collect();
+    let values: Vec<Value> = files.iter().map(|text| serde_json::from_str(text).unwrap()).collect();
     let changed = std::iter::from_fn(move || {
         let (one, two) = (dice.roll(files.len()), dice.roll(files.len()));
         let text = mutated(&files[one], &values[two], &mut dice);
@@ -425,8 +426,7 @@ fn another_items_events_are_exposed() {
     std::mem::swap(&mut event.public, &mut event.trade);
     assert_eq!(fault(&file.to_text(), &wanted).0, "event");
     let mut file = honest;
-    file.events[0].rest =
-        SectionFile::Withheld { leaf: tracehold_chain::digest::Digest([1; 32]) };
+    file.events[0].rest = SectionFile::Withheld { leaf: tracehold_chain::digest::Digest([1; 32]) };
     assert_eq!(fault(&file.to_text(), &wanted).0, "event");
 }
 
@@ -507,7 +507,10 @@ fn unreadable_files_and_failures_are_told_apart() {
     for broken in ["", "{}", "[1]", "not json", &text[..text.len() / 2]] {
         assert_eq!(fault(broken, &trust(None)).0, "unreadable");
     }
-    assert_eq!(fault(&text.replace("\"version\":1", "\"version\":2"), &trust(None)).0, "unreadable");
+    assert_eq!(
+        fault(&text.replace("\"version\":1", "\"version\":2"), &trust(None)).0,
+        "unreadable"
+    );
     let (code, place) = fault(&format!("{text} "), &trust(None));
     assert_eq!((code.as_str(), place.as_str()), ("spelling", ""));
     let mut value: Value = serde_json::from_str(&text).unwrap();

@@ -13,8 +13,8 @@ use tracehold_chain::evidence::{
 };
 use tracehold_chain::genesis::{Genesis, Parameters};
 use tracehold_chain::keys::Signer;
-use tracehold_chain::state::key::{item_key, name_digest};
 use tracehold_chain::state::Position;
+use tracehold_chain::state::key::{item_key, name_digest};
 use tracehold_contracts::provenance::{Facts, ItemRecord, MadeOf, leaf};
 
 use crate::world::{World, genesis, members, node_key};
@@ -102,11 +102,7 @@ fn sealed(world: &World, draft: tracehold_chain::evidence::Draft) -> Evidence {
 
 pub fn trust(item: Option<&str>) -> Trust {
     let genesis: Genesis = genesis(parameters());
-    Trust {
-        genesis: Some(genesis.id().0),
-        least_height: None,
-        item: item.map(str::to_owned),
-    }
+    Trust { genesis: Some(genesis.id().0), least_height: None, item: item.map(str::to_owned) }
 }
 
 pub fn check(evidence: &Evidence) -> Result<Report, VerifyError> {
@@ -206,7 +202,8 @@ pub fn mutated(text: &str, other: &Value, dice: &mut Dice) -> String {
                 chars[at] = digits[dice.roll(digits.len())];
                 *text = chars.into_iter().collect();
             }
-            (9, target) => {
+            // Not the whole file: another one is no changed one.
+            (9, target) if !place.is_empty() => {
                 let Some(theirs) = other.pointer(&place) else { continue };
                 *target = theirs.clone();
             }

@@ -66,6 +66,10 @@ pub const ROOM_WAIT: Duration = Duration::from_secs(2);
 /// much memory. Others wait for [`ROOM_WAIT`], then they are refused with 503.
 pub const MAX_STORIES_AT_ONCE: usize = 4;
 
+/// How often evidence is gathered again when what it is about changes meanwhile, before the answer
+/// is 503.
+pub const EVIDENCE_TRIES: u32 = 5;
+
 /// Bytes of the errors of all capture jobs that are remembered; beyond it the oldest finished ones
 /// are forgotten.
 pub const MAX_JOB_ERROR_BYTES: usize = 32 * 1024 * 1024;

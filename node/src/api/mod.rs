@@ -21,6 +21,7 @@ mod body;
 mod capture;
 mod entries;
 mod events;
+mod evidence;
 mod extract;
 mod feed;
 mod footprint;
@@ -54,6 +55,8 @@ mod trace;
 pub mod visible;
 mod webhooks;
 
+pub(crate) use agreements::stage_code;
+pub(crate) use entries::decimal;
 pub(crate) use feed::{after_block, entry as feed_entry};
 pub use health::Readiness;
 pub use metrics::SharedRegistry;

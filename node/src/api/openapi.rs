@@ -15,9 +15,9 @@ use utoipa_axum::routes;
 use super::limits::MAX_URI_BYTES;
 use super::problem::{Kind, PROBLEM_JSON, Problem, render};
 use super::{
-    ApiState, accounts, agreements, approvals, blocks, capture, events, feed, footprint, headers,
-    health, holds, items, masterdata, metrics, money, money_pages, pages, pictures, rate, readings,
-    trace, webhooks,
+    ApiState, accounts, agreements, approvals, blocks, capture, events, evidence, feed, footprint,
+    headers, health, holds, items, masterdata, metrics, money, money_pages, pages, pictures, rate,
+    readings, trace, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -105,6 +105,7 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(readings::post_readings))
         .routes(routes!(footprint::get_footprint))
         .routes(routes!(items::get_item))
+        .routes(routes!(evidence::get_evidence))
         .routes(routes!(trace::get_trace))
         .routes(routes!(accounts::get_accounts))
         .routes(routes!(accounts::get_account, money::put_account))
@@ -212,6 +213,7 @@ mod tests {
             "/api/v1/readings",
             "/api/v1/items",
             "/api/v1/trace",
+            "/api/v1/evidence",
             "/api/v1/accounts",
             "/api/v1/accounts/{id}/entries",
             "/api/v1/accounts/{id}/transfers",

@@ -271,6 +271,11 @@ impl ApiState {
         &self.0.parts.genesis.chain_id
     }
 
+    /// The network's genesis record.
+    pub(super) fn genesis(&self) -> &Arc<Genesis> {
+        &self.0.parts.genesis
+    }
+
     /// Browsers that were let in.
     pub(super) fn sessions(&self) -> &Sessions {
         &self.0.sessions

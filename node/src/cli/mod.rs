@@ -17,6 +17,7 @@ mod signals;
 mod start;
 mod status;
 mod testnet;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -37,7 +38,8 @@ use crate::keystore::KeystoreError;
     after_help = "Start here:\n  tracehold demo                 a whole network with a product's \
                   journey\n  tracehold testnet up --nodes 4 an empty network for development\n\
                   \nExit codes: 0 done, 1 refused, 2 wrong command line, 3 data folder unusable,\n\
-                  4 node not reachable, 5 the node stopped on a fault of its machine"
+                  4 node not reachable, 5 the node stopped on a fault of its machine,\n\
+                  6 evidence does not hold, 7 a file is no evidence"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -66,6 +68,8 @@ enum Command {
     Agreement(Box<agreement::Args>),
     /// Check a node's whole history again, from its beginning
     Audit(audit::Args),
+    /// Check an evidence file, without a node
+    Verify(verify::Args),
     /// List and make the keys of a node's agents and API callers
     Keys(keys::Args),
     /// Measure this build on this machine
@@ -127,6 +131,12 @@ pub enum Failure {
     /// The node stopped because of its machine: exit code 5.
     #[error("{0}")]
     Fault(String),
+    /// An evidence file does not hold: exit code 6.
+    #[error("{0}")]
+    CheckFailed(String),
+    /// A file is not what it should be: exit code 7.
+    #[error("{0}")]
+    Unreadable(String),
 }
 
 impl Failure {
@@ -138,6 +148,8 @@ impl Failure {
             Failure::Folder(_) => 3,
             Failure::Unreachable(_) => 4,
             Failure::Fault(_) => 5,
+            Failure::CheckFailed(_) => 6,
+            Failure::Unreadable(_) => 7,
         }
     }
 }
@@ -203,6 +215,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Money(args) => money::run(&args),
         Command::Agreement(args) => agreement::run(&args),
         Command::Audit(args) => audit::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Keys(args) => keys::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Epcis(command) => epcis::run(&command),

@@ -10,9 +10,10 @@ use tracehold_chain::digest::Digest;
 use tracehold_chain::genesis::{Genesis, NodeRole};
 use tracehold_chain::keys::PublicKey;
 use tracehold_chain::mempool::MempoolError;
+use tracehold_chain::state::StateProof;
 use tracehold_chain::transaction::Bundle;
 use tracehold_chain::units::{ChainId, Height, NodeName, TimestampMs};
-use tracehold_contracts::Rejection;
+use tracehold_contracts::{Head, Rejection};
 
 use crate::fault::Fault;
 use crate::replica::{Committed, NotCommitted};
@@ -105,8 +106,19 @@ pub(super) enum Control {
     Flushed(Result<Height, Fault>),
     /// A reader has found damage.
     Damaged(Fault),
+    /// Show what the state holds at some keys.
+    Prove { keys: Vec<Vec<u8>>, answer: oneshot::Sender<Proved> },
     /// Finish.
     Stop,
+}
+
+/// What the state holds, shown under the root of one committed block, which can be read by then.
+#[derive(Clone, Debug)]
+pub struct Proved {
+    /// The block.
+    pub head: Head,
+    /// A proof for each key that was asked for.
+    pub proofs: Vec<StateProof>,
 }
 
 /// Parts of the replica's state that others may read.
@@ -182,6 +194,20 @@ impl NodeHandle {
             Ok(Err(NotCommitted::Busy(error))) => Err(busy(&error)),
             Err(_) => Err(SubmitError::Unknown),
         }
+    }
+
+    /// Shows what the state holds at these keys, under the root of the newest committed block. The
+    /// state's tree belongs to the node's loop, which answers between two steps; a key costs it a
+    /// few microseconds, so callers bound how many they ask for.
+    ///
+    /// # Errors
+    /// [`NotReady`] while the node starts and when it stops.
+    pub async fn prove(&self, keys: Vec<Vec<u8>>) -> Result<Proved, NotReady> {
+        self.view()?;
+        let (answer, proved) = oneshot::channel();
+        let asked = self.control.send(Control::Prove { keys, answer });
+        asked.map_err(|_| NotReady::Stopping)?;
+        proved.await.map_err(|_| NotReady::Stopping)
     }
 
     /// A view of the newest committed block.

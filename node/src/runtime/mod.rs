@@ -30,7 +30,9 @@ use crate::net::{NetError, NetEvents, NetHandle};
 use crate::store::recover::DataFolder;
 use crate::store::{DataLock, LockError};
 
-pub use handle::{MAX_WAITING_SUBMISSIONS, NodeHandle, NotReady, Phase, Status, SubmitError};
+pub use handle::{
+    MAX_WAITING_SUBMISSIONS, NodeHandle, NotReady, Phase, Proved, Status, SubmitError,
+};
 
 /// Starts the network; called once, when the node is ready to take part in it.
 pub type StartNetwork = Box<dyn FnOnce() -> Result<(NetHandle, NetEvents), NetError> + Send>;

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tracehold_chain::units::TimestampMs;
 
 use super::NodeParts;
-use super::handle::{Control, Pulse, Shared, Submission};
+use super::handle::{Control, Proved, Pulse, Shared, Submission};
 use super::timers::Timers;
 use crate::fault::Fault;
 use crate::net::{self, NetCommand, NetEvent, NetEvents, NetHandle};
@@ -208,6 +208,7 @@ impl Worker {
         let mut next = Some(first);
         let mut effects = Vec::new();
         let mut goes_on = true;
+        let mut to_prove = Vec::new();
         let mut taken = 0;
         while let Some(event) = next.take() {
             taken += 1;
@@ -218,6 +219,10 @@ impl Worker {
                 }
                 Event::Control(Control::Damaged(fault)) => return Err(fault),
                 Event::Control(Control::Flushed(flushed)) => self.flushed(flushed?),
+                Event::Control(Control::Prove { keys, answer }) => {
+                    to_prove.push((keys, answer));
+                    None
+                }
                 Event::NetEnded => return Err(Fault::new("the network task has ended")),
                 Event::Net(event) => self.net_input(event),
                 Event::Submission(submission) => Some(self.submit_input(submission)),
@@ -242,6 +247,13 @@ impl Worker {
             next = self.due_timer().or_else(|| sources.ready());
         }
         self.perform(effects).await?;
+        // Now every block in the tree is synced and can be read.
+        for (keys, answer) in to_prove {
+            let ledger = self.replica.ledger();
+            let proofs = keys.iter().map(|key| ledger.tree().prove(key)).collect();
+            // Whoever asked may have given up.
+            drop(answer.send(Proved { head: ledger.head().clone(), proofs }));
+        }
         Ok(goes_on)
     }
 

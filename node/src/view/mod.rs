@@ -15,6 +15,7 @@
 
 mod agreements;
 mod cache;
+mod evidence;
 mod merged;
 mod money;
 mod reading;
@@ -696,6 +697,11 @@ impl ReadView {
     pub(crate) fn packed<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, Fault> {
         let bytes = self.table(merged::get(&self.snapshot.layers, &*self.shared.table, key))?;
         bytes.map(|bytes| self.unpacked(&bytes)).transpose()
+    }
+
+    /// A record of the state, as it is.
+    fn bytes(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        self.table(merged::get(&self.snapshot.layers, &*self.shared.table, key))
     }
 
     fn unpacked<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, Fault> {

@@ -90,7 +90,7 @@ impl TraceReader for ReadView {
     }
 }
 
-fn event_of(stored: &StoredEvent) -> Result<Event, Fault> {
+pub(super) fn event_of(stored: &StoredEvent) -> Result<Event, Fault> {
     let position = stored.position;
     let damaged = |error| Fault::new(format!("the event at {position:?} is damaged: {error}"));
     stored.body().event().map_err(damaged)

@@ -68,7 +68,7 @@ pub(super) fn found(
 const STAGES: [&str; 5] = ["proposed", "accepted", "running", "disputed", "ended"];
 
 /// A stage's word.
-fn stage_code(stage: &Stage) -> &'static str {
+pub(crate) fn stage_code(stage: &Stage) -> &'static str {
     match stage {
         Stage::Proposed => "proposed",
         Stage::Accepted => "accepted",
