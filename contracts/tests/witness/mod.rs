@@ -91,7 +91,7 @@ fn sealed(world: &World, draft: tracehold_chain::evidence::Draft) -> Evidence {
     let header = world.header.as_ref().unwrap();
     let proofs = draft.keys().iter().map(|key| world.ledger.tree().prove(key)).collect();
     let network = Network {
-        genesis: &genesis(parameters()),
+        genesis: &genesis(world.ledger.parameters().clone()),
         validators: world.ledger.validators(),
         header,
         certificate: &certificate(header, &everybody()),

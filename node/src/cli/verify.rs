@@ -186,3 +186,58 @@ fn record(report: &Report) -> Option<Map<String, Value>> {
     let said = said.unwrap_or_else(|| json!({"bytes": hex::encode(bytes)}));
     said.as_object().cloned()
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn said(file: &str, more: &[&str]) -> Result<(), Failure> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/evidence-vectors");
+        let file = folder.join(file).to_str().unwrap().to_owned();
+        let words = ["verify", &file].into_iter().chain(more.iter().copied());
+        run(&Command::try_parse_from(words).unwrap().args)
+    }
+
+    /// Promises P112 and P113: what holds, what does not and what is no evidence have exit codes of
+    /// their own.
+    #[test]
+    fn each_outcome_has_its_exit_code() {
+        let code = |file, more: &[&str]| said(file, more).map_or_else(|f| f.exit_code(), |()| 0);
+        for good in ["item", "public", "inputs", "absent", "balance"] {
+            let file = format!("good-{good}.json");
+            for more in [&[][..], &["--json"], &["--language", "zh"]] {
+                assert_eq!(code(&file, more), 0, "{file}");
+            }
+        }
+        let index = include_str!("../../../docs/evidence-vectors/index.json");
+        let index: Value = serde_json::from_str(index).unwrap();
+        let item = "https://id.gs1.org/01/09521101100006/21/c0";
+        assert_eq!(code("good-item.json", &["--id", item]), 0);
+        assert_eq!(code("good-item.json", &["--id", "urn:x"]), 6);
+        assert_eq!(code("good-item.json", &["--least-height", "1000"]), 6);
+        for vector in index["vectors"].as_array().unwrap() {
+            let wanted = match vector["result"].as_str().unwrap() {
+                "ok" => 0,
+                "unreadable" => 7,
+                _ if vector.get("trust").is_some() => continue,
+                _ => 6,
+            };
+            assert_eq!(code(vector["file"].as_str().unwrap(), &[]), wanted, "{vector}");
+        }
+        assert_eq!(code("index.json", &[]), 7);
+        assert_eq!(code("no-such-file.json", &[]), 7);
+        assert_eq!(code("good-item.json", &["--genesis", "no-such-file.json"]), 7);
+        let Err(Failure::CheckFailed(text)) = said("bad-too-little-power.json", &[]) else {
+            panic!("three of five votes are not enough");
+        };
+        assert!(text.contains("power 3 of 5") && text.contains("/certificate/signatures"));
+    }
+}

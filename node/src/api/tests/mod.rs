@@ -2,6 +2,7 @@
 
 mod agreements;
 mod capture;
+mod evidence;
 mod footprint;
 mod goods;
 mod live;
