@@ -498,6 +498,35 @@ fn a_long_log_shows_its_newest() {
     assert_eq!(fault(&file.to_text(), &trust(None)).0, "state-proof");
 }
 
+/// Promise P111: a file that has no room for all that a thing was made of ends at the limit, in the
+/// same place for whoever makes it and whoever checks it.
+#[test]
+fn more_inputs_than_fit_are_cut_where_everybody_cuts() {
+    let most = tracehold_chain::evidence::MAX_EVIDENCE_LOGS;
+    let mut history = History::new();
+    history.object("mill", 1, "ADD", "commissioning", &lot(0));
+    let many: Vec<String> =
+        (0..most + 20).map(|n| format!("urn:epc:class:lgtin:9521101.010001.M{n}")).collect();
+    for some in many.chunks(50) {
+        history.make("mill", 2, &[lot(0)], some);
+    }
+    history.make("mill", 3, &many, &[lot(1)]);
+    for (asked, levels) in [(0, 0), (1, 1), (16, 1)] {
+        let file = history.of(&lot(1), asked);
+        let report = check(&file).unwrap().item.unwrap();
+        assert_eq!(report.levels, levels);
+        assert_eq!(file.logs.len(), if asked == 0 { 1 } else { most });
+        let left_out = report.cuts.iter().filter(|cut| cut.reason == CutReason::Logs).count();
+        assert_eq!(left_out, if asked == 0 { 0 } else { 21 });
+        // Nobody may stop before the limit.
+        if asked > 0 {
+            let mut file = file;
+            file.logs.pop();
+            assert_eq!(fault(&file.to_text(), &trust(None)).0, "missing-log");
+        }
+    }
+}
+
 /// Promise P114: that there is no such item, agreement or balance is proved, and denying one that
 /// there is is exposed.
 #[test]

@@ -10,7 +10,7 @@ use super::file::{
     About, Bytes, EVIDENCE_FORMAT, EVIDENCE_VERSION, Evidence, LogEntry, LogFile, Presence,
     SectionFile, ShownEvent, StateFile, Vote, Votes,
 };
-use super::walk::{Log, Logs, walk};
+use super::walk::{CutReason, Log, Logs, walk};
 use super::{MAX_INPUT_LEVELS, MAX_SHOWN_BYTES};
 use crate::block::BlockHeader;
 use crate::certificate::CommitCertificate;
@@ -125,7 +125,13 @@ pub fn draft<S: Source>(
     show: &Show,
 ) -> Result<Draft, Unsealed<S::Error>> {
     let mut gathering = Gathering { source, logs: Vec::new() };
-    let walked = walk(&mut gathering, id, show.inputs.min(MAX_INPUT_LEVELS))?;
+    let mut walked = walk(&mut gathering, id, show.inputs.min(MAX_INPUT_LEVELS))?;
+    if walked.levels < show.inputs && walked.cuts.iter().any(|cut| cut.reason == CutReason::Logs) {
+        // There was no room for a deeper level: the file is of the levels that it reached, and a
+        // checker asks for no more.
+        gathering.logs.clear();
+        walked = walk(&mut gathering, id, walked.levels)?;
+    }
     let mut logs = gathering.logs;
     for draft in &mut logs {
         let entries = draft.log.iter_mut().flat_map(|log| log.entries.iter_mut().enumerate());

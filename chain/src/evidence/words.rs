@@ -149,7 +149,7 @@ impl ItemReport {
                 format!("其中 {claims} 条记录是由非责任方作出的声明。"),
             ));
         }
-        all.extend(self.spans.iter().map(span));
+        all.extend(self.spans.iter().filter_map(span));
         if self.levels > 0 {
             let (levels, inputs) = (self.levels, self.inputs);
             all.push(proof(
@@ -199,9 +199,10 @@ impl ItemReport {
     }
 }
 
-fn span(span: &Span) -> Finding {
+fn span(span: &Span) -> Option<Finding> {
     let container = &span.container;
-    let (first, last) = span.range.unwrap_or_default();
+    // Of a log of which nothing is shown, that is told as a cut.
+    let (first, last) = span.range?;
     let (en, zh) = match span.emptied {
         Some(at) => (
             format!(", until everything was taken out (block {})", at.height),
@@ -209,11 +210,11 @@ fn span(span: &Span) -> Finding {
         ),
         None => (String::new(), String::new()),
     };
-    proof(
+    Some(proof(
         "container",
         format!("While it was in {container}: entries {first} to {last} of that log{en}."),
         format!("在 {container} 内期间：该日志第 {first} 至 {last} 条{zh}。"),
-    )
+    ))
 }
 
 fn cut(cut: &Cut) -> Finding {
