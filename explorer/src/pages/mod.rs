@@ -12,7 +12,7 @@ mod shipments;
 mod tests;
 mod whereabouts;
 
-pub use chain::{Block, Network, NetworkNode, Transaction, block, network, transaction};
+pub use chain::{Block, Heard, Network, NetworkNode, Transaction, block, network, transaction};
 pub use event::event;
 pub use home::{Head, Home, home};
 pub use item::{Item, item};

@@ -183,6 +183,7 @@ impl Api {
         let state = ApiState::new(ApiParts {
             genesis: Arc::new(network.genesis.clone()),
             node_name: network.genesis.members[0].nodes[0].name.clone(),
+            dir: dir.path().to_owned(),
             keystore: keystore.clone(),
             http: config::Http::default(),
             capture,
