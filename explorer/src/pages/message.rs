@@ -52,11 +52,13 @@ pub fn unknown_event(frame: &Frame, event_id: &str) -> String {
 pub fn not_found(frame: &Frame, given: &str) -> String {
     let title = frame.say("Nothing on record has this", "没有找到相关记录");
     let help = frame.say(
-        "Search by what is printed on the goods or named by an event: a GTIN (8 to 14 digits), an \
-         SSCC (18 digits), a GTIN with its lot or serial number, a link or an EPC, a GLN, or the \
-         id of an event.",
-        "可按货物上印刷的内容或事件中的编号查找：GTIN（8 至 14 位数字）、SSCC（18 位数字）、\
-         GTIN 加批次或序列号、链接或 EPC、GLN，或事件编号。",
+        "Search by what is printed on the goods: a GTIN (8 to 14 digits), alone or with its lot or \
+         serial number, an SSCC (18 digits), a link or an EPC. By the name of a product, a place or \
+         a company, or a GLN. Or by the id of an event or transaction, or the number of a block. An \
+         agreement is found by those who have a part in it, when they have signed in.",
+        "可按货物上印刷的内容查找：GTIN（8 至 14 位数字，可加批次或序列号）、SSCC（18 位数字）、\
+         链接或 EPC；也可按产品、地点或公司的名称或 GLN，按事件编号、交易编号或区块号查找。\
+         协议仅供其参与方在登录后查找。",
     );
     message(frame, title, given, help, &SEARCHES)
 }

@@ -7,6 +7,7 @@ pub mod item;
 mod label;
 mod message;
 mod plain;
+mod search;
 mod shipments;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ pub use item::{Item, item};
 pub use label::{Label, label};
 pub(crate) use message::message;
 pub use message::{malformed, not_found, unknown_event, unknown_item};
+pub use search::{Hit, HitKind, Hits, found};
 pub use shipments::{Board, Shipment, shipments};
 pub use whereabouts::{Whereabouts, whereabouts};
 

@@ -128,6 +128,12 @@ pub const MAX_FOOTPRINT_ROWS: usize = 1_000;
 /// Events that the home page shows.
 pub const LATEST_EVENTS: usize = 10;
 
+/// Products, places and parties whose names one search looks through; it says when there are more.
+pub const MAX_NAMES_SEARCHED: usize = 10_000;
+
+/// What one search lists.
+pub const MAX_HITS: usize = 50;
+
 /// Milliseconds from signing to expiry of a transaction that this node makes, unless the network's
 /// expiry window is shorter.
 pub const TRANSACTION_LIFETIME_MS: u64 = 120_000;

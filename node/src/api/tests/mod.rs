@@ -11,6 +11,7 @@ mod people;
 mod programs;
 mod reads;
 mod refusals;
+mod search;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
