@@ -19,7 +19,7 @@ pub use home::{Head, Home, home};
 pub use item::{Item, item};
 pub use label::{Label, label};
 pub(crate) use message::message;
-pub use message::{malformed, not_found, unknown_event, unknown_item};
+pub use message::{Trouble, malformed, not_found, trouble, unknown_event, unknown_item};
 pub use search::{Hit, HitKind, Hits, found};
 pub use shipments::{Board, Shipment, shipments};
 pub use whereabouts::{Whereabouts, whereabouts};

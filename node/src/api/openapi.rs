@@ -178,6 +178,7 @@ pub fn router(state: ApiState) -> Router {
         }))
         .layer(from_fn_with_state(state.rate(), rate::limit))
         .layer(from_fn(render))
+        .layer(from_fn_with_state(state.clone(), pages::error_pages))
         .layer(from_fn_with_state(state.clone(), headers::layer))
         .layer(from_fn_with_state(state.metrics().clone(), metrics::count))
         .with_state(state)

@@ -3,12 +3,14 @@
 //! [`item`] reads what is known of a thing and [`figures`] what can be drawn of it. [`recent`]
 //! looks at the newest events for what is open or under way, [`search`] finds pages, [`board`] lists shipments,
 //! [`whereabouts`] tells of places, parties and members, [`chain`] of what is under the goods.
-//! [`label`] prints codes, [`drawing`] draws traces, [`live`] says what is being recorded. Whoever
+//! [`label`] prints codes, [`drawing`] draws traces, [`live`] says what is being recorded,
+//! [`errors`] what is wrong. Whoever
 //! has no key is handed the public sections only.
 
 mod board;
 mod chain;
 mod drawing;
+mod errors;
 mod figures;
 mod item;
 mod label;
@@ -32,6 +34,7 @@ use tracehold_explorer::pages::item::Names;
 use tracehold_explorer::pages::{self, Frame, Head, Home};
 use tracehold_explorer::story::{self, Places, Recorded};
 
+pub use self::errors::error_pages;
 use self::item::{Asked, Reading};
 use super::ApiState;
 use super::extract::{InPath, query_pairs};
@@ -111,7 +114,8 @@ pub(in crate::api) fn frame(state: &ApiState, headers: &HeaderMap, uri: &http::U
     let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     Frame {
         language: Language::choose(PageQuery::of(uri).lang.as_deref(), accepted),
-        path: uri.path().to_owned(),
+        // Two slashes would begin the address of another host.
+        path: format!("/{}", uri.path().trim_start_matches(['/', '\\'])),
         chain_id: state.chain_id().to_string(),
     }
 }
