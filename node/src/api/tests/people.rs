@@ -188,8 +188,11 @@ async fn what_is_wrong_is_told_to_people_on_a_page() {
         assert!(page.header("content-security-policy").contains("default-src 'none'"), "{path}");
         assert!(page.text.contains(told), "{path}: {}", page.text);
         assert!(!page.text.contains("href=\"//"), "{path} leads elsewhere: {}", page.text);
-        let problem = open(path, "application/json").await;
-        assert_eq!(problem.problem()["status"], status, "{path}");
+        // The page of labels is one for whoever asks.
+        if !path.starts_with("/label") {
+            let problem = open(path, "application/json").await;
+            assert_eq!(problem.problem()["status"], status, "{path}");
+        }
     }
     let chinese = open("/nothing?lang=zh", browser).await;
     assert!(chinese.text.contains("没有这个页面"), "{}", chinese.text);
