@@ -10,6 +10,7 @@ mod plain;
 mod shipments;
 #[cfg(test)]
 mod tests;
+mod ways;
 mod whereabouts;
 
 pub use chain::{Block, Network, NetworkNode, Transaction, block, network, transaction};
@@ -18,8 +19,9 @@ pub use home::{Head, Home, home};
 pub use item::{Item, item};
 pub use label::{Label, label};
 pub(crate) use message::message;
-pub use message::{malformed, not_found, unknown_event, unknown_item};
+pub use message::{malformed, malformed_because, not_found, unknown_event, unknown_item};
 pub use shipments::{Board, Shipment, shipments};
+pub use ways::{Way, ways};
 pub use whereabouts::{Whereabouts, whereabouts};
 
 use askama::Template;
