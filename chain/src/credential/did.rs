@@ -131,10 +131,8 @@ pub fn resolve(method: &str, given: Option<&Value>) -> Result<PublicKey, Violati
         };
     }
     let Some(url) = document_url(did) else {
-        let message = format!(
-            "{} is not read here: keys are named by did:key and did:web",
-            shown(method)
-        );
+        let message =
+            format!("{} is not read here: keys are named by did:key and did:web", shown(method));
         return wrong("did-method", message);
     };
     let Some(document) = given else {

@@ -164,11 +164,10 @@ fn content_id(content: &Value) -> String {
 }
 
 fn issuer(issuer: &Issuer) -> Value {
-    let mut told =
-        json!({"type": ["CredentialIssuer"], "id": issuer.did, "name": issuer.name});
-    let known = issuer.known_as.iter().map(|known| {
-        json!({"id": known.id, "name": issuer.name, "registeredId": known.registered})
-    });
+    let mut told = json!({"type": ["CredentialIssuer"], "id": issuer.did, "name": issuer.name});
+    let known = issuer.known_as.iter().map(
+        |known| json!({"id": known.id, "name": issuer.name, "registeredId": known.registered}),
+    );
     let known: Vec<Value> = known.collect();
     if !known.is_empty() {
         told["issuerAlsoKnownAs"] = Value::Array(known);

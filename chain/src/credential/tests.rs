@@ -182,9 +182,12 @@ fn passports_have_the_shape_of_untp() {
     let again = signed_by(&facts("01/09521321000018/21/A%2F1"), &key());
     assert_eq!(passport, again);
     assert_ne!(passport["id"], signed_by(&facts("01/09521321000018"), &key())["id"]);
-    for path in
-        ["00/395213210000000017", "414/9521321000018", "8018/952132100000000015", "253/9521321000018"]
-    {
+    for path in [
+        "00/395213210000000017",
+        "414/9521321000018",
+        "8018/952132100000000015",
+        "253/9521321000018",
+    ] {
         let id = canonical(&format!("https://id.gs1.org/{path}"));
         assert_eq!(Granularity::of(&id), None, "{path}");
     }

@@ -28,8 +28,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{
-    Address, Attributes, Links, MasterData, MasterKind, Party, Place, Product, Texts,
-    UNDETERMINED, decimal, is_country, is_language,
+    Address, Attributes, Links, MasterData, MasterKind, Party, Place, Product, Texts, UNDETERMINED,
+    decimal, is_country, is_language,
 };
 use crate::epcis::context::Contexts;
 use crate::epcis::{

@@ -165,7 +165,9 @@ fn wrong_type(given: &str) -> Option<String> {
             Some(mend.to_owned())
         }
         Some(word) if is_word(word) => None,
-        None if is_uri(given) && (given.starts_with("https://") || given.starts_with("http://")) => {
+        None if is_uri(given)
+            && (given.starts_with("https://") || given.starts_with("http://")) =>
+        {
             None
         }
         _ => Some(format!(
@@ -203,9 +205,9 @@ fn wrong_href(given: &str) -> Option<String> {
 fn is_media_type(text: &str) -> bool {
     let name = |part: &str| {
         part.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
-            && part.bytes().all(|b| {
-                b.is_ascii_lowercase() || b.is_ascii_digit() || b"!#$&-^_.+".contains(&b)
-            })
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"!#$&-^_.+".contains(&b))
     };
     text.len() <= MAX_MEDIA_TYPE_BYTES
         && text.split_once('/').is_some_and(|(main, sub)| name(main) && name(sub))
@@ -265,13 +267,21 @@ mod tests {
     fn every_fault_of_a_link_is_named() {
         let is = |at: &str, rule: &'static str| vec![(at.to_owned(), rule)];
         let with = |name: &str, value: Value| {
-            let mut link = json!({"linkType": "gs1:pip", "href": "https://a.example/", "title": "A"});
+            let mut link =
+                json!({"linkType": "gs1:pip", "href": "https://a.example/", "title": "A"});
             link[name] = value;
             rules(&of(&json!([link])))
         };
         for bad in [
-            "http://a.example/", "javascript:alert(1)", "//a.example/", "https://", "https:///x",
-            "https://u:p@a.example/", "https://a.example/ä", "https://a.example/\r\nx", "/01/x",
+            "http://a.example/",
+            "javascript:alert(1)",
+            "//a.example/",
+            "https://",
+            "https:///x",
+            "https://u:p@a.example/",
+            "https://a.example/ä",
+            "https://a.example/\r\nx",
+            "/01/x",
             &format!("https://a.example/{}", "x".repeat(MAX_URI_BYTES)),
         ] {
             assert_eq!(with("href", json!(bad)), is("/links/0/href", "href"), "{bad}");
@@ -290,13 +300,17 @@ mod tests {
         let link = json!({"linkType": "gs1:pip", "href": "https://a.example/", "title": "A"});
         assert_eq!(rules(&of(&json!([link, link]))), is("/links/1", "unique"));
         let many: Vec<Value> = (0..=MAX_LINKS)
-            .map(|n| json!({"linkType": "gs1:pip", "href": format!("https://a.example/{n}"),
-                "title": "A"}))
+            .map(|n| {
+                json!({"linkType": "gs1:pip", "href": format!("https://a.example/{n}"),
+                "title": "A"})
+            })
             .collect();
         assert_eq!(rules(&of(&json!(many))), is("/links", "too-many"));
         assert_eq!(rules(&json!({"id": "urn:uuid:1", "links": []})), is("/id", "identifier"));
-        assert_eq!(rules(&json!({"id": "https://id.gs1.org/01/09521321000018"})),
-            is("/links", "required"));
+        assert_eq!(
+            rules(&json!({"id": "https://id.gs1.org/01/09521321000018"})),
+            is("/links", "required")
+        );
         assert_eq!(rules(&of(&json!([{}]))).len(), 3, "what is missing");
     }
 }

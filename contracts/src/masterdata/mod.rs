@@ -2,8 +2,8 @@
 //!
 //! | who | may describe |
 //! |---|---|
-//! | a member | all that its GS1 company prefixes begin: products, places, parties, links from them |
-//! | a member | places and parties whose GLN its record lists, and links from these, whoever holds the prefix |
+//! | a member | all that its GS1 company prefixes begin: products, places, parties, and links |
+//! | a member | places, parties and links of the GLNs its record lists, whoever holds the prefix |
 //! | a member with prefix `*` (test networks) | everything |
 //!
 //! A record is put whole in the place of the one before and names the block, its time and who

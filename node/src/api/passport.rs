@@ -103,9 +103,10 @@ pub async fn issue(
         return Err(none(format!("there is no passport of {uri}: {mend}")));
     }
     let Some(owner) = found.owner.clone() else {
-        let detail =
-            format!("no member of this network holds the GS1 company prefix of {uri}, so nobody \
-                     here can issue its passport");
+        let detail = format!(
+            "no member of this network holds the GS1 company prefix of {uri}, so nobody \
+                     here can issue its passport"
+        );
         return Err(none(detail));
     };
     let Some(agent) = signer(state, &owner) else {
@@ -235,7 +236,8 @@ impl Gatherer {
             Level::Lot | Level::Class => "MATCH_anyEPCClass",
             _ => "MATCH_anyEPC",
         };
-        let query = format!("{}/epcis/v2/events?{parameter}={}", self.root, percent_encoded(id.uri()));
+        let query =
+            format!("{}/epcis/v2/events?{parameter}={}", self.root, percent_encoded(id.uri()));
         let link = |url: String, name: &str, kind: &str| WebLink {
             url,
             name: name.to_owned(),

@@ -93,29 +93,24 @@ impl Languages {
         Languages(ranges(headers, ACCEPT_LANGUAGE))
     }
 
-    /// How well something in these languages fits: first by the caller's weight, then by how near
-    /// the tags are. What is in no language fits better than what is in others only. When nothing
-    /// is said, all fit alike.
-    pub fn fit(&self, tags: &[String]) -> (u16, u8) {
-        if self.0.is_empty() {
-            return (0, 0);
-        }
-        if tags.is_empty() {
-            return (0, 1);
-        }
-        let each = tags.iter().flat_map(|tag| self.0.iter().map(move |(range, weight)| {
-            let near = nearness(range, &tag.to_ascii_lowercase());
-            if near == 0 { (0, 0) } else { (*weight, near) }
-        }));
-        each.filter(|(weight, _)| *weight > 0).max().unwrap_or((0, 0))
+    /// How well something in these languages fits: by the caller's weight, then by how near the
+    /// tags are, then by the caller's order. Zeros when it does not, or when nothing is said.
+    pub fn fit(&self, tags: &[String]) -> (u16, u8, usize) {
+        let each = tags.iter().flat_map(|tag| {
+            let tag = tag.to_ascii_lowercase();
+            self.0.iter().enumerate().filter_map(move |(place, (range, weight))| {
+                let near = nearness(range, &tag);
+                (near > 0 && *weight > 0).then_some((*weight, near, MAX_RANGES - place))
+            })
+        });
+        each.max().unwrap_or_default()
     }
 }
 
 /// From 5, the same, to 1, anything; 0 when they have nothing in common. Both in small letters.
 fn nearness(range: &str, tag: &str) -> u8 {
-    let extends = |tag: &str, range: &str| {
-        tag.strip_prefix(range).is_some_and(|rest| rest.starts_with('-'))
-    };
+    let extends =
+        |tag: &str, range: &str| tag.strip_prefix(range).is_some_and(|rest| rest.starts_with('-'));
     let primary = range.split('-').next().unwrap_or(range);
     match range {
         "*" => 1,
@@ -164,7 +159,8 @@ mod tests {
     fn languages_fit_by_weight_then_by_nearness() {
         let fit = |value, tags: &[&str]| {
             let tags: Vec<String> = tags.iter().map(|tag| (*tag).to_owned()).collect();
-            Languages::of(&headers("accept-language", value)).fit(&tags)
+            let (weight, near, _) = Languages::of(&headers("accept-language", value)).fit(&tags);
+            (weight, near)
         };
         assert_eq!(fit("de, en;q=0.5", &["en"]), (500, 5));
         assert_eq!(fit("en-US, en;q=0.5", &["en"]), (1_000, 3));
@@ -174,6 +170,8 @@ mod tests {
         assert_eq!(fit("fr, *;q=0.1", &["en"]), (100, 1));
         assert_eq!(fit("en;q=0", &["en"]), (0, 0));
         assert_eq!(fit("en", &["eng"]), (0, 0), "another language");
-        assert_eq!(fit("en", &[]), (0, 1), "in no language");
+        assert_eq!(fit("en", &[]), (0, 0), "in no language");
+        let both = Languages::of(&headers("accept-language", "de, en"));
+        assert!(both.fit(&["de".to_owned()]) > both.fit(&["en".to_owned()]), "in this order");
     }
 }

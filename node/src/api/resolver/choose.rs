@@ -13,9 +13,10 @@ pub enum Choice<'l> {
     Many(Vec<&'l Link>),
 }
 
-/// Chooses: what the caller cannot take is left aside unless nothing else is there, then the
-/// language decides, then the media type, then whether the owner marked it as default. `None` when
-/// there is nothing to choose from.
+/// Chooses: what the caller cannot take is left aside unless nothing else is there. Then decide, in
+/// this order: the language; the media type; that pages come before other files, and what is in no
+/// language before what is in others; whether the owner marked it as default. `None` when there is
+/// nothing to choose from.
 pub fn choose<'l>(
     links: impl IntoIterator<Item = &'l Link>,
     media: &Media,
@@ -25,7 +26,10 @@ pub fn choose<'l>(
     let weight = |link: &Link| link.media_type.as_deref().map_or(1, |m| media.weight(m));
     let taken: Vec<&Link> = all.iter().copied().filter(|link| weight(link) > 0).collect();
     let mut left = if taken.is_empty() { all } else { taken };
-    let rank = |link: &Link| (languages.fit(&link.hreflang), weight(link));
+    let rank = |link: &Link| {
+        let is_page = link.media_type.as_deref() == Some("text/html");
+        (languages.fit(&link.hreflang), weight(link), is_page, link.hreflang.is_empty())
+    };
     let best = left.iter().map(|link| rank(link)).max()?;
     left.retain(|link| rank(link) == best);
     if let Some(default) = left.iter().find(|link| link.is_default) {
@@ -67,10 +71,10 @@ mod tests {
             ("", "", "en"),
             ("", "de", "de"),
             ("", "de-AT, en", "de"),
-            ("", "fr", "any"),
+            ("", "fr", "en"),
             ("", "en", "en"),
             ("application/pdf", "en", "pdf"),
-            ("application/pdf", "de", "any"),
+            ("application/pdf", "de", "pdf"),
             ("text/html", "en", "en"),
             ("text/html;q=0.1, application/pdf", "en", "pdf"),
             ("image/png", "de", "any"),

@@ -16,8 +16,8 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONTENT_TYPE, LINK,
-    LOCATION, VARY,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONTENT_TYPE,
+    LINK, LOCATION, VARY,
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use serde_json::{Value, json};
@@ -215,9 +215,8 @@ impl Resolution<'_> {
             .collect();
         given.dedup();
         let wrong = |rule: &str, mend: &str| {
-            Err(Problem::new(Kind::Parameter, format!("linkType {rule}")).field(
-                "linkType", rule, mend,
-            ))
+            Err(Problem::new(Kind::Parameter, format!("linkType {rule}"))
+                .field("linkType", rule, mend))
         };
         match given.as_slice() {
             [] if has(&OF_PAGES) => Ok(Wanted::Page),
@@ -226,11 +225,13 @@ impl Resolution<'_> {
                 wrong("must name a kind of link", "give one such as gs1:pip, or leave it out")
             }
             // A bare word is one of GS1's.
-            [one] => Ok(match one.strip_prefix("gs1:").unwrap_or(one).to_ascii_lowercase().as_str() {
-                "all" | "linkset" => Wanted::Linkset,
-                "defaultlink" | "defaultlinkmulti" => Wanted::Default,
-                _ => Wanted::Type(one.clone()),
-            }),
+            [one] => {
+                Ok(match one.strip_prefix("gs1:").unwrap_or(one).to_ascii_lowercase().as_str() {
+                    "all" | "linkset" => Wanted::Linkset,
+                    "defaultlink" | "defaultlinkmulti" => Wanted::Default,
+                    _ => Wanted::Type(one.clone()),
+                })
+            }
             _ => wrong("stands there twice with different values", "give one of them"),
         }
     }
@@ -307,7 +308,8 @@ impl Resolution<'_> {
                 found.levels.iter().flat_map(|level| &level.links).chain(&own).collect();
             return self.ways(StatusCode::NOT_FOUND, title, &shown, &links);
         }
-        let detail = format!("no link of the kind {shown:?} is on record; there are: {}", types.join(", "));
+        let detail =
+            format!("no link of the kind {shown:?} is on record; there are: {}", types.join(", "));
         Problem::new(Kind::NotFound, detail).code("no_such_link").into_response()
     }
 
@@ -468,8 +470,8 @@ impl Resolution<'_> {
 
     /// Whether the caller is a program that would rather read a problem than a page.
     fn wants_problem(&self) -> bool {
-        let offered = [HTML, super::problem::PROBLEM_JSON, JSON, LINKSET_JSON, JSON_LD, VC_LD_JSON,
-            VC_MEDIA];
+        let offered =
+            [HTML, super::problem::PROBLEM_JSON, JSON, LINKSET_JSON, JSON_LD, VC_LD_JSON, VC_MEDIA];
         self.media.best(&offered).is_some_and(|media| media != HTML)
     }
 
@@ -529,8 +531,9 @@ fn json_answer(status: StatusCode, media: &'static str, value: &Value) -> Respon
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     if matches!(media, LINKSET_JSON | JSON) {
-        let context =
-            format!("<{LINKSET_CONTEXT}>; rel=\"http://www.w3.org/ns/json-ld#context\"; type=\"{JSON_LD}\"");
+        let context = format!(
+            "<{LINKSET_CONTEXT}>; rel=\"http://www.w3.org/ns/json-ld#context\"; type=\"{JSON_LD}\""
+        );
         headers.append(LINK, HeaderValue::from_str(&context).expect("plain ASCII"));
     }
     response

@@ -56,12 +56,21 @@ fn commissioned(number: u32, what: &Value) -> Value {
 async fn dairy(http: config::Http) -> Api {
     let api = Api::changed("9521321", http, far).await;
     let events = [
-        commissioned(1, &json!({"epcList": [format!("{MILK}/21/A1")],
-            "certificationInfo": "https://cert.example/organic"})),
-        commissioned(2, &json!({"quantityList":
-            [{"epcClass": format!("{MILK}/10/L1"), "quantity": 70_417, "uom": "KGM"}]})),
-        commissioned(3, &json!({"epcList": ["https://id.gs1.org/8003/09521321000018XYZ",
-            "https://id.gs1.org/8004/9521321ABC", "https://id.gs1.org/00/395213210000000019"]})),
+        commissioned(
+            1,
+            &json!({"epcList": [format!("{MILK}/21/A1")],
+            "certificationInfo": "https://cert.example/organic"}),
+        ),
+        commissioned(
+            2,
+            &json!({"quantityList":
+            [{"epcClass": format!("{MILK}/10/L1"), "quantity": 70_417, "uom": "KGM"}]}),
+        ),
+        commissioned(
+            3,
+            &json!({"epcList": ["https://id.gs1.org/8003/09521321000018XYZ",
+            "https://id.gs1.org/8004/9521321ABC", "https://id.gs1.org/00/395213210000000019"]}),
+        ),
     ];
     assert_eq!(api.capture(&events, &[]).await["success"], true);
     let product = json!({"id": MILK, "names": {"en": "Milk", "zh": "牛奶"}, "netMassKg": "1.03",
@@ -118,7 +127,10 @@ async fn a_passport_says_what_the_owner_put_on_record() {
         }
         let verified = credential::verify(&passport, Some(&document), now()).unwrap();
         assert_eq!(verified.issuer_name.as_deref(), Some("Acme"));
-        assert!(credential::verify(&passport, None, now()).is_err(), "a did:web needs its document");
+        assert!(
+            credential::verify(&passport, None, now()).is_err(),
+            "a did:web needs its document"
+        );
         let mut changed = passport.clone();
         changed["credentialSubject"]["product"]["name"] = json!("Cream");
         let wrong = credential::verify(&changed, Some(&document), now()).unwrap_err();
@@ -205,10 +217,16 @@ async fn there_is_no_passport_of_what_nobody_can_speak_for() {
 async fn what_others_say_of_a_thing_is_not_in_its_passport() {
     let api = Api::of_members(&[("other", &[], &["erp"])]).await;
     let serial = format!("{MILK}/21/A1");
-    let own = commissioned(1, &json!({"epcList": [serial],
-        "certificationInfo": ["https://cert.example/own", "https://cert.example/wrong"]}));
-    let mut corrected = commissioned(2, &json!({"epcList": [serial], "action": "OBSERVE",
-        "certificationInfo": "https://cert.example/taken-back"}));
+    let own = commissioned(
+        1,
+        &json!({"epcList": [serial],
+        "certificationInfo": ["https://cert.example/own", "https://cert.example/wrong"]}),
+    );
+    let mut corrected = commissioned(
+        2,
+        &json!({"epcList": [serial], "action": "OBSERVE",
+        "certificationInfo": "https://cert.example/taken-back"}),
+    );
     assert_eq!(api.capture(&[own, corrected.clone()], &[]).await["success"], true);
     corrected["errorDeclaration"] = json!({"declarationTime": "2026-03-02T08:00:00Z",
         "reason": "incorrect_data"});

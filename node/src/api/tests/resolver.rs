@@ -140,7 +140,10 @@ async fn a_lookup_goes_where_the_owner_said() {
         assert!(answer.header("vary").contains("Accept-Language"), "{line}");
         if matches!(status, "200" | "300" | "307") {
             let links: Vec<_> = answer.headers.get_all("link").iter().collect();
-            assert!(links.iter().any(|l| l.to_str().unwrap().contains("rel=\"linkset\"")), "{line}");
+            assert!(
+                links.iter().any(|l| l.to_str().unwrap().contains("rel=\"linkset\"")),
+                "{line}"
+            );
         }
         lines += 1;
     }
@@ -192,7 +195,11 @@ async fn defaults_lead_away_and_our_own_links_stay() {
     }
     // What our own pages link to is our own page, whoever the owner would rather send people to.
     for query in ["lang=en", "view=full", "story=1"] {
-        assert_eq!(ask(&api, &format!("{serial}?{query}"), BROWSER, "").await.status, 200, "{query}");
+        assert_eq!(
+            ask(&api, &format!("{serial}?{query}"), BROWSER, "").await.status,
+            200,
+            "{query}"
+        );
     }
     // No address of a request is ever followed.
     let open = format!("{serial}?href=https://evil.example&linkType=https://evil.example/x");
@@ -216,7 +223,8 @@ async fn the_set_of_links_has_every_level() {
     let sets = answer.json()["linkset"].as_array().unwrap().clone();
     let root = "http://node.example:8080";
     let anchors: Vec<&str> = sets.iter().map(|set| set["anchor"].as_str().unwrap()).collect();
-    let wanted = [format!("{root}{PATH}/21/A1"), format!("{root}{PATH}/10/L1"), format!("{root}{PATH}")];
+    let wanted =
+        [format!("{root}{PATH}/21/A1"), format!("{root}{PATH}/10/L1"), format!("{root}{PATH}")];
     assert_eq!(anchors, wanted);
     let voc = |name: &str| format!("https://ref.gs1.org/voc/{name}");
     assert_eq!(sets[0]["itemDescription"], "Milk");
@@ -316,7 +324,10 @@ async fn links_are_set_by_the_owner_and_read_back_whole() {
     assert_eq!(kept.status, 200, "{}", kept.text);
     let kept = kept.json();
     assert_eq!(kept["links"], example["links"]);
-    assert_eq!((&kept["record"]["version"], &kept["record"]["setBy"]), (&json!(1), &json!("acme/gate")));
+    assert_eq!(
+        (&kept["record"]["version"], &kept["record"]["setBy"]),
+        (&json!(1), &json!("acme/gate"))
+    );
     assert_eq!(api.put("/api/v1/links", &kept).await.json(), kept, "nothing changed");
     let id = percent_encoded(example["id"].as_str().unwrap());
     assert_eq!(api.get(&format!("/api/v1/links?id={id}")).await.json(), kept);
