@@ -6,12 +6,12 @@
 //! itself, [`items`], [`trace`] and [`footprint`] of goods, [`masterdata`] and [`pictures`] of
 //! products, places and parties, [`webhooks`] sends news out, [`readings`] takes what sensors say,
 //! [`accounts`], [`money`], [`holds`] and [`approvals`] are about money, [`agreements`] about money
-//! that moves when the goods do; [`resolver`] answers lookups of Digital Links by what [`links`]
-//! has on record, [`passport`] issues credentials under the keys that [`did`] shows; [`entries`] says how both are written and [`body`] reads commands.
-//! [`pages`] shows items to people, [`health`] and [`metrics`] are for those who run the node.
-//! [`prepare`] makes transactions of events, [`submit`] hands them in, [`records`] reads.
-//! [`visible`] decides who sees what. Whatever fails is a [`problem`]. Every limit is in
-//! [`limits`].
+//! that moves when the goods do; [`entries`] says how both are written and [`body`] reads commands.
+//! [`resolver`] answers lookups of Digital Links by what [`links`] has on record, [`passport`]
+//! issues credentials under the keys that [`did`] shows. [`pages`] shows items to people,
+//! [`health`] and [`metrics`] are for those who run the node. [`prepare`] makes transactions of
+//! events, [`submit`] hands them in, [`records`] reads. [`visible`] decides who sees what. Whatever
+//! fails is a [`problem`]. Every limit is in [`limits`].
 
 mod accounts;
 mod agreements;

@@ -11,8 +11,8 @@ use serde_json::Value;
 use tracehold_chain::credential::{
     Emissions, Facts, Granularity, Issuer, KnownAs, WebLink, did, passport, proof,
 };
-use tracehold_chain::epcis::uri::{is_uri, percent_encoded};
-use tracehold_chain::epcis::{Level, SectionName, canonical};
+use tracehold_chain::epcis::uri::is_uri;
+use tracehold_chain::epcis::{SectionName, canonical};
 use tracehold_chain::genesis::Member;
 use tracehold_chain::keys::PublicKey;
 use tracehold_chain::masterdata::{GS1_VOCABULARY, MasterData, MasterKind};
@@ -23,7 +23,7 @@ use tracehold_explorer::story;
 
 use super::limits::{MAX_PASSPORT_EVENTS, MAX_PASSPORT_LINKS, PASSPORT_VALID_MS};
 use super::problem::{Kind, Problem};
-use super::resolver::{Asked, Found};
+use super::resolver::{Asked, Found, events_path};
 use super::visible::Caller;
 use super::{ApiState, footprint, now};
 use crate::fault::Fault;
@@ -231,13 +231,7 @@ impl Gatherer {
 
     /// Where the events of the thing are: as EPCIS, and as a page.
     fn events(&self, path: &str) -> Vec<WebLink> {
-        let id = &self.asked.id;
-        let parameter = match id.level() {
-            Level::Lot | Level::Class => "MATCH_anyEPCClass",
-            _ => "MATCH_anyEPC",
-        };
-        let query =
-            format!("{}/epcis/v2/events?{parameter}={}", self.root, percent_encoded(id.uri()));
+        let query = format!("{}{}", self.root, events_path(&self.asked.id));
         let link = |url: String, name: &str, kind: &str| WebLink {
             url,
             name: name.to_owned(),

@@ -67,50 +67,50 @@ const LINKSET: &str = "application/linkset+json";
 async fn a_lookup_goes_where_the_owner_said() {
     let api = linked().await;
     // Path below the product, Accept, Accept-Language; status, and where to or what kind of body.
-    let table = "
-        /21/A1                              -    -   200 text/html
-        /21/A1                              web  -   200 text/html
-        /21/A1/                             -    -   200 text/html
-        /10/L1                              -    -   200 text/html
-        .                                   -    -   200 text/html
-        /21/A1?17=261231&x=a%20b            -    -   200 text/html
-        /21/A1?linkType=gs1:pip             -    en  307 https://a.example/en?x=1&linkType=gs1:pip
-        /21/A1?linktype=pip                 -    de  307 https://a.example/de?linktype=pip
-        /21/A1?linkType=https://gs1.org/voc/pip - de 307 https://a.example/de?linkType=https://gs1.org/voc/pip
-        /21/A1?17=261231&linkType=gs1:pip&z - de-AT,en;q=0.9 307 https://a.example/de?17=261231&linkType=gs1:pip&z
-        ?linkType=gs1:pip                   pdf  en  307 https://a.example/en.pdf?linkType=gs1:pip
-        ?linkType=gs1:PIP                   web  de  307 https://a.example/de?linkType=gs1:PIP
-        ?linkType=gs1:pip                   web  fr  300 text/html
-        ?linkType=gs1:pip                   -    -   300 application/linkset+json
-        ?linkType=gs1:certificationInfo     -    -   300 application/linkset+json
-        ?linkType=gs1:certificationInfo     web  -   300 text/html
-        /21/A1?linkType=gs1:instructions    -    -   307 https://a.example/keep/A1?linkType=gs1:instructions
-        /21/B2?linkType=gs1:instructions    -    -   307 https://a.example/keep?linkType=gs1:instructions
-        /10/L1?linkType=gs1:recallStatus    -    -   307 https://a.example/recall?linkType=gs1:recallStatus#top
-        /10/L1/21/A1?linkType=gs1:recallStatus - -   307 https://a.example/recall?linkType=gs1:recallStatus#top
-        /10/L2?linkType=gs1:recallStatus    -    -   404 application/problem+json
-        /21/A1?linkType=gs1:recallStatus    -    -   404 application/problem+json
-        /21/A1?linkType=gs1:recallStatus    web  -   404 text/html
-        /21/A1?linkType=gs1:traceability    -    -   307 /01/09521321000018/21/A1?view=scan&linkType=gs1:traceability
-        /21/A1?view=scan&linkType=gs1:traceability - - 200 text/html
-        /21/A1?linkType=gs1:epcis           -    -   307 /epcis/v2/events?MATCH_anyEPC=https%3A%2F%2Fid.gs1.org%2F01%2F09521321000018%2F21%2FA1
-        /21/A1?linkType=linkset             -    -   200 application/linkset+json
-        /21/A1?linkType=all                 -    -   200 application/linkset+json
-        /21/A1?linkType=linkset             json -   200 application/json
-        /21/A1?linkType=linkset             web  -   200 text/html
-        /21/A1                              set  -   200 application/linkset+json
-        /21/A1                              json -   200 application/json
-        /21/A1                              ld   -   200 application/ld+json
-        /21/A1?linkType=gs1:defaultLink     -    -   200 text/html
-        /21/A1?linkType=                    -    -   400 application/problem+json
-        /21/A1?linkType=gs1:pip&linktype=gs1:dpp - - 400 application/problem+json
-        /21/A1?21=A2                        -    -   400 text/html
-        /21/A1?17=261331                    json -   400 application/problem+json
-        /99/x                               web  -   400 text/html
-        /99/x                               set  -   400 application/problem+json
-    ";
+    let table = [
+        "/21/A1                              -    -   200 text/html",
+        "/21/A1                              web  -   200 text/html",
+        "/21/A1/                             -    -   200 text/html",
+        "/10/L1                              -    -   200 text/html",
+        ".                                   -    -   200 text/html",
+        "/21/A1?17=261231&x=a%20b            -    -   200 text/html",
+        "/21/A1?linkType=gs1:pip             -    en  307 https://a.example/en?x=1&linkType=gs1:pip",
+        "/21/A1?linktype=pip                 -    de  307 https://a.example/de?linktype=pip",
+        "/21/A1?linkType=https://gs1.org/voc/pip - de 307 https://a.example/de?linkType=https://gs1.org/voc/pip",
+        "/21/A1?17=261231&linkType=gs1:pip&z - de-AT,en;q=0.9 307 https://a.example/de?17=261231&linkType=gs1:pip&z",
+        "?linkType=gs1:pip                   pdf  en  307 https://a.example/en.pdf?linkType=gs1:pip",
+        "?linkType=gs1:PIP                   web  de  307 https://a.example/de?linkType=gs1:PIP",
+        "?linkType=gs1:pip                   web  fr  300 text/html",
+        "?linkType=gs1:pip                   -    -   300 application/linkset+json",
+        "?linkType=gs1:certificationInfo     -    -   300 application/linkset+json",
+        "?linkType=gs1:certificationInfo     web  -   300 text/html",
+        "/21/A1?linkType=gs1:instructions    -    -   307 https://a.example/keep/A1?linkType=gs1:instructions",
+        "/21/B2?linkType=gs1:instructions    -    -   307 https://a.example/keep?linkType=gs1:instructions",
+        "/10/L1?linkType=gs1:recallStatus    -    -   307 https://a.example/recall?linkType=gs1:recallStatus#top",
+        "/10/L1/21/A1?linkType=gs1:recallStatus - -   307 https://a.example/recall?linkType=gs1:recallStatus#top",
+        "/10/L2?linkType=gs1:recallStatus    -    -   404 application/problem+json",
+        "/21/A1?linkType=gs1:recallStatus    -    -   404 application/problem+json",
+        "/21/A1?linkType=gs1:recallStatus    web  -   404 text/html",
+        "/21/A1?linkType=gs1:traceability    -    -   307 /01/09521321000018/21/A1?view=scan&linkType=gs1:traceability",
+        "/21/A1?view=scan&linkType=gs1:traceability - - 200 text/html",
+        "/21/A1?linkType=gs1:epcis           -    -   307 /epcis/v2/events?MATCH_anyEPC=https%3A%2F%2Fid.gs1.org%2F01%2F09521321000018%2F21%2FA1",
+        "/21/A1?linkType=linkset             -    -   200 application/linkset+json",
+        "/21/A1?linkType=all                 -    -   200 application/linkset+json",
+        "/21/A1?linkType=linkset             json -   200 application/json",
+        "/21/A1?linkType=linkset             web  -   200 text/html",
+        "/21/A1                              set  -   200 application/linkset+json",
+        "/21/A1                              json -   200 application/json",
+        "/21/A1                              ld   -   200 application/ld+json",
+        "/21/A1?linkType=gs1:defaultLink     -    -   200 text/html",
+        "/21/A1?linkType=                    -    -   400 application/problem+json",
+        "/21/A1?linkType=gs1:pip&linktype=gs1:dpp - - 400 application/problem+json",
+        "/21/A1?21=A2                        -    -   400 text/html",
+        "/21/A1?17=261331                    json -   400 application/problem+json",
+        "/99/x                               web  -   400 text/html",
+        "/99/x                               set  -   400 application/problem+json",
+    ];
     let mut lines = 0;
-    for line in table.lines().map(str::trim).filter(|line| !line.is_empty()) {
+    for line in table {
         let [path, accept, language, status, wanted] =
             line.split_whitespace().collect::<Vec<_>>()[..]
         else {
