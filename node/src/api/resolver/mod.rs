@@ -19,7 +19,6 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, VARY};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
-use serde_json::Value;
 use tracehold_chain::epcis::Canonical;
 use tracehold_chain::masterdata::{Link, plain_type};
 use tracehold_explorer::pages::Frame;
