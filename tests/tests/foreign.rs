@@ -51,7 +51,10 @@ fn workshop() -> &'static Path {
         let venv = shop.join("venv");
         if !venv.join("bin/pip").is_file() {
             let mut make = Command::new("python3");
-            run(make.args(["-m", "venv"]).arg(&venv), "python3 -m venv (apt-get install python3-venv)");
+            run(
+                make.args(["-m", "venv"]).arg(&venv),
+                "python3 -m venv (apt-get install python3-venv)",
+            );
         }
         let mut pip = Command::new(venv.join("bin/pip"));
         pip.args(["install", "--quiet", "--disable-pip-version-check", "-r", "requirements.txt"]);

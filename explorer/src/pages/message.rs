@@ -141,6 +141,14 @@ pub fn malformed(frame: &Frame, given: &str) -> String {
     message(frame, t.malformed, given, t.malformed_help, &EXAMPLES)
 }
 
+/// The page for what is no identifier, with the rule that it breaks.
+#[must_use]
+pub fn malformed_because(frame: &Frame, given: &str, why: &str) -> String {
+    let t = frame.texts();
+    let help = format!("{why}{} {}", frame.say(".", "。"), t.malformed_help);
+    message(frame, t.malformed, given, &help, &EXAMPLES)
+}
+
 pub(crate) fn message(
     frame: &Frame,
     title: &str,

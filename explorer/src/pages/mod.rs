@@ -11,6 +11,7 @@ mod search;
 mod shipments;
 #[cfg(test)]
 mod tests;
+mod ways;
 mod whereabouts;
 
 pub use chain::{Block, Heard, Network, NetworkNode, Transaction, block, network, transaction};
@@ -19,9 +20,12 @@ pub use home::{Head, Home, home};
 pub use item::{Item, item};
 pub use label::{Label, label};
 pub(crate) use message::message;
-pub use message::{Trouble, malformed, not_found, trouble, unknown_event, unknown_item};
+pub use message::{
+    Trouble, malformed, malformed_because, not_found, trouble, unknown_event, unknown_item,
+};
 pub use search::{Hit, HitKind, Hits, found};
 pub use shipments::{Board, Shipment, shipments};
+pub use ways::{Way, ways};
 pub use whereabouts::{Whereabouts, whereabouts};
 
 use askama::Template;

@@ -125,6 +125,15 @@ pub const MAX_DRAWN_ITEMS: usize = 200;
 /// Legs, and open legs, that one footprint lists; all are in its sums.
 pub const MAX_FOOTPRINT_ROWS: usize = 1_000;
 
+/// Events of a thing, the oldest first, in which its passport looks for what its owner said.
+pub const MAX_PASSPORT_EVENTS: usize = 200;
+
+/// Links of one kind in a passport: certificates, and others.
+pub const MAX_PASSPORT_LINKS: usize = 50;
+
+/// Milliseconds for which a passport is valid: a year of 365 days.
+pub const PASSPORT_VALID_MS: u64 = 365 * 86_400_000;
+
 /// Events that the home page shows.
 pub const LATEST_EVENTS: usize = 10;
 

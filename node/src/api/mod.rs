@@ -7,10 +7,11 @@
 //! products, places and parties, [`webhooks`] sends news out, [`readings`] takes what sensors say,
 //! [`accounts`], [`money`], [`holds`] and [`approvals`] are about money, [`agreements`] about money
 //! that moves when the goods do; [`entries`] says how both are written and [`body`] reads commands.
-//! [`pages`] shows items to people, [`health`], [`metrics`] and [`gauges`] are for those who run the node.
-//! [`prepare`] makes transactions of events, [`submit`] hands them in, [`records`] reads.
-//! [`visible`] decides who sees what. Whatever fails is a [`problem`]. Every limit is in
-//! [`limits`].
+//! [`resolver`] answers lookups of Digital Links by what [`links`] has on record, [`passport`]
+//! issues credentials under the keys that [`did`] shows. [`pages`] shows items to people,
+//! [`health`], [`metrics`] and [`gauges`] are for those who run the node. [`prepare`] makes
+//! transactions of events, [`submit`] hands them in, [`records`] reads. [`visible`] decides who
+//! sees what. Whatever fails is a [`problem`]. Every limit is in [`limits`].
 
 mod accounts;
 mod agreements;
@@ -19,6 +20,7 @@ mod auth;
 mod blocks;
 mod body;
 mod capture;
+mod did;
 mod entries;
 mod events;
 mod extract;
@@ -31,6 +33,7 @@ mod holds;
 mod items;
 mod jobs;
 pub mod limits;
+mod links;
 mod masterdata;
 mod metrics;
 mod money;
@@ -39,12 +42,14 @@ mod network;
 mod openapi;
 mod pages;
 mod paging;
+mod passport;
 mod pictures;
 mod prepare;
 pub mod problem;
 mod rate;
 mod readings;
 mod records;
+mod resolver;
 mod server;
 mod sessions;
 mod state;

@@ -15,9 +15,9 @@ use utoipa_axum::routes;
 use super::limits::MAX_URI_BYTES;
 use super::problem::{Kind, PROBLEM_JSON, Problem, render};
 use super::{
-    ApiState, accounts, agreements, approvals, blocks, capture, events, feed, footprint, headers,
-    health, holds, items, masterdata, metrics, money, money_pages, network, pages, pictures, rate,
-    readings, trace, webhooks,
+    ApiState, accounts, agreements, approvals, blocks, capture, did, events, feed, footprint,
+    headers, health, holds, items, links, masterdata, metrics, money, money_pages, network, pages,
+    pictures, rate, readings, resolver, trace, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -29,6 +29,7 @@ use super::{
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     modifiers(&ApiKey),
+    paths(resolver::get_digital_link),
     components(schemas(super::problem::ProblemBody, super::problem::FieldError)),
     tags(
         (name = "EPCIS", description = "GS1's EPCIS 2.0 REST binding"),
@@ -94,6 +95,10 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(masterdata::put_product, masterdata::get_products))
         .routes(routes!(masterdata::put_place, masterdata::get_places))
         .routes(routes!(masterdata::put_party, masterdata::get_parties))
+        .routes(routes!(links::put_links, links::get_links))
+        .routes(routes!(resolver::describe))
+        .routes(routes!(did::own))
+        .routes(routes!(did::of_member))
         .routes(routes!(pictures::post_picture))
         .routes(routes!(pictures::get_picture))
         .routes(routes!(webhooks::post_webhook, webhooks::get_webhooks))

@@ -298,6 +298,27 @@ impl ApiState {
         self.0.parts.http.public_url.as_deref()
     }
 
+    /// The scheme and host that this node's settings give it: what the operator said, else where
+    /// it listens. Nothing of a request is in it.
+    pub(super) fn configured_root(&self) -> String {
+        match self.public_url() {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => format!("http://{}", self.0.parts.http.listen),
+        }
+    }
+
+    /// The member that runs this node.
+    pub(super) fn own_member(&self) -> Option<&MemberId> {
+        let name = &self.0.parts.node_name;
+        let own = self.0.parts.genesis.nodes().find(|(_, node)| node.name == *name);
+        own.map(|(member, _)| &member.id)
+    }
+
+    /// Its name for people.
+    pub(super) fn own_member_name(&self) -> String {
+        self.own_member().map(|id| self.member_name(id)).unwrap_or_default()
+    }
+
     /// What sends to webhooks.
     #[must_use]
     pub fn deliverer(&self) -> &Deliverer {

@@ -24,10 +24,10 @@ use axum::extract::{OriginalUri, Request, State};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_TYPE, VARY};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Deserialize;
 use tower_http::compression::CompressionLayer;
-use tracehold_chain::epcis::{Canonical, SectionName, canonical, digital_link};
+use tracehold_chain::epcis::{Canonical, SectionName, canonical};
 use tracehold_explorer::assets;
 use tracehold_explorer::language::Language;
 use tracehold_explorer::pages::item::Names;
@@ -35,11 +35,15 @@ use tracehold_explorer::pages::{self, Frame, Head, Home};
 use tracehold_explorer::story::{self, Places, Recorded};
 
 pub use self::errors::error_pages;
+pub(in crate::api) use self::item::product;
 use self::item::{Asked, Reading};
+pub(in crate::api) use self::label::base;
+pub(in crate::api) use self::whereabouts::is_whereabouts;
 use super::ApiState;
 use super::extract::{InPath, query_pairs};
 use super::limits::{LATEST_EVENTS, LOOKED_AT_EVENTS};
 use super::problem::{Kind, Problem};
+use super::resolver;
 use super::visible::{Caller, Record, Sight, visible};
 use crate::fault::Fault;
 use crate::view::{ReadView, StoredEvent};
@@ -269,7 +273,7 @@ pub async fn event(
     Ok(page(StatusCode::OK, pages::event(&frame, &id, &events, &places)))
 }
 
-/// Every path that no other route has: Digital Link paths show their item, others are not found.
+/// Every path that no other route has: Digital Link paths are resolved, others are not found.
 pub async fn item_or_nothing(
     State(state): State<ApiState>,
     caller: Result<Caller, Problem>,
@@ -284,32 +288,23 @@ pub async fn item_or_nothing(
         let detail = format!("there is nothing at {}; /openapi.json lists all", uri.path());
         return Problem::new(Kind::NotFound, detail).into_response();
     }
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let detail = format!("{} is not known here; use GET", request.method());
-        return Problem::new(Kind::MethodNotAllowed, detail)
-            .header(http::header::ALLOW, HeaderValue::from_static("GET,HEAD"))
-            .into_response();
-    }
     let caller = match caller {
         Ok(caller) => caller,
         Err(problem) => return problem.into_response(),
     };
-    let frame = frame(&state, &headers, &uri);
-    match digital_link::from_path(uri.path()) {
-        Some(canonical) => item(&state, &caller, &frame, &canonical, &PageQuery::of(&uri))
-            .await
-            .unwrap_or_else(IntoResponse::into_response),
-        None => page(StatusCode::BAD_REQUEST, pages::malformed(&frame, uri.path())),
-    }
+    let method = request.method().clone();
+    resolver::resolve(&state, resolver::Request { method, uri, headers, caller }).await
 }
 
-async fn item(
+/// The page of what an identifier names.
+pub(in crate::api) async fn item_page(
     state: &ApiState,
     caller: &Caller,
     frame: &Frame,
     canonical: &Canonical,
-    query: &PageQuery,
+    uri: &http::Uri,
 ) -> Result<Response, Problem> {
+    let query = &PageQuery::of(uri);
     let title =
         story::describe(canonical, frame.language).unwrap_or_else(|| canonical.uri().to_owned());
     if whereabouts::is_whereabouts(canonical)

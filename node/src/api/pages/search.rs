@@ -255,6 +255,8 @@ fn hit(data: &MasterData, words: &[&str], wanted: &str, language: Language) -> O
         MasterData::Product(product) => (HitKind::Product, &product.names, &product.brand),
         MasterData::Place(place) => (HitKind::Place, &place.names, &None),
         MasterData::Party(party) => (HitKind::Party, &party.names, &None),
+        // Where codes lead is found by the product's own name.
+        MasterData::Links(_) => return None,
     };
     let all = names.values().map(String::as_str).chain(brand.as_deref());
     let rank = rank(all, words, wanted)?;
