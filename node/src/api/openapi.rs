@@ -15,9 +15,9 @@ use utoipa_axum::routes;
 use super::limits::MAX_URI_BYTES;
 use super::problem::{Kind, PROBLEM_JSON, Problem, render};
 use super::{
-    ApiState, accounts, agreements, approvals, blocks, capture, events, evidence, feed, footprint,
-    headers, health, holds, items, masterdata, metrics, money, money_pages, pages, pictures, rate,
-    readings, trace, webhooks,
+    ApiState, accounts, agreements, approvals, blocks, capture, did, events, evidence, feed,
+    footprint, headers, health, holds, items, links, masterdata, metrics, money, money_pages,
+    network, pages, pictures, rate, readings, resolver, trace, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -29,6 +29,7 @@ use super::{
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     modifiers(&ApiKey),
+    paths(resolver::get_digital_link),
     components(schemas(super::problem::ProblemBody, super::problem::FieldError)),
     tags(
         (name = "EPCIS", description = "GS1's EPCIS 2.0 REST binding"),
@@ -94,6 +95,10 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(masterdata::put_product, masterdata::get_products))
         .routes(routes!(masterdata::put_place, masterdata::get_places))
         .routes(routes!(masterdata::put_party, masterdata::get_parties))
+        .routes(routes!(links::put_links, links::get_links))
+        .routes(routes!(resolver::describe))
+        .routes(routes!(did::own))
+        .routes(routes!(did::of_member))
         .routes(routes!(pictures::post_picture))
         .routes(routes!(pictures::get_picture))
         .routes(routes!(webhooks::post_webhook, webhooks::get_webhooks))
@@ -138,6 +143,7 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(agreements::post_dispute))
         .routes(routes!(agreements::post_rule))
         .routes(routes!(agreements::post_fund))
+        .routes(routes!(network::get_network))
         .routes(routes!(metrics::get_metrics))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
@@ -178,6 +184,7 @@ pub fn router(state: ApiState) -> Router {
         }))
         .layer(from_fn_with_state(state.rate(), rate::limit))
         .layer(from_fn(render))
+        .layer(from_fn_with_state(state.clone(), pages::error_pages))
         .layer(from_fn_with_state(state.clone(), headers::layer))
         .layer(from_fn_with_state(state.metrics().clone(), metrics::count))
         .with_state(state)
@@ -208,6 +215,7 @@ mod tests {
             "/epcis/v2/capture",
             "/epcis/v2/events/{eventID}",
             "/api/v1/status",
+            "/api/v1/network",
             "/api/v1/feed",
             "/api/v1/webhooks/{id}/deliveries",
             "/api/v1/readings",

@@ -13,6 +13,7 @@ mod init;
 mod keys;
 mod money;
 mod output;
+mod passport;
 mod signals;
 mod start;
 mod status;
@@ -80,6 +81,9 @@ enum Command {
     /// Read, write and check GS1 Digital Links, without a node
     #[command(subcommand)]
     DigitalLink(digital_link::Command),
+    /// Check a product's passport, without a node
+    #[command(subcommand)]
+    Passport(passport::Command),
     /// Print the HTTP interface's description (OpenAPI 3.1, JSON)
     #[command(after_help = "Example:\n  tracehold openapi > openapi.json")]
     Openapi,
@@ -220,6 +224,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Bench(args) => bench::run(&args),
         Command::Epcis(command) => epcis::run(&command),
         Command::DigitalLink(command) => digital_link::run(&command),
+        Command::Passport(command) => passport::run(&command),
         Command::Openapi => output::line(openapi()),
         Command::Completions { shell } => completions(shell),
     }

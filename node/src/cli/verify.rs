@@ -203,7 +203,8 @@ mod tests {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/evidence-vectors");
         let file = folder.join(file).to_str().unwrap().to_owned();
         let words = ["verify", &file].into_iter().chain(more.iter().copied());
-        run(&Command::try_parse_from(words).unwrap().args)
+        let command = Command::try_parse_from(words).unwrap();
+        run(&command.args)
     }
 
     /// Promises P112 and P113: what holds, what does not and what is no evidence have exit codes of

@@ -52,7 +52,7 @@ pub async fn place_or_party(
             match record.data {
                 MasterData::Place(place) => about.place = Some(place),
                 MasterData::Party(party) => about.party = Some(party),
-                MasterData::Product(_) => {}
+                MasterData::Product(_) | MasterData::Links(_) => {}
             }
         }
         let is_there = |recorded: &Recorded| {
