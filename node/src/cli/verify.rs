@@ -203,15 +203,16 @@ mod tests {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/evidence-vectors");
         let file = folder.join(file).to_str().unwrap().to_owned();
         let words = ["verify", &file].into_iter().chain(more.iter().copied());
-        let command = Command::try_parse_from(words).unwrap();
-        run(&command.args)
+        run(&Command::try_parse_from(words).unwrap().args)
     }
 
     /// Promises P112 and P113: what holds, what does not and what is no evidence have exit codes of
     /// their own.
     #[test]
     fn each_outcome_has_its_exit_code() {
-        let code = |file, more: &[&str]| said(file, more).map_or_else(|f| f.exit_code(), |()| 0);
+        fn code(file: &str, more: &[&str]) -> u8 {
+            said(file, more).map_or_else(|failure| failure.exit_code(), |()| 0)
+        }
         for good in ["item", "public", "inputs", "absent", "balance"] {
             let file = format!("good-{good}.json");
             for more in [&[][..], &["--json"], &["--language", "zh"]] {
