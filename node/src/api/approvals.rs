@@ -6,15 +6,15 @@ use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
 use serde::Serialize;
-use tracehold_chain::money::{MoneyAction, MoneyCommand};
+use tracehold_chain::money::{MoneyAction, MoneyCommand, Reference};
 use tracehold_contracts::money::ReferenceStatus;
 
 use super::ApiState;
 use super::auth::Keyed;
 use super::body::Fields;
+use super::command::{CommandAnswers, CommandView, own_account, reference_in_path, run};
 use super::extract::InPath;
 use super::limits::MAX_WAITED_SEEN;
-use super::money::{CommandView, own_account, reference_in_path, run};
 use super::problem::Problem;
 
 /// Commands that wait for a second agent.
@@ -55,63 +55,50 @@ pub struct ApprovalRequest {
     reference: String,
 }
 
-/// Approve what waits
-///
-/// By another agent than the one that gave the command: it takes effect now, with all checks made
-/// again. The answer tells what became of the command.
-#[utoipa::path(
-    post, path = "/api/v1/approvals/{id}/{waiting}/approve", tag = "Money",
-    params(
-        ("id" = String, Path, description = "the account: `member:purpose`"),
-        ("waiting" = String, Path, description = "the reference of what waits"),
-    ),
-    request_body(content = ApprovalRequest, content_type = "application/json"),
-    responses(
-        (status = 200, description = "Approved before under this reference", body = CommandView),
-        (status = 201, description = "Approved, and done", body = CommandView),
-        (status = 400, description = "A field breaks a rule"),
-        (status = 403, description = "You gave the command: another agent approves"),
-        (status = 404, description = "Nothing waits under this reference"),
-        (status = 422, description = "A check fails now; it keeps waiting"),
-    ),
-    security(("api_key" = []))
-)]
-pub async fn post_approve(
-    State(state): State<ApiState>,
-    keyed: Keyed,
-    InPath((id, waiting)): InPath<(String, String)>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
-    answer(&state, &keyed, (id, waiting), (headers, body), true).await
+macro_rules! answers {
+    ($($(#[$doc:meta])* $name:ident, $path:literal, $answer:expr;)*) => {
+        $(
+            $(#[$doc])*
+            #[utoipa::path(
+                post, path = $path, tag = "Money",
+                params(
+                    ("id" = String, Path, description = "the account: `member:purpose`"),
+                    ("waiting" = String, Path, description = "the reference of what waits"),
+                ),
+                request_body(content = ApprovalRequest, content_type = "application/json"),
+                responses(
+                    CommandAnswers,
+                    (status = 403, description = "You gave the command: another agent approves"),
+                    (status = 404, description = "Nothing waits under this reference"),
+                    (status = 422, description = "A check fails now; it keeps waiting"),
+                ),
+                security(("api_key" = []))
+            )]
+            pub async fn $name(
+                State(state): State<ApiState>,
+                keyed: Keyed,
+                InPath(place): InPath<(String, String)>,
+                headers: HeaderMap,
+                body: Body,
+            ) -> Result<Response, Problem> {
+                answer(&state, &keyed, place, (headers, body), $answer).await
+            }
+        )*
+    };
 }
 
-/// Decline what waits
-///
-/// By any agent of the member, its giver included.
-#[utoipa::path(
-    post, path = "/api/v1/approvals/{id}/{waiting}/decline", tag = "Money",
-    params(
-        ("id" = String, Path, description = "the account: `member:purpose`"),
-        ("waiting" = String, Path, description = "the reference of what waits"),
-    ),
-    request_body(content = ApprovalRequest, content_type = "application/json"),
-    responses(
-        (status = 200, description = "Declined before under this reference", body = CommandView),
-        (status = 201, description = "Declined", body = CommandView),
-        (status = 400, description = "A field breaks a rule"),
-        (status = 404, description = "Nothing waits under this reference"),
-    ),
-    security(("api_key" = []))
-)]
-pub async fn post_decline(
-    State(state): State<ApiState>,
-    keyed: Keyed,
-    InPath((id, waiting)): InPath<(String, String)>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
-    answer(&state, &keyed, (id, waiting), (headers, body), false).await
+answers! {
+    /// Approve what waits
+    ///
+    /// By another agent than the one that gave the command: it takes effect now, with all checks
+    /// made again. The answer tells what became of the command.
+    post_approve, "/api/v1/approvals/{id}/{waiting}/approve",
+        |waiting| MoneyAction::Approve { waiting };
+    /// Decline what waits
+    ///
+    /// By any agent of the member, its giver included.
+    post_decline, "/api/v1/approvals/{id}/{waiting}/decline",
+        |waiting| MoneyAction::Decline { waiting };
 }
 
 async fn answer(
@@ -119,7 +106,7 @@ async fn answer(
     keyed: &Keyed,
     (id, waiting): (String, String),
     (headers, body): (HeaderMap, Body),
-    yes: bool,
+    action: fn(Reference) -> MoneyAction,
 ) -> Result<Response, Problem> {
     let account = own_account(keyed, &id)?;
     let waiting = reference_in_path(&waiting)?;
@@ -127,11 +114,6 @@ async fn answer(
     let reference = fields.reference();
     let reference = fields.finish(reference)?;
     let shown = Some(waiting.clone());
-    let action = match yes {
-        true => MoneyAction::Approve { waiting },
-        false => MoneyAction::Decline { waiting },
-    };
-    run(state, &keyed.agent, MoneyCommand { account, reference, action }, shown)
-        .await
-        .map(CommandView::response)
+    let command = MoneyCommand { account, reference, action: action(waiting) };
+    run(state, &keyed.agent, command, shown).await.map(CommandView::response)
 }

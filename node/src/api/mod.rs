@@ -6,7 +6,8 @@
 //! itself, [`items`], [`trace`] and [`footprint`] of goods, [`masterdata`] and [`pictures`] of
 //! products, places and parties, [`webhooks`] sends news out, [`readings`] takes what sensors say,
 //! [`accounts`], [`money`], [`holds`] and [`approvals`] are about money, [`agreements`] about money
-//! that moves when the goods do; [`entries`] says how both are written and [`body`] reads commands.
+//! that moves when the goods do; [`entries`] says how both are written [`body`] reads commands and
+//! [`command`] hands them in.
 //! [`pages`] shows items to people, [`health`] and [`metrics`] are for those who run the node.
 //! [`prepare`] makes transactions of events, [`submit`] hands them in, [`records`] reads.
 //! [`visible`] decides who sees what. Whatever fails is a [`problem`]. Every limit is in
@@ -19,6 +20,7 @@ mod auth;
 mod blocks;
 mod body;
 mod capture;
+mod command;
 mod entries;
 mod events;
 mod extract;

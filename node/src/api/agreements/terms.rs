@@ -19,8 +19,8 @@ use tracehold_contracts::{Rejection, RejectionCode as Code};
 
 use super::super::auth::Keyed;
 use super::super::body::Fields;
+use super::super::command::hand_in;
 use super::super::extract::InPath;
-use super::super::money::hand_in;
 use super::super::problem::{Kind, Problem};
 use super::super::{ApiState, now};
 use super::act::done;
