@@ -12,7 +12,7 @@ use tracehold_contracts::money::ReferenceStatus;
 use super::ApiState;
 use super::auth::Keyed;
 use super::body::Fields;
-use super::command::{CommandAnswers, CommandView, own_account, reference_in_path, run};
+use super::command::{CommandAnswers, CommandView, Sent, own_account, reference_in_path, run};
 use super::extract::InPath;
 use super::limits::MAX_WAITED_SEEN;
 use super::problem::Problem;
@@ -115,5 +115,5 @@ async fn answer(
     let reference = fields.finish(reference)?;
     let shown = Some(waiting.clone());
     let command = MoneyCommand { account, reference, action: action(waiting) };
-    run(state, &keyed.agent, command, shown).await.map(CommandView::response)
+    run(state, &keyed.agent, command, (Sent::Answer, shown)).await.map(CommandView::response)
 }

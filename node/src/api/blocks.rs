@@ -17,6 +17,7 @@ use tracehold_contracts::{Receipt, Verdict};
 use super::ApiState;
 use super::agreements::step_json;
 use super::auth::Keyed;
+use super::command::place_in_transaction;
 use super::entries::{EntryView, Parties};
 use super::extract::{InPath, media_type, read_body};
 use super::problem::{Kind, Problem};
@@ -110,6 +111,9 @@ pub struct ReceiptView {
     /// Which event (from 0) broke it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event: Option<u32>,
+    /// Which command (from 0) broke it, of those on money and agreements.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<u32>,
     /// What is wrong and how to mend it; shown to callers with a key, of money and agreements to
     /// the sender's member only.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -187,6 +191,7 @@ impl ReceiptView {
             repeated: Vec::new(),
             code: None,
             event: None,
+            command: None,
             detail: None,
             entries: Vec::new(),
             steps: Vec::new(),
@@ -198,6 +203,7 @@ impl ReceiptView {
                 view.result = "rejected".to_owned();
                 view.code = Some(rejection.code.as_str().to_owned());
                 view.event = rejection.event;
+                view.command = rejection.command;
                 view.detail = Some(rejection.to_string());
             }
         }
@@ -319,9 +325,15 @@ pub async fn post_transaction(
     let events = bundle.events.len();
     let is_sender = has_part(&keyed.caller(), [bundle.transaction.body.sender.member()]);
     let tell = if is_private(&bundle) && !is_sender { refused_by_rule } else { refused };
+    let commands = bundle.transaction.body.commands.clone();
     let committed = submit_telling(&state, bundle, state.limits().commit, tell).await?;
     if let Verdict::Rejected(rejection) = &committed.receipt.verdict {
-        return Err(tell(rejection).transaction(id));
+        let problem = tell(rejection).transaction(id);
+        let rule = rejection.code.as_str();
+        return Err(match place_in_transaction(&commands, rejection) {
+            Some(place) => problem.field(place, rule, rejection.code.message()),
+            None => problem,
+        });
     }
     state.metrics().captured(events);
     let location = format!("/api/v1/transactions/{id}");

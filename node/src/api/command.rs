@@ -268,30 +268,43 @@ pub async fn give(
     (account, reference, action): (Purpose, Reference, MoneyAction),
 ) -> Result<Response, Problem> {
     let command = MoneyCommand { account, reference, action };
-    run(state, &keyed.agent, command, None).await.map(CommandView::response)
+    run(state, &keyed.agent, command, (Sent::OnAccount, None)).await.map(CommandView::response)
 }
 
-/// Hands in commands signed by `agent`, and gives the receipt of what was recorded.
+/// Hands in a command signed by `agent`, and gives the receipt of what was recorded.
 ///
 /// # Errors
 /// As [`submit`]; and the rejection with the field at fault, as `field` knows it.
 pub async fn hand_in(
     state: &ApiState,
     agent: &AgentSigner,
-    commands: Vec<Command>,
+    command: Command,
     field: impl Fn(&Rejection) -> Option<String>,
 ) -> Result<Receipt, Problem> {
-    let bundle = prepare::commanded(agent, state.chain_id(), state.expiry(), commands);
+    let bundle = prepare::commanded(agent, state.chain_id(), state.expiry(), vec![command]);
     capture::fits(&bundle)?;
     let committed = submit(state, bundle, state.limits().commit).await?;
     if let Verdict::Rejected(rejection) = &committed.receipt.verdict {
-        let problem = refused(rejection).transaction(committed.receipt.transaction_id);
+        let mut problem = refused(rejection).transaction(committed.receipt.transaction_id);
+        // Whoever asked has sent a body, and no list of commands.
+        problem.command = None;
         return Err(match field(rejection) {
             Some(field) => problem.field(field, rejection.code.as_str(), rejection.code.message()),
             None => problem,
         });
     }
     Ok(committed.receipt)
+}
+
+/// How a request names the parts of its command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// The account in the path, the rest in the body.
+    OnAccount,
+    /// The agreement in the path, the account in the body.
+    OnAgreement,
+    /// The account and the reference of what waits in the path.
+    Answer,
 }
 
 /// Runs a money command and tells what became of the one under `shown`, or of itself.
@@ -302,13 +315,14 @@ pub async fn run(
     state: &ApiState,
     agent: &AgentSigner,
     command: MoneyCommand,
-    shown: Option<Reference>,
+    (sent, shown): (Sent, Option<Reference>),
 ) -> Result<CommandView, Problem> {
     let account = AccountId::of(agent.agent_id.member().clone(), command.account.clone());
     let is_answer = shown.is_some();
     let reference = shown.unwrap_or_else(|| command.reference.clone());
-    let commands = vec![Command::Money(command.clone())];
-    let receipt = hand_in(state, agent, commands, |rejection| field(&command, rejection)).await?;
+    let signed = Command::Money(command.clone());
+    let field = |rejection: &Rejection| field(&command, rejection, sent);
+    let receipt = hand_in(state, agent, signed, field).await?;
     let repeated = !receipt.repeats.is_empty();
     let done = state.read(move |view| {
         let record = view.reference(&account, &reference)?;
@@ -338,19 +352,36 @@ fn declined(done: &CommandView) -> Problem {
     problem.field("/reference", "declined", "use another reference")
 }
 
-/// The field, parameter or part of the path that a refused command has to thank for it.
-fn field(command: &MoneyCommand, rejection: &Rejection) -> Option<String> {
-    let field = match rejection.code {
-        Code::AmountInvalid | Code::InsufficientFunds | Code::TooMuchIssued => "/amount",
-        Code::ReferenceTaken => "/reference",
-        Code::SameAccount => "/to",
-        Code::TimeInvalid if matches!(command.action, MoneyAction::Hold { .. }) => "/expires_at",
-        Code::TextInvalid => "/memo",
-        Code::RuleInvalid => "/approval",
-        Code::AssetUnknown | Code::AssetExists | Code::NotABank | Code::NotTheIssuer => "/asset",
-        Code::AssetTermsWrong => "/terms",
-        Code::AgreementUnknown => "/agreement",
-        Code::DepositUnknown => "/deposit",
+/// The field of the body, or the part of the path, that a refused command has to thank for it: as
+/// its request named it.
+fn field(command: &MoneyCommand, rejection: &Rejection, sent: Sent) -> Option<String> {
+    let part = part(command, rejection)?;
+    Some(match (sent, part) {
+        (Sent::Answer, "reference") => "/reference".to_owned(),
+        (Sent::Answer, _) => "waiting".to_owned(),
+        (Sent::OnAccount, "account") | (Sent::OnAgreement, "agreement") => "id".to_owned(),
+        (_, "hold") => "reference".to_owned(),
+        (_, part) => format!("/{part}"),
+    })
+}
+
+/// The part of a money command that a refusal is about.
+fn part(command: &MoneyCommand, rejection: &Rejection) -> Option<&'static str> {
+    Some(match rejection.code {
+        // A deposit is as much as the terms say: what can be changed is who pays it.
+        Code::InsufficientFunds if matches!(command.action, MoneyAction::Fund { .. }) => "account",
+        Code::AmountInvalid | Code::InsufficientFunds | Code::TooMuchIssued => "amount",
+        Code::ReferenceTaken => "reference",
+        Code::SameAccount => "to",
+        Code::TimeInvalid if matches!(command.action, MoneyAction::Hold { .. }) => "expires_at",
+        Code::TextInvalid => "memo",
+        Code::RuleInvalid => "approval",
+        Code::AssetUnknown | Code::AssetExists | Code::NotABank | Code::NotTheIssuer => "asset",
+        Code::AssetTermsWrong => "terms",
+        Code::HoldUnknown | Code::HoldNotYours | Code::HoldEnded => "hold",
+        Code::NothingWaits | Code::SameAgent => "waiting",
+        Code::AgreementUnknown | Code::TooManyAgreements => "agreement",
+        Code::DepositUnknown | Code::WrongStage => "deposit",
         Code::AccountUnknown | Code::AccountReserved => {
             let to = match &command.action {
                 MoneyAction::Issue { to, .. }
@@ -361,14 +392,38 @@ fn field(command: &MoneyCommand, rejection: &Rejection) -> Option<String> {
             };
             let names_payee = !to.is_empty() && rejection.subject.contains(&to);
             match (&command.action, names_payee) {
-                (MoneyAction::Redeem { .. }, true) => "/from",
-                (_, true) => "/to",
-                (_, false) => "id",
+                (MoneyAction::Redeem { .. }, true) => "from",
+                (_, true) => "to",
+                (_, false) => "account",
             }
         }
         _ => return None,
+    })
+}
+
+/// Where the part of a signed transaction stands that a refusal is about: a JSON pointer into the
+/// transaction with its event bodies.
+#[must_use]
+pub fn place_in_transaction(commands: &[Command], rejection: &Rejection) -> Option<String> {
+    let place = rejection.command?;
+    let command = commands.get(usize::try_from(place).ok()?)?;
+    let part = match command {
+        Command::Money(command) => part(command, rejection),
+        Command::Agreement(_) => super::agreements::part(rejection),
+        Command::Capture(_) | Command::SetMasterData(_) => None,
     };
-    Some(field.to_owned())
+    let json = serde_json::to_value(command).unwrap_or_default();
+    let inside = part.and_then(|part| pointer_to(&json, part)).unwrap_or_default();
+    Some(format!("/transaction/body/commands/{place}{inside}"))
+}
+
+/// Where a field of this name stands, at whatever depth.
+fn pointer_to(value: &serde_json::Value, name: &str) -> Option<String> {
+    let object = value.as_object()?;
+    if object.contains_key(name) {
+        return Some(format!("/{name}"));
+    }
+    object.iter().find_map(|(key, inner)| Some(format!("/{key}{}", pointer_to(inner, name)?)))
 }
 
 /// The reference that a path names.
@@ -380,4 +435,63 @@ pub fn reference_in_path(text: &str) -> Result<Reference, Problem> {
         let mend = "use 1 to 64 letters, digits, '-', '_', '.' or ':'";
         Problem::new(Kind::Parameter, error.to_string()).field("reference", "reference", mend)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(action: MoneyAction) -> MoneyCommand {
+        let reference = Reference::new("a").unwrap();
+        MoneyCommand { account: Purpose::main(), reference, action }
+    }
+
+    fn transfer() -> MoneyAction {
+        let money = tracehold_chain::money::Money::parse("EUR@bank".parse().unwrap(), "1").unwrap();
+        MoneyAction::Transfer { money, to: "seller/main".parse().unwrap(), memo: None }
+    }
+
+    fn fund() -> MoneyAction {
+        let agreement = "ab".repeat(32).parse().unwrap();
+        let deposit = tracehold_chain::agreement::Label::new("price").unwrap();
+        MoneyAction::Fund { agreement, deposit }
+    }
+
+    /// Promise P88: the field that is named is one that the client sent.
+    #[test]
+    fn a_refusal_names_a_field_of_its_own_request() {
+        let waiting = Reference::new("b").unwrap();
+        let approve = MoneyAction::Approve { waiting };
+        let poor = Rejection::new(Code::InsufficientFunds, "EUR@bank");
+        let stage = Rejection::new(Code::WrongStage, "/deposits/0: price is in already: it runs");
+        let taken = Rejection::new(Code::ReferenceTaken, "reference: a");
+        for (action, sent, rejection, expected) in [
+            (transfer(), Sent::OnAccount, &poor, "/amount"),
+            (fund(), Sent::OnAccount, &poor, "id"),
+            (fund(), Sent::OnAgreement, &poor, "/account"),
+            (fund(), Sent::OnAgreement, &stage, "/deposit"),
+            (approve.clone(), Sent::Answer, &poor, "waiting"),
+            (approve, Sent::Answer, &taken, "/reference"),
+        ] {
+            let told = field(&command(action.clone()), rejection, sent);
+            assert_eq!(told.as_deref(), Some(expected), "{action:?} {sent:?}");
+        }
+    }
+
+    /// Promise P88: of several commands the one at fault is named, and what of it.
+    #[test]
+    fn a_refusal_says_which_command_of_a_transaction() {
+        let commands = [fund(), transfer(), transfer()].map(|a| Command::Money(command(a)));
+        let poor = Rejection::new(Code::InsufficientFunds, "EUR@bank");
+        let at = |place| Rejection { command: Some(place), ..poor.clone() };
+        assert_eq!(
+            place_in_transaction(&commands, &at(2)).unwrap(),
+            "/transaction/body/commands/2/Money/action/Transfer/money/amount"
+        );
+        assert_eq!(
+            place_in_transaction(&commands, &at(0)).unwrap(),
+            "/transaction/body/commands/0/Money/account"
+        );
+        assert_eq!(place_in_transaction(&commands, &poor), None);
+    }
 }

@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
+use tracehold_chain::agreement::Label;
 use tracehold_chain::money::{
     AccountId, AgreementId, ApprovalRule, AssetTerms, MoneyAction, MoneyCommand, Purpose, Reference,
 };
@@ -12,7 +13,9 @@ use tracehold_chain::money::{
 use super::ApiState;
 use super::auth::Keyed;
 use super::body::Fields;
-use super::command::{CommandAnswers, CommandView, give, own_account, reference_in_path, run};
+use super::command::{
+    CommandAnswers, CommandView, Sent, give, own_account, reference_in_path, run,
+};
 use super::entries::parties_of;
 use super::extract::InPath;
 use super::problem::{Kind, Problem};
@@ -280,7 +283,9 @@ pub async fn post_deposit(
     let deposit = fields.label("deposit");
     let all = (|| Some((read.0?, read.1?, deposit?)))();
     let (reference, agreement, deposit) = fields.finish(all)?;
-    fund(&state, &keyed, account, reference, (agreement, deposit)).await.map(CommandView::response)
+    fund(&state, &keyed, account, reference, (agreement, deposit), Sent::OnAccount)
+        .await
+        .map(CommandView::response)
 }
 
 /// Pays a deposit.
@@ -292,7 +297,8 @@ pub async fn fund(
     keyed: &Keyed,
     account: Purpose,
     reference: Reference,
-    (agreement, deposit): (AgreementId, tracehold_chain::agreement::Label),
+    (agreement, deposit): (AgreementId, Label),
+    sent: Sent,
 ) -> Result<CommandView, Problem> {
     let caller = keyed.caller();
     let pot = AccountId::Agreement(agreement);
@@ -301,7 +307,8 @@ pub async fn fund(
         return Err(super::agreements::no_agreement(&agreement));
     }
     let action = MoneyAction::Fund { agreement, deposit };
-    run(state, &keyed.agent, MoneyCommand { account, reference, action }, None).await
+    let command = MoneyCommand { account, reference, action };
+    run(state, &keyed.agent, command, (sent, None)).await
 }
 
 /// Look at what became of a command

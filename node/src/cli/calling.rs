@@ -116,12 +116,21 @@ pub fn money(value: &Value) -> String {
 /// What a problem says, its fields on lines of their own.
 fn refusal(answer: &Answer) -> String {
     let mut told = answer.problem();
-    for error in answer.json["errors"].as_array().into_iter().flatten() {
-        let words: Vec<&str> =
-            ["field", "rule", "mend"].into_iter().map(|name| text(&error[name])).collect();
-        told = format!("{told}\n  {}", words.join(": "));
+    if let Some(command) = answer.json["command"].as_u64() {
+        told = format!("{told}\n  command {command} of the transaction, counted from 0");
     }
-    told
+    if let Some(clause) = answer.json["clause"].as_str() {
+        told = format!("{told}\n  clause of the terms: {clause}");
+    }
+    for error in answer.json["errors"].as_array().into_iter().flatten() {
+        let [field, rule, mend] = ["field", "rule", "mend"].map(|name| text(&error[name]));
+        let field = field.strip_prefix('/').unwrap_or(field);
+        told = format!("{told}\n  {field} ({rule}): {mend}");
+    }
+    match answer.json["code"].as_str() {
+        Some(code) => format!("{told}\n  code: {code}"),
+        None => told,
+    }
 }
 
 /// Columns that a character takes: Chinese ones take two.

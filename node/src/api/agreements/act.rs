@@ -15,7 +15,7 @@ use tracehold_contracts::{Receipt, Rejection, RejectionCode as Code};
 use super::super::ApiState;
 use super::super::auth::Keyed;
 use super::super::body::Fields;
-use super::super::command::hand_in;
+use super::super::command::{Sent, hand_in};
 use super::super::extract::InPath;
 use super::super::money::fund;
 use super::super::problem::Problem;
@@ -127,15 +127,32 @@ fn role(fields: &mut Fields, keyed: &Keyed, terms: &Terms) -> Option<Label> {
     }
 }
 
-fn field(rejection: &Rejection) -> Option<String> {
-    let field = match rejection.code {
-        Code::RoleNotYours | Code::NotDisputable => "/role",
-        Code::ApprovalNotAsked => "/what",
-        Code::TextInvalid => "/reason",
-        Code::RulingInvalid => "/pay",
+/// The part of a command on an agreement that a refusal is about.
+#[must_use]
+pub fn part(rejection: &Rejection) -> Option<&'static str> {
+    Some(match rejection.code {
+        Code::RoleNotYours | Code::NotDisputable | Code::WrongStage => "role",
+        Code::ApprovalNotAsked => "what",
+        Code::TextInvalid => "reason",
+        Code::RulingInvalid => "pay",
+        Code::TermsRefused | Code::TooManyAgreements => "terms",
+        Code::AgreementUnknown => "agreement",
         _ => return None,
-    };
-    Some(field.to_owned())
+    })
+}
+
+/// The field of the body, or the part of the path, that a refusal is about.
+fn field(rejection: &Rejection) -> Option<String> {
+    // Which payment of a ruling it is stands before what is wrong with it.
+    let within = rejection.subject.split_once(": ").map(|(place, _)| place);
+    Some(match part(rejection)? {
+        "pay" => match within.filter(|place| place.starts_with("pay/")) {
+            Some(place) => format!("/{place}"),
+            None => "/pay".to_owned(),
+        },
+        "agreement" => "id".to_owned(),
+        part => format!("/{part}"),
+    })
 }
 
 /// Reads what belongs to a command from its body.
@@ -163,8 +180,7 @@ async fn run(
     agreement: AgreementId,
     command: AgreementCommand,
 ) -> Result<Response, Problem> {
-    let commands = vec![Command::Agreement(command)];
-    let receipt = hand_in(state, &keyed.agent, commands, field).await?;
+    let receipt = hand_in(state, &keyed.agent, Command::Agreement(command), field).await?;
     let told = done(state, keyed.caller(), agreement, receipt).await?;
     Ok((StatusCode::OK, Json(told)).into_response())
 }
@@ -324,7 +340,8 @@ pub async fn post_fund(
     };
     let all = (|| Some((reference?, deposit?, account?)))();
     let (reference, deposit, account) = fields.finish(all)?;
-    let paid = fund(&state, &keyed, account, reference, (agreement, deposit)).await?;
+    let paid =
+        fund(&state, &keyed, account, reference, (agreement, deposit), Sent::OnAgreement).await?;
     let status = paid.http_status();
     let caller = keyed.caller();
     let now = state.read(move |view| {

@@ -241,17 +241,13 @@ pub async fn post_agreement(
         return Err(refused_terms(&refusals));
     }
     let command = AgreementCommand::Propose { reference, terms: Box::new(terms) };
-    let receipt =
-        hand_in(
-            &state,
-            &keyed.agent,
-            vec![Command::Agreement(command)],
-            |rejection| match rejection.code {
-                Code::TermsRefused => Some("/terms".to_owned()),
-                Code::TooManyAgreements => Some("/terms/goods".to_owned()),
-                _ => None,
-            },
-        );
+    let receipt = hand_in(&state, &keyed.agent, Command::Agreement(command), |rejection| {
+        match rejection.code {
+            Code::TermsRefused => Some("/terms".to_owned()),
+            Code::TooManyAgreements => Some("/terms/goods".to_owned()),
+            _ => None,
+        }
+    });
     let receipt = receipt.await?;
     let is_new = !receipt.effects.steps.is_empty();
     let told = done(&state, keyed.caller(), id, receipt).await?;
