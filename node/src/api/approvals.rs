@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tracehold_chain::money::{MoneyAction, MoneyCommand, Reference};
 use tracehold_contracts::money::ReferenceStatus;
 
@@ -18,7 +18,7 @@ use super::limits::MAX_WAITED_SEEN;
 use super::problem::Problem;
 
 /// Commands that wait for a second agent.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Approvals {
     /// Those of the caller's member, newest first.
     pub waiting: Vec<CommandView>,

@@ -15,7 +15,7 @@ use tracehold_chain::units::Height;
 use tracehold_contracts::{Receipt, Verdict};
 
 use super::ApiState;
-use super::agreements::step_json;
+use super::agreements::{StepView, step_view};
 use super::auth::Keyed;
 use super::command::place_in_transaction;
 use super::entries::{EntryView, Parties};
@@ -123,8 +123,8 @@ pub struct ReceiptView {
     pub entries: Vec<EntryView>,
     /// The steps that agreements went: shown to those who have a role in them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schema(value_type = Vec<Object>)]
-    pub steps: Vec<serde_json::Value>,
+    #[schema(required = false)]
+    pub steps: Vec<StepView>,
     /// Money commands that had taken effect before: a retry moves nothing again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub repeats: Vec<RepeatView>,
@@ -172,7 +172,7 @@ impl ReceiptView {
         }
         for step in &receipt.effects.steps {
             if has_part(caller, &parties.of_agreement(view, step.agreement)?) {
-                told.steps.push(step_json(step.agreement, &step.what));
+                told.steps.push(step_view(step.agreement, &step.what));
             }
         }
         Ok(told)

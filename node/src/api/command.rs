@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tracehold_chain::money::{
-    AccountId, AssetTerms, MoneyAction, MoneyCommand, Purpose, Reference,
+    AccountId, ApprovalRule, AssetTerms, MoneyAction, MoneyCommand, Purpose, Reference,
 };
 use tracehold_chain::transaction::Command;
 use tracehold_contracts::money::{ReferenceRecord, ReferenceStatus};
@@ -19,7 +19,7 @@ use utoipa::openapi::{Content, Ref, RefOr, Response as Described};
 
 use super::accounts::no_account;
 use super::auth::Keyed;
-use super::entries::{EntryView, MoneyView, account_in_path};
+use super::entries::{ApprovalRuleView, AssetTermsView, EntryView, MoneyView, account_in_path};
 use super::problem::{Kind, Problem};
 use super::submit::{refused, submit};
 use super::{ApiState, capture, prepare};
@@ -27,15 +27,27 @@ use crate::fault::Fault;
 use crate::keystore::AgentSigner;
 use crate::view::ReadView;
 
+/// How a command stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CommandStatus {
+    /// It took effect.
+    Done,
+    /// It waits for a second agent and moved nothing.
+    Waiting,
+    /// It was declined, or not approved in time: it never takes effect.
+    Declined,
+}
+
 /// What became of a command under a reference.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CommandView {
     /// The account that acted.
     pub account: String,
     /// The client's name for the command.
     pub reference: String,
-    /// `done`; `waiting` for a second agent, having moved nothing; or `declined`.
-    pub status: &'static str,
+    /// Whether it is done, waits or was declined.
+    pub status: CommandStatus,
     /// Whether this request found it so, having been sent before: nothing happened again.
     pub repeated: bool,
     /// The agent that gave it.
@@ -66,10 +78,10 @@ pub struct CommandView {
 }
 
 /// A command in words.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Asked {
     /// `set_rule`, `issue`, `redeem`, `transfer`, `hold` or `fund`.
-    pub action: &'static str,
+    pub action: String,
     /// How much.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub money: Option<MoneyView>,
@@ -84,8 +96,8 @@ pub struct Asked {
     pub expires_at: Option<String>,
     /// What an issue says of the asset: `{"note": {"due": …}}` or `{"title": {"document": …}}`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Object)]
-    pub terms: Option<serde_json::Value>,
+    #[schema(value_type = Option<AssetTermsView>)]
+    pub terms: Option<AssetTerms>,
     /// What for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memo: Option<String>,
@@ -97,15 +109,15 @@ pub struct Asked {
     pub deposit: Option<String>,
     /// The approval rule that is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Object)]
-    pub approval: Option<serde_json::Value>,
+    #[schema(value_type = Option<ApprovalRuleView>)]
+    pub approval: Option<ApprovalRule>,
 }
 
 impl Asked {
     /// Everything that the second agent says yes to.
     fn of(view: &ReadView, action: &MoneyAction) -> Result<Asked, Fault> {
-        let bare = |action| Asked {
-            action,
+        let bare = |action: &str| Asked {
+            action: action.to_owned(),
             money: None,
             to: None,
             from: None,
@@ -118,12 +130,12 @@ impl Asked {
         };
         Ok(match action {
             MoneyAction::SetRule(rule) => {
-                Asked { approval: serde_json::to_value(rule).ok(), ..bare("set_rule") }
+                Asked { approval: Some(rule.clone()), ..bare("set_rule") }
             }
             MoneyAction::Issue { money, to, terms } => {
                 let (money, to) = (Some(money.into()), Some(to.to_string()));
-                let said = (*terms != AssetTerms::Cash).then(|| serde_json::to_value(terms).ok());
-                Asked { money, to, terms: said.flatten(), ..bare("issue") }
+                let terms = (*terms != AssetTerms::Cash).then(|| terms.clone());
+                Asked { money, to, terms, ..bare("issue") }
             }
             MoneyAction::Redeem { money, from } => {
                 Asked { money: Some(money.into()), from: Some(from.to_string()), ..bare("redeem") }
@@ -168,7 +180,7 @@ impl CommandView {
         let mut told = CommandView {
             account: record.account.to_string(),
             reference: record.reference.to_string(),
-            status: "done",
+            status: CommandStatus::Done,
             repeated,
             by: record.by.to_string(),
             transaction_id: record.transaction.to_string(),
@@ -188,12 +200,12 @@ impl CommandView {
                 told.moved = line.map(|line| (&line.entry).into());
             }
             ReferenceStatus::Waiting { command, until } => {
-                told.status = "waiting";
+                told.status = CommandStatus::Waiting;
                 told.waiting_until = Some(until.to_string());
                 told.command = Some(Asked::of(view, &command.action)?);
             }
             ReferenceStatus::Declined { by, at } => {
-                told.status = "declined";
+                told.status = CommandStatus::Declined;
                 told.declined_by = by.as_ref().map(ToString::to_string);
                 told.declined_at = Some(at.to_string());
             }
@@ -205,7 +217,7 @@ impl CommandView {
     #[must_use]
     pub fn http_status(&self) -> StatusCode {
         match (self.repeated, self.status) {
-            (_, "waiting") => StatusCode::ACCEPTED,
+            (_, CommandStatus::Waiting) => StatusCode::ACCEPTED,
             (true, _) => StatusCode::OK,
             (false, _) => StatusCode::CREATED,
         }
@@ -331,7 +343,7 @@ pub async fn run(
     let lost = || Problem::new(Kind::Internal, "what was recorded is not on record");
     let done = done.await?.ok_or_else(lost)?;
     match done.status {
-        "declined" if !is_answer => Err(declined(&done)),
+        CommandStatus::Declined if !is_answer => Err(declined(&done)),
         _ => Ok(done),
     }
 }

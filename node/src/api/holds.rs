@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tracehold_chain::money::{AccountId, Amount, HoldId, Money, MoneyAction, Reference};
 use tracehold_contracts::money::{HoldRecord, HoldStatus};
 use tracehold_contracts::{Rejection, RejectionCode as Code};
@@ -22,7 +22,7 @@ use super::submit::refused;
 use super::visible::{Caller, has_part};
 
 /// Money set aside.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct HoldView {
     /// The payer's account.
     pub account: String,
@@ -36,7 +36,7 @@ pub struct HoldView {
     /// When it is free again (RFC 3339).
     pub expires_at: String,
     /// `pending`, `posted`, `voided` or `expired`.
-    pub status: &'static str,
+    pub status: String,
     /// How much was taken; the rest is free.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub posted: Option<String>,
@@ -128,7 +128,7 @@ impl HoldView {
             money: (&record.money).into(),
             to: record.to.to_string(),
             expires_at: record.expires_at.to_string(),
-            status,
+            status: status.to_owned(),
             posted: posted.map(|money| money.decimal().to_string()),
         }
     }

@@ -21,6 +21,7 @@ mod blocks;
 mod body;
 mod capture;
 mod command;
+mod described;
 mod entries;
 mod events;
 mod extract;

@@ -16,7 +16,7 @@ use super::body::Fields;
 use super::command::{
     CommandAnswers, CommandView, Sent, give, own_account, reference_in_path, run,
 };
-use super::entries::parties_of;
+use super::entries::{ApprovalRuleView, AssetTermsView, parties_of};
 use super::extract::InPath;
 use super::problem::{Kind, Problem};
 use super::visible::has_part;
@@ -82,8 +82,8 @@ pub struct RuleRequest {
     reference: String,
     /// `"one_agent"` (also when left out), or `{"two_agents": {"above": [{"asset": "EUR@bank",
     /// "amount": "1000.00"}]}}`; assets that are not listed always need two.
-    #[schema(value_type = Option<Object>)]
-    approval: Option<serde_json::Value>,
+    #[schema(value_type = Option<ApprovalRuleView>)]
+    approval: Option<ApprovalRule>,
 }
 
 /// A payment.
@@ -149,8 +149,8 @@ pub struct IssueRequest {
     to: String,
     /// What is said of it: nothing of cash; `{"note": {"due": "2026-09-30T00:00:00Z"}}`;
     /// `{"title": {"document": "SHA-256"}}` or `{"title": {}}`.
-    #[schema(value_type = Option<Object>)]
-    terms: Option<serde_json::Value>,
+    #[schema(value_type = Option<AssetTermsView>)]
+    terms: Option<AssetTerms>,
 }
 
 /// Issue

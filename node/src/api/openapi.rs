@@ -15,9 +15,9 @@ use utoipa_axum::routes;
 use super::limits::MAX_URI_BYTES;
 use super::problem::{Kind, PROBLEM_JSON, Problem, render};
 use super::{
-    ApiState, accounts, agreements, approvals, blocks, capture, events, feed, footprint, headers,
-    health, holds, items, masterdata, metrics, money, money_pages, pages, pictures, rate, readings,
-    trace, webhooks,
+    ApiState, accounts, agreements, approvals, blocks, capture, described, events, feed, footprint,
+    headers, health, holds, items, masterdata, metrics, money, money_pages, pages, pictures, rate,
+    readings, trace, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -144,15 +144,15 @@ fn routes() -> OpenApiRouter<ApiState> {
 
 /// The OpenAPI 3.1 description of the HTTP side.
 #[must_use]
-pub fn document() -> utoipa::openapi::OpenApi {
-    with_problems(routes().into_openapi())
+pub fn document() -> serde_json::Value {
+    described::complete(&with_problems(routes().into_openapi()))
 }
 
 /// Everything that the HTTP side answers.
 pub fn router(state: ApiState) -> Router {
     let (router, description) = routes().split_for_parts();
-    let description = with_problems(description).to_pretty_json();
-    let description: &'static str = description.map(String::leak).expect("it is plain data");
+    let description = described::complete(&with_problems(description));
+    let description: &'static str = format!("{description:#}").leak();
     let json = [(http::header::CONTENT_TYPE, "application/json")];
     router
         .route("/openapi.json", get(move || async move { (json, description) }))
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn the_description_is_openapi_3_1_and_every_answer_is_described() {
-        let json = serde_json::to_value(document()).unwrap();
+        let json = document();
         assert_eq!(json["openapi"], "3.1.0");
         for path in [
             "/epcis/v2/capture",

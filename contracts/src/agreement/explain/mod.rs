@@ -15,6 +15,7 @@ use tracehold_chain::units::{MemberId, TimestampMs};
 use super::condition::Context;
 use super::facts::share_of_facts;
 use super::record::{Ending, MilestoneState, Stage};
+use super::words::percent;
 pub use tree::{ConditionKind, ConditionStatus, Explained, Gap};
 
 /// A sentence in both languages.
@@ -338,7 +339,7 @@ fn status(
         return MilestoneStatus::InWindow;
     }
     if state.paid_parts > 0 {
-        let percent = words::percent(state.paid_parts);
+        let percent = percent(state.paid_parts);
         said.push(sentence(
             format!("{percent} % of it was paid so far."),
             format!("已按 {percent}% 付款。"),

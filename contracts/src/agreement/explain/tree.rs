@@ -7,11 +7,12 @@ use tracehold_chain::agreement::{
 use tracehold_chain::state::Position;
 use tracehold_chain::units::TimestampMs;
 
-use super::words::{percent, sighting, who};
+use super::words::{sighting, who};
 use super::{EventRef, Sentence, Who, sentence};
 use crate::agreement::condition::{Context, Interval, State, Tree};
 use crate::agreement::goods::{Counted, Shown};
 use crate::agreement::readings::Verdict;
+use crate::agreement::words::percent;
 
 /// Missing items that an explanation names; it counts the others.
 const MAX_NAMED: usize = 20;

@@ -78,8 +78,3 @@ fn step_zh(step: &str) -> String {
     };
     known.to_owned()
 }
-
-/// Millionths as a percentage.
-pub(super) fn percent(parts: u32) -> String {
-    rust_decimal::Decimal::new(parts.into(), 4).normalize().to_string()
-}

@@ -106,6 +106,12 @@ pub fn duration(duration: DurationMs, language: Language) -> String {
     if parts.is_empty() { language.say("no time", "0 秒").to_owned() } else { parts.join(" ") }
 }
 
+/// Millionths as a percentage.
+#[must_use]
+pub fn percent(parts: u32) -> String {
+    rust_decimal::Decimal::new(parts.into(), 4).normalize().to_string()
+}
+
 /// A refusal: the clause, what is wrong and the mend.
 #[must_use]
 pub fn refusal(refusal: &Refusal, language: Language) -> String {

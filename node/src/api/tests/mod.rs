@@ -2,6 +2,7 @@
 
 mod agreements;
 mod capture;
+mod examples;
 mod footprint;
 mod goods;
 mod live;
