@@ -5,6 +5,7 @@ mod event;
 mod home;
 pub mod item;
 mod label;
+pub mod members;
 mod message;
 mod plain;
 mod shipments;

@@ -1,10 +1,13 @@
 //! Terms, outcomes and refusals as plain sentences, in English and Chinese.
 
 mod outcomes;
+mod steps;
 mod terms;
 
 pub use outcomes::{outcome, outcomes};
-pub use terms::{Clause, condition, milestone, payout, terms};
+pub use steps::{ending, stage, step};
+pub(super) use terms::sighting;
+pub use terms::{Clause, condition, milestone, payout, payouts, terms};
 
 use tracehold_chain::agreement::Label;
 use tracehold_chain::money::{Amount, Asset, Money};
@@ -23,7 +26,7 @@ pub enum Language {
 
 impl Language {
     /// One of two texts.
-    pub(super) fn say<'a>(self, en: &'a str, zh: &'a str) -> &'a str {
+    pub(crate) fn say<'a>(self, en: &'a str, zh: &'a str) -> &'a str {
         match self {
             Language::En => en,
             Language::Zh => zh,
@@ -104,6 +107,12 @@ pub fn duration(duration: DurationMs, language: Language) -> String {
         })
         .collect();
     if parts.is_empty() { language.say("no time", "0 秒").to_owned() } else { parts.join(" ") }
+}
+
+/// A sentence's beginning.
+pub(super) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// Millionths as a percentage.
