@@ -288,7 +288,7 @@ pub struct Part<T> {
 }
 
 macro_rules! page {
-    ($(#[$doc:meta])* $name:ident, $struct:ident, $path:literal, $title:expr,
+    ($(#[$doc:meta])* $name:ident, $struct:ident, $path:literal, ($en:literal, $zh:literal),
         $($field:ident: $type:ty),*) => {
         #[derive(Template)]
         #[template(path = $path)]
@@ -303,9 +303,9 @@ macro_rules! page {
 
         $(#[$doc])*
         #[must_use]
-        pub fn $name(frame: &Frame, who: &SignedIn, $($field: $type),*) -> String {
+        pub fn $name<'a>(frame: &'a Frame, who: &'a SignedIn, $($field: $type),*) -> String {
             let (t, style) = (frame.texts(), STYLE);
-            let title: &str = $title(frame);
+            let title = frame.say($en, $zh);
             rendered(&$struct { frame, t, style, title, who, $($field),* })
         }
     };
@@ -314,22 +314,22 @@ macro_rules! page {
 page! {
     /// A member's accounts.
     accounts, AccountsPage, "accounts.html",
-    |frame: &Frame| frame.say("Accounts", "账户"),
-    part: &Part<Account>
+    ("Accounts", "账户"),
+    part: &'a Part<Account>
 }
 
 page! {
     /// The agreements in which a member has a role.
     agreements, AgreementsPage, "agreements.html",
-    |frame: &Frame| frame.say("Agreements", "协议"),
-    part: &Part<Listed>
+    ("Agreements", "协议"),
+    part: &'a Part<Listed>
 }
 
 page! {
     /// What waits for a second agent of a member. `is_whole` says whether all was looked through.
     approvals, ApprovalsPage, "approvals.html",
-    |frame: &Frame| frame.say("Waiting for a second agent", "等待第二名代理人"),
-    waiting: &[Waiting], is_whole: bool
+    ("Waiting for a second agent", "等待第二名代理人"),
+    waiting: &'a [Waiting], is_whole: bool
 }
 
 #[derive(Template)]
@@ -438,4 +438,125 @@ pub fn no_account(frame: &Frame, who: &SignedIn, about: &str) -> String {
     );
     let t = frame.texts();
     rendered(&NotYoursPage { frame, t, style: STYLE, title, who, about, help })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::language::Language;
+
+    fn frame(language: Language) -> Frame {
+        Frame { language, path: "/agreements".into(), chain_id: "net".into() }
+    }
+
+    fn who() -> SignedIn {
+        SignedIn { agent: "buyer/app".into(), company: "<u>Buyer</u>".into(), by_session: true }
+    }
+
+    fn link(text: &str) -> Reference {
+        Reference { text: text.into(), path: Some("/event/1?lang=en".into()) }
+    }
+
+    /// Promise P75: what people and companies write is text on these pages and nothing else.
+    #[test]
+    fn what_others_wrote_is_escaped() {
+        let hostile = "<script>x</script>".to_owned();
+        let agreement = Agreement {
+            title: hostile.clone(),
+            id: "ab".into(),
+            roles: hostile.clone(),
+            signal: Signal::Attention,
+            stage: "Running".into(),
+            summary: vec![hostile.clone()],
+            moves: vec![Move {
+                text: hostile.clone(),
+                is_yours: true,
+                command: "tracehold agreement accept ab".into(),
+            }],
+            corrected: Some(hostile.clone()),
+            pot: vec!["5.00 EUR@bank".into()],
+            deadline: "soon".into(),
+            goods: vec![link(&hostile)],
+            more_goods: 3,
+            deposits: vec![Deposit {
+                name: "price".into(),
+                role: hostile.clone(),
+                amount: "5.00 EUR@bank".into(),
+                state: "in".into(),
+                signal: Signal::Fine,
+            }],
+            milestones: vec![Milestone {
+                name: "delivered".into(),
+                signal: None,
+                word: "waiting",
+                said: vec![hostile.clone()],
+                paid: vec![hostile.clone()],
+                conditions: vec![Condition {
+                    depth: 1,
+                    met: Met::NotYet,
+                    text: hostile.clone(),
+                    events: vec![link(&hostile)],
+                    missing: vec![link(&hostile)],
+                }],
+                events: vec![link(&hostile)],
+                corrected: vec![link(&hostile)],
+            }],
+            dispute: Some(Dispute {
+                signal: Signal::Attention,
+                word: hostile.clone(),
+                said: vec![hostile.clone()],
+                reason: hostile.clone(),
+                ruling: Some(hostile.clone()),
+                pays: vec![hostile.clone()],
+            }),
+            payments: vec![Payment {
+                time: "now".into(),
+                what: hostile.clone(),
+                reference: Some(hostile.clone()),
+                with: vec![hostile.clone()],
+                moved: vec!["+5.00 EUR@bank".into()],
+                after: Vec::new(),
+                links: vec![link(&hostile)],
+            }],
+            has_more_payments: true,
+            steps: vec![Step {
+                time: "now".into(),
+                text: hostile.clone(),
+                event: Some(link(&hostile)),
+            }],
+            has_more_steps: true,
+            clauses: vec![hostile.clone()],
+            parties: vec![Party {
+                role: hostile.clone(),
+                company: link(&hostile),
+                accepted: hostile.clone(),
+                signal: Signal::Fine,
+                account: hostile,
+            }],
+        };
+        for language in [Language::English, Language::Chinese] {
+            let html = super::agreement(&frame(language), &who(), &agreement);
+            assert!(!html.contains("<script>x") && !html.contains("<u>"), "{html}");
+            assert!(html.contains("5.00 EUR@bank") && html.contains("buyer/app"));
+            assert!(html.contains("/sign-out") && html.contains("tracehold agreement accept ab"));
+        }
+    }
+
+    /// Promise P90: a page without anything on it says who must do what next.
+    #[test]
+    fn empty_pages_say_what_to_do() {
+        for (language, says) in
+            [(Language::English, "puts terms forward"), (Language::Chinese, "提出条款")]
+        {
+            let part = Part { list: Vec::new(), next: None, first: None };
+            let html = agreements(&frame(language), &who(), &part);
+            assert!(html.contains(says) && html.contains("tracehold agreement templates"));
+            let html = approvals(&frame(language), &who(), &[], false);
+            assert!(html.contains("class=\"empty\"") && html.contains("class=\"note\""));
+            let html = sign_in(&frame(language), "Mill", "/agreements/ab?x=\"1", Why::UnknownKey);
+            assert!(html.contains("role=\"alert\"") && html.contains("Mill"));
+            assert!(html.contains("/agreements/ab?x=") && !html.contains("x=\"1"));
+            assert!(html.contains("tracehold keys create-api-key"));
+        }
+    }
 }

@@ -68,12 +68,6 @@ pub fn malformed(frame: &Frame, given: &str) -> String {
     message(frame, t.malformed, given, t.malformed_help, &EXAMPLES)
 }
 
-pub(crate) fn message(
-    frame: &Frame,
-    title: &str,
-    about: &str,
-    help: &str,
-    examples: &[&str],
-) -> String {
+fn message(frame: &Frame, title: &str, about: &str, help: &str, examples: &[&str]) -> String {
     rendered(&MessagePage { frame, t: frame.texts(), style: STYLE, title, about, help, examples })
 }

@@ -18,7 +18,6 @@ pub use event::event;
 pub use home::{Head, Home, home};
 pub use item::{Item, item};
 pub use label::{Label, label};
-pub(crate) use message::message;
 pub use message::{malformed, not_found, unknown_event, unknown_item};
 pub use shipments::{Board, Shipment, shipments};
 pub use whereabouts::{Whereabouts, whereabouts};

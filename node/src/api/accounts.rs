@@ -6,6 +6,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::header::LINK;
 use serde::{Deserialize, Serialize};
 use tracehold_chain::money::{AccountId, ApprovalRule, Asset, AssetTerms, EntryId, MoneyCause};
+use tracehold_chain::state::Position;
 use tracehold_contracts::agreement::StepKind;
 use tracehold_contracts::money::Balance;
 
@@ -382,11 +383,20 @@ fn line_view(view: &ReadView, account: &AccountId, (id, line): &Line) -> Result<
 }
 
 /// The events on which a milestone paid with an entry.
-pub(super) fn paid_on(
+fn paid_on(view: &ReadView, id: EntryId, cause: &MoneyCause) -> Result<Vec<EventLink>, Fault> {
+    let positions = paid_on_positions(view, id, cause)?;
+    positions.into_iter().map(|position| event_link(view, position)).collect()
+}
+
+/// Where the events stand on which a milestone paid with an entry.
+///
+/// # Errors
+/// [`Fault`] when the steps cannot be read.
+pub fn paid_on_positions(
     view: &ReadView,
     id: EntryId,
     cause: &MoneyCause,
-) -> Result<Vec<EventLink>, Fault> {
+) -> Result<Vec<Position>, Fault> {
     let MoneyCause::Milestone { agreement, milestone: wanted } = cause else {
         return Ok(Vec::new());
     };
@@ -404,17 +414,14 @@ pub(super) fn paid_on(
     }
     positions.sort_unstable();
     positions.dedup();
-    positions.into_iter().map(|position| event_link(view, position)).collect()
+    Ok(positions)
 }
 
 /// An event by its place in the history.
 ///
 /// # Errors
 /// [`Fault`] when it cannot be read.
-pub fn event_link(
-    view: &ReadView,
-    position: tracehold_chain::state::Position,
-) -> Result<EventLink, Fault> {
+pub fn event_link(view: &ReadView, position: Position) -> Result<EventLink, Fault> {
     use tracehold_contracts::provenance::trace::TraceReader as _;
     Ok(EventLink { event_id: view.event_id(position)?, cursor: to_token(position) })
 }

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler as _;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, options, post};
+use axum::routing::{get, options};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Content, Ref, RefOr, Response};
@@ -161,11 +161,7 @@ pub fn router(state: ApiState) -> Router {
         .route("/epcis/v2/events", options(headers::discover))
         .route("/epcis/v2/events/{eventID}", options(headers::discover))
         .merge(pages::routes())
-        .route("/sign-in", get(money_pages::sign_in_form).post(money_pages::sign_in))
-        .route("/sign-out", post(money_pages::sign_out))
-        .route("/agreements", get(money_pages::agreements))
-        .route("/agreements/{id}", get(money_pages::agreement))
-        .route("/accounts", get(money_pages::accounts))
+        .merge(money_pages::routes())
         .fallback(pages::item_or_nothing.layer(pages::compression()))
         // Handlers bound their own bodies.
         .layer(DefaultBodyLimit::disable())

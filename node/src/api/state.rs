@@ -363,6 +363,13 @@ impl ApiState {
         self.0.member_names.get(id).cloned().unwrap_or_else(|| id.to_string())
     }
 
+    /// The name for people of the member that runs this node.
+    pub(super) fn own_member_name(&self) -> String {
+        let name = &self.0.parts.node_name;
+        let own = self.members().iter().find(|one| one.nodes.iter().any(|n| n.name == *name));
+        own.map(|member| member.name.clone()).unwrap_or_default()
+    }
+
     /// Bytes of a body that becomes one transaction.
     pub(super) fn body_bytes(&self) -> usize {
         to_usize(self.0.parts.capture.max_document_bytes)

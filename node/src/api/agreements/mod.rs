@@ -30,6 +30,7 @@ use crate::fault::Fault;
 use crate::view::ReadView;
 
 pub use act::*;
+#[cfg(test)]
 pub use checked::{CheckView, FilledView, Templates};
 pub use explain::*;
 pub use terms::*;

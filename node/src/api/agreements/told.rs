@@ -4,7 +4,7 @@ use tracehold_chain::agreement::{Label, Terms};
 use tracehold_chain::money::{AccountId, AgreementId};
 use tracehold_chain::state::Position;
 use tracehold_chain::units::TimestampMs;
-use tracehold_contracts::agreement::words::percent;
+use tracehold_contracts::agreement::words::{self, percent};
 use tracehold_contracts::agreement::{
     AgreementRecord, DisputeState, Ending, MilestoneState, Paid, Stage, StepKind,
 };
@@ -20,6 +20,11 @@ use super::view::{
 };
 use crate::fault::Fault;
 use crate::view::{ReadView, Told};
+
+/// The same in both languages.
+fn both(say: impl Fn(words::Language) -> String) -> Both {
+    Both { en: say(words::Language::En), zh: say(words::Language::Zh) }
+}
 
 fn time(at: Option<TimestampMs>) -> Option<String> {
     at.map(|at| at.to_string())
@@ -79,6 +84,7 @@ pub fn summary(
         id: record.id.to_string(),
         title: terms.title.clone(),
         stage: stage_code(&record.stage).to_owned(),
+        said: both(|language| words::stage(&record.stage, language)),
         ended: ended(&record.stage),
         your_roles: your_roles(caller, terms),
         proposer: record.proposer.to_string(),
@@ -241,6 +247,7 @@ pub fn step_view(agreement: AgreementId, what: &StepKind) -> StepView {
     let text = |label: &Label| Some(label.to_string());
     let bare = |kind: &str| StepView {
         kind: kind.to_owned(),
+        said: both(|language| words::step(what, language)),
         agreement: agreement.to_string(),
         ..StepView::default()
     };

@@ -41,7 +41,7 @@ impl utoipa::PartialSchema for AgreementTerms {
 impl utoipa::ToSchema for AgreementTerms {}
 
 /// The same in English and Chinese.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Both {
     /// In English.
     pub en: String,
@@ -82,6 +82,8 @@ pub struct AgreementSummary {
     pub title: String,
     /// `proposed`, `accepted`, `running`, `disputed` or `ended`.
     pub stage: String,
+    /// The same in a few words, and how it ended.
+    pub said: Both,
     /// How it ended, if it did.
     pub ended: Option<EndedView>,
     /// The roles of the caller's member.
@@ -238,6 +240,8 @@ pub struct StepView {
     /// `holds_no_more`, `decided`, `paid_part`, `fulfilled`, `corrected_after_payment`,
     /// `cancel_asked`, `disputed`, `dispute_lapsed`, `ruled` or `ended`.
     pub kind: String,
+    /// The same in a sentence, with who got what.
+    pub said: Both,
     /// Which agreement.
     pub agreement: String,
     /// Where it stands in the history: the cursor of this step.

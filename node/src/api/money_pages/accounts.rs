@@ -156,10 +156,8 @@ fn cause(cause: &MoneyCause, language: Language) -> (String, Option<String>) {
             (what, Some(reference.to_string()))
         }
         MoneyCause::Milestone { milestone, .. } => {
-            let what = language.pick(
-                format!("Milestone “{milestone}” paid"),
-                format!("里程碑“{milestone}”付款"),
-            );
+            let what = language
+                .pick(format!("Milestone “{milestone}” paid"), format!("里程碑“{milestone}”付款"));
             (what, None)
         }
         MoneyCause::End { .. } => {

@@ -135,9 +135,9 @@ impl Telling {
         let held = left.iter().map(|one| words::money_of(one.posted, &one.asset));
         let (mut lines, has_more_payments) = view.statement(&pot, None, MAX_STEPS_ON_PAGE)?;
         lines.reverse();
-        let payments = lines.iter().map(|line| {
-            payment(&self.state, view, &self.caller, &pot, line, (language, true))
-        });
+        let payments = lines
+            .iter()
+            .map(|line| payment(&self.state, view, &self.caller, &pot, line, (language, true)));
         let explained = explanation(view, record, terms)?;
         let reader = &self.agent.agent_id;
         let board = Board { state: &self.state, reader, terms, record, language };
@@ -214,9 +214,7 @@ impl Telling {
                     (true, _) => {
                         (Signal::Fine, format!("{} ({by})", self.say("accepted", "已接受")))
                     }
-                    (false, true) => {
-                        (Signal::Attention, self.say("not yet", "尚未").to_owned())
-                    }
+                    (false, true) => (Signal::Attention, self.say("not yet", "尚未").to_owned()),
                     (false, false) => {
                         let waits = self.say("a second agent is awaited", "等待第二名代理人");
                         (Signal::Attention, format!("{waits} ({by})"))

@@ -3,7 +3,9 @@
 use axum::extract::{OriginalUri, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
+use tracehold_chain::agreement::Label;
 use tracehold_chain::money::AssetTerms;
+use tracehold_contracts::agreement::words;
 use tracehold_explorer::language::Language;
 use tracehold_explorer::numbers::number;
 use tracehold_explorer::pages::members::{self, Waiting};
@@ -44,18 +46,15 @@ fn amount(money: &MoneyView) -> String {
 }
 
 fn acceptance(one: &AcceptanceView, language: Language) -> Waiting {
-    let label = one.role.parse::<String>().ok();
-    let role = label.and_then(|text| tracehold_chain::agreement::Label::new(text).ok());
-    let role = role.map(|role| {
-        tracehold_contracts::agreement::words::role(&role, spoken(language))
-    });
+    let role = Label::new(one.role.clone()).ok();
+    let role = role.map(|role| words::role(&role, spoken(language)));
     let mut details = vec![
         (language.pick("Agreement", "协议"), one.title.clone()),
         (language.pick("For", "角色"), role.unwrap_or_else(|| one.role.clone())),
     ];
-    details.extend(one.pays_in.iter().map(|paid| {
-        (language.pick("Will pay in", "须存入"), amount(paid))
-    }));
+    details.extend(
+        one.pays_in.iter().map(|paid| (language.pick("Will pay in", "须存入"), amount(paid))),
+    );
     let path = Some(to(&format!("/agreements/{}", one.agreement), language));
     let text = language.pick("Read the terms", "查看条款").to_owned();
     Waiting {
@@ -63,9 +62,7 @@ fn acceptance(one: &AcceptanceView, language: Language) -> Waiting {
         details,
         by: by(&one.by, &one.until, language),
         commands: ["accept", "decline"]
-            .map(|what| {
-                format!("tracehold agreement {what} {} --role {}", one.agreement, one.role)
-            })
+            .map(|what| format!("tracehold agreement {what} {} --role {}", one.agreement, one.role))
             .into(),
         link: Some(Reference { text, path }),
     }
@@ -112,7 +109,9 @@ fn command(one: &CommandView, language: Language) -> Waiting {
             (say("Held until", "冻结至"), &asked.expires_at),
             (say("Deposit", "存入款项"), &asked.deposit),
         ];
-        details.extend(texts.iter().filter_map(|(name, text)| Some((*name, text.clone()?))));
+        for (name, text) in texts {
+            details.extend(text.iter().map(|text| (name, text.clone())));
+        }
         match &asked.terms {
             Some(AssetTerms::Note { due }) => {
                 details.push((say("Due", "到期"), due.to_string()));

@@ -35,10 +35,7 @@ impl Board<'_> {
             let first = letters.next().map(|first| first.to_uppercase().to_string());
             format!("{}{}", first.unwrap_or_default(), letters.as_str())
         };
-        self.language.pick(
-            capital(format!("{role} ({member})")),
-            format!("{role}（{member}）"),
-        )
+        self.language.pick(capital(format!("{role} ({member})")), format!("{role}（{member}）"))
     }
 
     fn member(&self, label: &Label) -> Option<&MemberId> {
@@ -117,8 +114,7 @@ impl Board<'_> {
             format!("{who}在 {until} 之前裁决；逾期未裁决则协议继续"),
         );
         let id = self.record.id;
-        let command =
-            format!("tracehold agreement rule {id} --rest 'ROLE=ASSET' --reason 'WHY'");
+        let command = format!("tracehold agreement rule {id} --rest 'ROLE=ASSET' --reason 'WHY'");
         vec![Move { text, is_yours: self.is_yours(&clause.arbiter), command }]
     }
 

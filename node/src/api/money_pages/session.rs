@@ -94,7 +94,9 @@ pub async fn sign_in(
     let form = Form::read(&state, body).await?;
     let next = own_path(form.field("next"));
     let cookie = is_own(&headers)
-        .then(|| state.sessions().begin(state.keystore(), form.field("api_key"), is_https(&headers)))
+        .then(|| {
+            state.sessions().begin(state.keystore(), form.field("api_key"), is_https(&headers))
+        })
         .flatten();
     let Some(cookie) = cookie else {
         let frame = form.frame(&state, &headers, &uri);

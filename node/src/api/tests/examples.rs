@@ -114,7 +114,6 @@ async fn pay(walk: &mut Walk<'_>) {
         let large = euros(reference, "1500.00", "seller/main");
         walk.ask("buyer/erp", transfers, &["buyer:main"], large, 202).await;
     }
-    walk.ask("buyer/boss", "GET /api/v1/approvals", &[], Value::Null, 200).await;
     let yes = "POST /api/v1/approvals/{id}/{waiting}/approve";
     let said = |reference: &str| json!({"reference": reference});
     let mine = walk.ask("buyer/erp", yes, &["buyer:main", "INV-9"], said("yes-8"), 403).await;
@@ -191,6 +190,20 @@ async fn agree(walk: &mut Walk<'_>) {
     let deposit = json!({"reference": "order-4-price", "agreement": fourth, "deposit": "price"});
     let deposits = "POST /api/v1/accounts/{id}/deposits";
     walk.ask("buyer/erp", deposits, &["buyer:main"], deposit, 201).await;
+
+    // What one agent has said yes to, and another one must.
+    let mut large = terms(6);
+    large["deposits"][0]["money"]["amount"] = json!("1500.00");
+    let body = json!({"reference": "order-6", "terms": large});
+    let told = walk.ask("seller/erp", &propose, &[], body, 201).await;
+    let sixth = told["id"].as_str().unwrap();
+    walk.ask("buyer/erp", &of("POST", "/accept"), &[sixth], json!({}), 200).await;
+    let pay = json!({"reference": "INV-11", "asset": "EUR@bank", "amount": "1500.00",
+        "to": "seller/main"});
+    let transfers = "POST /api/v1/accounts/{id}/transfers";
+    walk.ask("buyer/erp", transfers, &["buyer:main"], pay, 202).await;
+    let told = walk.ask("buyer/boss", "GET /api/v1/approvals", &[], Value::Null, 200).await;
+    assert_eq!(told["acceptances"][0]["agreement"], sixth);
 }
 
 /// What fields there are and of which kind, without what they say.

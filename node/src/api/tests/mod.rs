@@ -7,6 +7,7 @@ mod footprint;
 mod goods;
 mod live;
 mod masterdata;
+mod members;
 mod money;
 mod people;
 mod programs;
