@@ -27,7 +27,8 @@ pub enum Language {
 
 impl Language {
     /// One of two texts.
-    pub(crate) fn say<'a>(self, en: &'a str, zh: &'a str) -> &'a str {
+    #[must_use]
+    pub fn say<'a>(self, en: &'a str, zh: &'a str) -> &'a str {
         match self {
             Language::En => en,
             Language::Zh => zh,

@@ -123,7 +123,7 @@ impl Board<'_> {
         let mut moves = self.moves();
         if self.record.stage == Stage::Running {
             for milestone in &explained.milestones {
-                for condition in &milestone.condition {
+                if let Some(condition) = &milestone.condition {
                     self.awaited(condition, &mut moves);
                 }
             }
