@@ -403,7 +403,7 @@ fn product_shown(product: &Product, language: Language) -> ProductShown {
         name: text_in(&product.names, language).map(shortened),
         brand: product.brand.as_deref().map(shortened),
         description: text_in(&product.descriptions, language).map(shortened),
-        picture: product.picture.map(|digest| format!("/api/v1/pictures/{digest}")),
+        picture: product.picture.map(|digest| format!("/api/v1/pictures/{digest}?size=small")),
         limits: limits.collect(),
         mass: product
             .net_mass_kg

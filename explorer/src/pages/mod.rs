@@ -8,17 +8,19 @@ mod label;
 pub mod members;
 mod message;
 mod plain;
+mod search;
 mod shipments;
 #[cfg(test)]
 mod tests;
 mod whereabouts;
 
-pub use chain::{Block, Network, NetworkNode, Transaction, block, network, transaction};
+pub use chain::{Block, Heard, Network, NetworkNode, Transaction, block, network, transaction};
 pub use event::event;
 pub use home::{Head, Home, home};
 pub use item::{Item, item};
 pub use label::{Label, label};
-pub use message::{malformed, not_found, unknown_event, unknown_item};
+pub use message::{Trouble, malformed, not_found, trouble, unknown_event, unknown_item};
+pub use search::{Hit, HitKind, Hits, found};
 pub use shipments::{Board, Shipment, shipments};
 pub use whereabouts::{Whereabouts, whereabouts};
 

@@ -24,9 +24,9 @@ pub const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes of the JSON of one product, place or party.
 pub const MAX_RECORD_BODY_BYTES: usize = 256 * 1024;
 
-/// Bytes of an upload that are taken in all, so that whoever sends a photograph as their phone made
-/// it sees that it is too large, and not a broken connection.
-pub const MAX_DRAINED_BYTES: usize = 16 * 1024 * 1024;
+/// Bytes of an upload that are taken in all, so that whoever sends a photograph that is too large
+/// sees that, and not a broken connection.
+pub const MAX_DRAINED_BYTES: usize = 32 * 1024 * 1024;
 
 /// Bytes of the JSON of one command on money or an agreement; terms with all their limits fit.
 pub const MAX_COMMAND_BODY_BYTES: usize = 512 * 1024;
@@ -130,6 +130,12 @@ pub const MAX_FOOTPRINT_ROWS: usize = 1_000;
 
 /// Events that the home page shows.
 pub const LATEST_EVENTS: usize = 10;
+
+/// Products, places and parties whose names one search looks through; it says when there are more.
+pub const MAX_NAMES_SEARCHED: usize = 10_000;
+
+/// What one search lists.
+pub const MAX_HITS: usize = 50;
 
 /// Milliseconds from signing to expiry of a transaction that this node makes, unless the network's
 /// expiry window is shorter.

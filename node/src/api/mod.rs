@@ -3,12 +3,13 @@
 //! [`server`] accepts connections under deadlines; [`router`] is what they reach. A request passes
 //! [`metrics`], [`headers`] and [`rate`], [`auth`] says who it is from, and it reaches a handler:
 //! [`capture`] and [`events`] speak GS1's EPCIS binding, [`blocks`] and [`feed`] tell of the ledger
-//! itself, [`items`], [`trace`] and [`footprint`] of goods, [`masterdata`] and [`pictures`] of
+//! itself, [`network`] of its nodes, [`items`], [`trace`] and [`footprint`] of goods,
+//! [`masterdata`] and [`pictures`] of
 //! products, places and parties, [`webhooks`] sends news out, [`readings`] takes what sensors say,
 //! [`accounts`], [`money`], [`holds`] and [`approvals`] are about money, [`agreements`] about money
-//! that moves when the goods do; [`entries`] says how both are written [`body`] reads commands and
-//! [`command`] hands them in.
-//! [`pages`] shows items to people, [`health`] and [`metrics`] are for those who run the node.
+//! that moves when the goods do; [`entries`] says how both are written, [`body`] reads commands and
+//! [`command`] hands them in. [`pages`] shows items to people, [`health`], [`metrics`] and
+//! [`gauges`] are for those who run the node.
 //! [`prepare`] makes transactions of events, [`submit`] hands them in, [`records`] reads.
 //! [`visible`] decides who sees what. Whatever fails is a [`problem`]. Every limit is in
 //! [`limits`].
@@ -27,6 +28,7 @@ mod events;
 mod extract;
 mod feed;
 mod footprint;
+mod gauges;
 mod headers;
 mod health;
 mod holds;
@@ -37,6 +39,7 @@ mod masterdata;
 mod metrics;
 mod money;
 mod money_pages;
+mod network;
 mod openapi;
 mod pages;
 mod paging;

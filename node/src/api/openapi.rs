@@ -16,7 +16,8 @@ use super::limits::MAX_URI_BYTES;
 use super::problem::{Kind, PROBLEM_JSON, Problem, render};
 use super::{
     ApiState, accounts, agreements, approvals, blocks, capture, described, events, feed, footprint,
-    headers, health, holds, items, masterdata, metrics, money, money_pages, pages, pictures, rate,
+    headers, health, holds, items, masterdata, metrics, money, money_pages, network, pages,
+    pictures, rate,
     readings, trace, webhooks,
 };
 
@@ -137,6 +138,7 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(agreements::post_dispute))
         .routes(routes!(agreements::post_rule))
         .routes(routes!(agreements::post_fund))
+        .routes(routes!(network::get_network))
         .routes(routes!(metrics::get_metrics))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
@@ -173,6 +175,7 @@ pub fn router(state: ApiState) -> Router {
         }))
         .layer(from_fn_with_state(state.rate(), rate::limit))
         .layer(from_fn(render))
+        .layer(from_fn_with_state(state.clone(), pages::error_pages))
         .layer(from_fn_with_state(state.clone(), headers::layer))
         .layer(from_fn_with_state(state.metrics().clone(), metrics::count))
         .with_state(state)
@@ -203,6 +206,7 @@ mod tests {
             "/epcis/v2/capture",
             "/epcis/v2/events/{eventID}",
             "/api/v1/status",
+            "/api/v1/network",
             "/api/v1/feed",
             "/api/v1/webhooks/{id}/deliveries",
             "/api/v1/readings",

@@ -46,6 +46,8 @@ pub struct ApiParts {
     pub genesis: Arc<Genesis>,
     /// This node's name in it.
     pub node_name: NodeName,
+    /// The data folder.
+    pub dir: std::path::PathBuf,
     /// The keys of agents, and the API keys.
     pub keystore: Arc<Keystore>,
     /// Where the HTTP side listens and how much it takes.
@@ -91,15 +93,16 @@ impl ApiState {
     /// to everything else until [`ApiState::attach`].
     #[must_use]
     pub fn new(parts: ApiParts) -> ApiState {
-        let metrics = {
-            let mut registry = parts.registry.lock().expect("no one panics while registering");
-            Metrics::register(&mut registry)
-        };
         let own = parts.genesis.nodes().find(|(_, node)| node.name == parts.node_name);
         let member = own.map(|(member, _)| member.id.to_string()).unwrap_or_default();
         let role = match own.map(|(_, node)| node.role) {
             Some(NodeRole::Validator { .. }) => "validator",
             _ => "follower",
+        };
+        let metrics = {
+            let mut registry = parts.registry.lock().expect("no one panics while registering");
+            Metrics::identify(&mut registry, parts.node_name.as_str(), &member, role);
+            Metrics::register(&mut registry)
         };
         let members = &parts.genesis.members;
         let member_names = members.iter().map(|m| (m.id.clone(), m.name.clone())).collect();
@@ -253,6 +256,16 @@ impl ApiState {
             waiting: status.waiting,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         })
+    }
+
+    /// This node's name in the genesis record.
+    pub(super) fn node_name(&self) -> &str {
+        self.0.parts.node_name.as_str()
+    }
+
+    /// The data folder.
+    pub(super) fn dir(&self) -> &std::path::Path {
+        &self.0.parts.dir
     }
 
     /// When a transaction that is signed now expires.

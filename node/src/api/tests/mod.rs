@@ -13,6 +13,7 @@ mod people;
 mod programs;
 mod reads;
 mod refusals;
+mod search;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -185,6 +186,7 @@ impl Api {
         let state = ApiState::new(ApiParts {
             genesis: Arc::new(network.genesis.clone()),
             node_name: network.genesis.members[0].nodes[0].name.clone(),
+            dir: dir.path().to_owned(),
             keystore: keystore.clone(),
             http: config::Http::default(),
             capture,
@@ -202,6 +204,10 @@ impl Api {
         let api =
             Api { router, key, agent, keystore, handle, network, deliverer, keys, stop, _dir: dir };
         assert_eq!(api.get("/api/v1/status").await.problem()["code"], "starting");
+        let browser = Request::builder().uri("/").header("accept", "text/html");
+        let page = api.send(browser.body(Body::empty()).unwrap()).await;
+        assert_eq!(page.status, 503);
+        assert!(page.text.contains("This node is just starting"), "{}", page.text);
         testing::running(&api.handle).await;
         state.attach(api.handle.clone());
         api.deliverer.run(Arc::new(NodeHistory::new(api.handle.clone())));
