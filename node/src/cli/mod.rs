@@ -219,7 +219,7 @@ fn run(command: Command) -> Result<(), Failure> {
 
 fn openapi() -> String {
     let document = crate::api::openapi_document();
-    document.to_pretty_json().expect("the description is JSON")
+    format!("{document:#}")
 }
 
 /// The binary that is running, to run it again as a node.

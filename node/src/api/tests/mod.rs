@@ -2,10 +2,12 @@
 
 mod agreements;
 mod capture;
+mod examples;
 mod footprint;
 mod goods;
 mod live;
 mod masterdata;
+mod members;
 mod money;
 mod passports;
 mod people;
