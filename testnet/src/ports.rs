@@ -21,7 +21,8 @@ impl Ports {
             return self.take_any(address);
         }
         let last = wanted.saturating_add(TRIES);
-        let port = (wanted..=last).find(|port| !self.given.contains(port) && is_free(address, *port))?;
+        let port =
+            (wanted..=last).find(|port| !self.given.contains(port) && is_free(address, *port))?;
         self.given.insert(port);
         Some(port)
     }

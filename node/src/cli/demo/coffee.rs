@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::parts::{Chapter, Start, Step, kilograms, process, summary, transport};
 use super::companies::Who;
+use super::parts::{Chapter, Start, Step, kilograms, process, summary, transport};
 
 /// Places of the coffee maker, by number.
 pub const FARMS: [u32; 3] = [1, 2, 3];
@@ -183,11 +183,16 @@ fn voyage(start: Start) -> Vec<Step> {
         Step::seen(who, start.at(289, 15, 0), ETHIOPIA, &pallets())
             .doing("accepting", "in_progress")
             .staying(&quay),
+        Step::new(who, "ObjectEvent", start.at(290, 6, 0), ETHIOPIA)
+            .with("action", "ADD")
+            .with("epcList", json!([reefer]))
+            .doing("commissioning", "active")
+            .staying(&quay),
         Step::packing(who, start.at(291, 7, 0), ETHIOPIA, "ADD", (&reefer, &pallets()))
             .doing("loading", "in_progress")
             .staying(&quay),
         Step::seen(who, leave, ETHIOPIA, std::slice::from_ref(&reefer))
-            .handing(who, Some(Who::Store))
+            .handing(who, None)
             .doing("departing", "in_transit")
             .passing(&quay)
             .emitting(transport("sea", "container ship, reefer", f64::from(BAGS), 8_300, 16)),
@@ -246,14 +251,8 @@ fn selling(start: Start) -> Vec<Step> {
         Step::seen(store, start.at(315, 8, 10), GERMANY, &[pallet(1)])
             .doing("receiving", "in_progress")
             .staying(&door),
-        Step::packing(
-            store,
-            start.at(315, 9, 0),
-            GERMANY,
-            "DELETE",
-            (&pallet(1), &cases_of(1)),
-        )
-        .staying(&door),
+        Step::packing(store, start.at(315, 9, 0), GERMANY, "DELETE", (&pallet(1), &cases_of(1)))
+            .staying(&door),
         Step::packing(store, start.at(318, 7, 0), GERMANY, "DELETE", (&case(1), &bags_of(1)))
             .staying(&door),
         Step::seen(store, start.at(318, 8, 0), GERMANY, &bags_of(1))

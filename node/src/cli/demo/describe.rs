@@ -82,11 +82,7 @@ fn products(picture: impl Fn(Who, u32) -> Option<String>) -> Vec<Record> {
     });
     vec![
         product(Who::Coffee, CHERRIES, json!({ "names": names("Coffee cherries", "咖啡鲜果") })),
-        product(
-            Who::Coffee,
-            GREEN,
-            json!({ "names": names("Green coffee, washed", "水洗生豆") }),
-        ),
+        product(Who::Coffee, GREEN, json!({ "names": names("Green coffee, washed", "水洗生豆") })),
         product(Who::Coffee, ROASTED, json!({ "names": names("Roasted coffee", "烘焙咖啡豆") })),
         product(Who::Coffee, BAG, bag),
         product(Who::Vaccine, CARTON, carton),
@@ -95,39 +91,50 @@ fn products(picture: impl Fn(Who, u32) -> Option<String>) -> Vec<Record> {
 }
 
 fn places() -> Vec<Record> {
-    /// Whose, its number, its name in English and Chinese, city, country, latitude, longitude.
-    type Row = (Who, u32, &'static str, &'static str, &'static str, &'static str, [&'static str; 2]);
-    let rows: [Row; 15] = [
-        (Who::Coffee, FARMS[0], "Bombe farm", "邦贝庄园", "Bensa", "ET", ["6.52", "38.84"]),
-        (Who::Coffee, FARMS[1], "Shanta farm", "尚塔庄园", "Bensa", "ET", ["6.44", "38.78"]),
-        (Who::Coffee, FARMS[2], "Hamasho farm", "哈马绍庄园", "Bensa", "ET", ["6.36", "38.90"]),
-        (Who::Coffee, MILL, "Washing mill", "水洗处理厂", "Daye", "ET", ["6.53", "38.62"]),
-        (Who::Coffee, ROASTERY, "Roastery", "烘焙厂", "Addis Ababa", "ET", ["8.98", "38.79"]),
-        (Who::Inspector, LABORATORY, "Laboratory", "检验室", "Addis Ababa", "ET", ["9.01", "38.75"]),
-        (Who::Carrier, DJIBOUTI, "Container quay", "集装箱码头", "Djibouti", "DJ", ["11.60", "43.14"]),
-        (Who::Carrier, HAMBURG, "Container quay", "集装箱码头", "Hamburg", "DE", ["53.53", "9.93"]),
-        (Who::Inspector, CUSTOMS, "Customs", "海关", "Hamburg", "DE", ["53.53", "9.92"]),
-        (Who::Store, STORE_DOOR, "Goods entrance", "收货口", "Hamburg", "DE", ["53.55", "10.00"]),
-        (Who::Store, STORE_SHELF, "Sales floor", "卖场", "Hamburg", "DE", ["53.55", "10.00"]),
-        (Who::Vaccine, PLANT, "Plant", "工厂", "Barcelona", "ES", ["41.35", "2.14"]),
-        (Who::Carrier, HUB, "Hub", "转运中心", "Lyon", "FR", ["45.72", "5.08"]),
-        (Who::Store, PHARMACY, "Pharmacy", "药房", "Hamburg", "DE", ["53.55", "10.00"]),
-        (Who::Store, WORKSHOP, "Workshop", "工坊", "Florence", "IT", ["43.77", "11.25"]),
+    let rows = [
+        (Who::Coffee, FARMS[0], "Bombe farm", "本萨邦贝庄园", "Bensa, ET", "6.52 38.84"),
+        (Who::Coffee, FARMS[1], "Shanta farm", "本萨尚塔庄园", "Bensa, ET", "6.44 38.78"),
+        (Who::Coffee, FARMS[2], "Hamasho farm", "本萨哈马绍庄园", "Bensa, ET", "6.36 38.90"),
+        (Who::Coffee, MILL, "Washing mill", "达耶水洗处理厂", "Daye, ET", "6.53 38.62"),
+        (Who::Coffee, ROASTERY, "Roastery", "亚的斯亚贝巴烘焙厂", "Addis Ababa, ET", "8.98 38.79"),
+        (
+            Who::Inspector,
+            LABORATORY,
+            "Laboratory",
+            "亚的斯亚贝巴检验室",
+            "Addis Ababa, ET",
+            "9.01 38.75",
+        ),
+        (
+            Who::Carrier,
+            DJIBOUTI,
+            "Container quay",
+            "吉布提集装箱码头",
+            "Djibouti, DJ",
+            "11.60 43.14",
+        ),
+        (Who::Carrier, HAMBURG, "Container quay", "汉堡集装箱码头", "Hamburg, DE", "53.53 9.93"),
+        (Who::Inspector, CUSTOMS, "Customs", "汉堡海关", "Hamburg, DE", "53.53 9.92"),
+        (Who::Store, STORE_DOOR, "Goods entrance", "汉堡店收货口", "Hamburg, DE", "53.55 10.00"),
+        (Who::Store, STORE_SHELF, "Sales floor", "汉堡店卖场", "Hamburg, DE", "53.55 10.00"),
+        (Who::Vaccine, PLANT, "Plant", "巴塞罗那工厂", "Barcelona, ES", "41.35 2.14"),
+        (Who::Carrier, HUB, "Hub", "里昂转运中心", "Lyon, FR", "45.72 5.08"),
+        (Who::Store, PHARMACY, "Pharmacy", "汉堡店药房", "Hamburg, DE", "53.55 10.00"),
+        (Who::Store, WORKSHOP, "Workshop", "佛罗伦萨工坊", "Florence, IT", "43.77 11.25"),
+        (Who::Store, SERVICE, "Service desk", "汉堡店服务台", "Hamburg, DE", "53.55 10.00"),
+        (Who::Store, ABROAD, "Boutique", "上海精品店", "Shanghai, CN", "31.23 121.47"),
     ];
-    let more: [Row; 2] = [
-        (Who::Store, SERVICE, "Service desk", "服务台", "Hamburg", "DE", ["53.55", "10.00"]),
-        (Who::Store, ABROAD, "Shop in Shanghai", "上海店", "Shanghai", "CN", ["31.23", "121.47"]),
-    ];
-    let record = |(who, number, en, zh, city, country, at): Row| {
-        let (en, zh) = (format!("{en}, {city}"), format!("{zh}（{city}）"));
+    let record = |(who, number, en, zh, town, at): (Who, u32, &str, &str, &str, &str)| {
+        let (city, country) = town.split_once(", ").unwrap_or((town, ""));
+        let (latitude, longitude) = at.split_once(' ').unwrap_or((at, ""));
         let body = json!({
-            "id": who.place(number), "names": { "en": en, "zh": zh },
+            "id": who.place(number), "names": names(en, zh),
             "address": { "city": city, "country": country },
-            "latitude": at[0], "longitude": at[1],
+            "latitude": latitude, "longitude": longitude,
         });
         Record { who, kind: "places", body }
     };
-    rows.into_iter().chain(more).map(record).collect()
+    rows.into_iter().map(record).collect()
 }
 
 fn parties() -> Vec<Record> {

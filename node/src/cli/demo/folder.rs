@@ -101,7 +101,9 @@ pub fn write_helpers(dir: &Path, nodes: &[RunningNode], example: &Value) -> Resu
     let mut options = fs::OpenOptions::new();
     let file = options.write(true).create(true).truncate(true).mode(0o600);
     let mut file = file.open(dir.join(NODES_FILE)).map_err(failed)?;
-    nodes.iter().try_for_each(|node| writeln!(file, "{} {}", node.http, node.api_key).map_err(failed))
+    nodes
+        .iter()
+        .try_for_each(|node| writeln!(file, "{} {}", node.http, node.api_key).map_err(failed))
 }
 
 /// A path as a word of a shell command.

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::parts::{Chapter, Start, Step, transport};
 use super::coffee::{STORE_DOOR, STORE_SHELF};
 use super::companies::Who;
+use super::parts::{Chapter, Start, Step, transport};
 
 /// Places of the store: its workshop, its service desk, its shop abroad.
 pub const WORKSHOP: u32 = 4;

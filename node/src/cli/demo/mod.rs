@@ -15,11 +15,11 @@ mod show;
 mod vaccine;
 
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use tracehold_testnet::manifest::HTTP_PORT;
-use tracehold_testnet::{Options, Testnet, TestnetError};
+use tracehold_testnet::{Options, Testnet};
 
 use super::{Failure, output, own_binary, signals};
 use companies::Who;
@@ -56,19 +56,22 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         options.open_to = Some((0, lan::address()?));
     }
     let (start, resumed) = folder::open(&args.dir)?;
-    let mut progress = Progress::new(!args.json);
+    let chapters = chapters(start);
+    let mut progress = Progress::new(!args.json, chapters.len() + STEPS_BEFORE);
     progress.next("Starting the nodes of six companies")?;
     options.plan = companies::plan();
     options.cancelled = stop.clone();
     let mut network = match Testnet::up(options) {
-        Err(TestnetError::Cancelled) => {
+        // Ctrl-C in a terminal also reaches the commands that make keys.
+        Err(_) if stop.load(Ordering::Relaxed) => {
             progress.end();
             return Ok(());
         }
         result => result?,
     };
     let ready = Ready { args, network: &network, stop: &stop, start, resumed, begun };
-    let told = ready.tell(progress);
+    let told = ready.tell(&chapters, &mut progress);
+    progress.end();
     let waited = match told {
         Ok(()) => signals::wait(&stop, || network.check_running().map_err(Failure::from)),
         Err(Halt::Asked) => Ok(()),
@@ -82,6 +85,9 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     waited?;
     if clean { Ok(()) } else { Err(Failure::Refused("a node did not stop cleanly".to_owned())) }
 }
+
+/// What is done before the first chapter.
+const STEPS_BEFORE: usize = 3;
 
 /// All chapters of the year, each journey in order of time.
 fn chapters(start: Start) -> Vec<Chapter> {
@@ -102,16 +108,15 @@ struct Ready<'n> {
 }
 
 impl Ready<'_> {
-    fn tell(&self, mut progress: Progress) -> Result<(), Halt> {
+    fn tell(&self, chapters: &[Chapter], progress: &mut Progress) -> Result<(), Halt> {
         let stage = Stage { network: self.network, stop: self.stop };
         progress.next("Describing products, places and companies")?;
         record::describe(stage)?;
         // Before the goods: only what is recorded while an agreement runs counts for it.
         progress.next("Money is issued, three agreements are signed")?;
         let agreed = sale::agree(stage)?;
-        let chapters = chapters(self.start);
         let begin = |chapter: &Chapter| progress.next(chapter.title);
-        record::tell(stage, self.start, &chapters, begin)?;
+        record::tell(stage, self.start, chapters, begin)?;
         progress.end();
         let receipt = coffee::second_receipt(self.start);
         let mut example = record::with_id(self.start, record::EXAMPLE_NUMBER, &receipt);
@@ -131,7 +136,11 @@ impl Ready<'_> {
             lan: self.args.lan,
             moved: usual.into_iter().any(|(port, node)| !node.http.ends_with(&format!(":{port}"))),
         };
-        if self.args.json { told.json(self.network)? } else { told.text()? }
+        if self.args.json {
+            told.json(self.network)?
+        } else {
+            told.text()?
+        }
         Ok(())
     }
 }

@@ -5,7 +5,8 @@ use tracehold_chain::units::TimestampMs;
 
 use super::companies::Who;
 
-const MINUTE_MS: u64 = 60_000;
+/// A minute in milliseconds.
+pub const MINUTE_MS: u64 = 60_000;
 const HOUR_MS: u64 = 60 * MINUTE_MS;
 /// A day in milliseconds.
 pub const DAY_MS: u64 = 24 * HOUR_MS;

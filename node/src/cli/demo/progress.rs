@@ -4,20 +4,18 @@ use std::io::{IsTerminal as _, Write as _};
 
 use crate::cli::{Failure, output};
 
-/// How many steps there are.
-const STEPS: usize = 9;
-
 /// What is being done.
 pub struct Progress {
     is_shown: bool,
     in_place: bool,
     step: usize,
+    steps: usize,
 }
 
 impl Progress {
-    /// Shows steps on stdout, if at all.
-    pub fn new(is_shown: bool) -> Progress {
-        Progress { is_shown, in_place: std::io::stdout().is_terminal(), step: 0 }
+    /// Shows `steps` steps on stdout, if at all.
+    pub fn new(is_shown: bool, steps: usize) -> Progress {
+        Progress { is_shown, in_place: std::io::stdout().is_terminal(), step: 0, steps }
     }
 
     /// The next step begins.
@@ -29,7 +27,7 @@ impl Progress {
         if !self.is_shown {
             return Ok(());
         }
-        let text = format!("[{}/{STEPS}] {what} …", self.step);
+        let text = format!("[{}/{}] {what} …", self.step, self.steps);
         if !self.in_place {
             return output::line(text);
         }

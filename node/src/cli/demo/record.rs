@@ -170,9 +170,11 @@ pub fn tell(
     for (number, chapter) in chapters.iter().enumerate() {
         stage.go_on()?;
         begin(chapter)?;
-        let mut events = chapter.steps.iter().enumerate().map(|(place, step)| {
-            (step.who, with_id(start, number * 100 + place, step))
-        });
+        let mut events = chapter
+            .steps
+            .iter()
+            .enumerate()
+            .map(|(place, step)| (step.who, with_id(start, number * 100 + place, step)));
         let mut rows: Vec<(Who, Vec<Value>)> = Vec::new();
         for (who, event) in &mut events {
             match rows.last_mut().filter(|(last, _)| *last == who) {

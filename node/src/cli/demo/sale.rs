@@ -6,7 +6,7 @@ use tracehold_chain::units::TimestampMs;
 use tracehold_contracts::agreement::templates::template;
 
 use super::companies::Who;
-use super::parts::DAY_MS;
+use super::parts::{DAY_MS, MINUTE_MS};
 use super::record::{Halt, Stage};
 use super::{coffee, vaccine};
 use crate::cli::Failure;
@@ -28,7 +28,7 @@ pub const PENALTY: &str = "900.00";
 const ACCEPT_WITHIN_MS: u64 = DAY_MS;
 const PAY_WITHIN_MS: u64 = 2 * DAY_MS;
 /// What is left of that time when an agreement is still taken up.
-const SPARE_MS: u64 = 60_000;
+const SPARE_MS: u64 = 2 * MINUTE_MS;
 /// How long the goods may take: a folder may rest for months before it goes on.
 const ENDS_AFTER_MS: u64 = 365 * DAY_MS;
 
@@ -62,7 +62,7 @@ fn sales() -> [Sale; 3] {
         pallet("coffee-1", "Coffee, pallet 1: 120 bags", 1),
         Sale {
             name: "vaccine",
-            title: "Vaccine, 5 cartons, at most 8 °C",
+            title: "Vaccine, 3 cartons, at most 8 °C",
             template: "cold-chain-penalty",
             proposer: Who::Vaccine,
             roles: &[("buyer", Who::Store), ("seller", Who::Vaccine)],
@@ -152,7 +152,12 @@ fn path(id: &Value, what: &str) -> String {
 
 /// The agreement of this sale that is on record, or a new one with times from now on: one that was
 /// proposed before a long stop may have ended because nobody accepted or paid in time.
-fn propose(stage: Stage<'_>, sale: &Sale, known: &[Value], now: TimestampMs) -> Result<Value, Halt> {
+fn propose(
+    stage: Stage<'_>,
+    sale: &Sale,
+    known: &[Value],
+    now: TimestampMs,
+) -> Result<Value, Halt> {
     let begun = format!("{}.", sale.name);
     let of_sale = |told: &&Value| {
         told["reference"].as_str().is_some_and(|reference| reference.starts_with(&begun))
@@ -183,7 +188,8 @@ fn has_lapsed(told: &Value, now: TimestampMs) -> bool {
 }
 
 fn terms(sale: &Sale, now: TimestampMs) -> Value {
-    let at = |ms| Value::from(now.plus_ms(ms).to_string());
+    // In whole minutes: people read these times.
+    let at = |ms| Value::from(TimestampMs(now.plus_ms(ms).0 / MINUTE_MS * MINUTE_MS).to_string());
     let mut parameters = sale.more.as_object().expect("an object").clone();
     parameters.insert("title".to_owned(), sale.title.into());
     for (role, who) in sale.roles {

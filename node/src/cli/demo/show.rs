@@ -1,6 +1,7 @@
 //! What the demo prints when everything is on record: at most 80 columns, and commands that work
 //! as they are.
 
+use std::io::IsTerminal as _;
 use std::path::Path;
 
 use fast_qr::QRBuilder;
@@ -14,6 +15,9 @@ use super::record::Stage;
 use super::sale::{Agreed, COFFEE_PRICE, PENALTY, standing};
 use super::{coffee, handbag, vaccine};
 use crate::cli::{Failure, output};
+
+/// Light modules around a printed code, beside the one that it has itself.
+const QUIET: usize = 3;
 
 /// All that is told of a demo that is ready.
 pub struct Told<'n> {
@@ -46,6 +50,23 @@ fn pages() -> [(&'static str, &'static str, String); 3] {
         ("vaccine", "Vaccine: the cold chain broke", path(&vaccine::carton(1))),
         ("handbag", "Handbag: its tag was copied", path(&handbag)),
     ]
+}
+
+/// Prints a code whose light parts are blocks, with the light border that scanners need; on a
+/// terminal in black and white, whatever its colours are.
+fn framed(code: &str) -> Result<(), Failure> {
+    let (on, off) =
+        if std::io::stdout().is_terminal() { ("\x1b[97;40m", "\x1b[0m") } else { ("", "") };
+    let width = code.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+    let side = "█".repeat(QUIET);
+    let edge = "█".repeat(width + 2 * QUIET);
+    output::line(format!("{on}{edge}{off}"))?;
+    // The first line is the upper border, of half a line's height: the other half is border too.
+    let first = code.lines().next().unwrap_or_default().replace('▄', "█");
+    for line in std::iter::once(first.as_str()).chain(code.lines().skip(1)) {
+        output::line(format!("{on}{side}{line}{side}{off}"))?;
+    }
+    output::line(format!("{on}{edge}{off}"))
 }
 
 impl Told<'_> {
@@ -101,8 +122,12 @@ impl Told<'_> {
             output::line("\nSome of the usual ports are taken: others are used, see below.")?;
         }
         if self.lan {
-            output::line("\nOPEN TO YOUR NETWORK: everybody in it can open the links below. What is")?;
-            output::line("sent to and from them is not encrypted: who listens in reads along, API")?;
+            output::line(
+                "\nOPEN TO YOUR NETWORK: everybody in it can open the links below. What is",
+            )?;
+            output::line(
+                "sent to and from them is not encrypted: who listens in reads along, API",
+            )?;
             output::line("keys too. In a café, leave out --lan.")?;
         }
         Ok(())
@@ -118,7 +143,8 @@ impl Told<'_> {
         output::line(format!("  All shipments under way\n    {base}/shipments"))?;
         let [(_, _, path), ..] = pages();
         if let Ok(code) = QRBuilder::new(format!("{base}{path}")).build() {
-            output::line(format!("\nThe coffee:\n{}", code.to_str()))?;
+            output::line("\nThe coffee:")?;
+            framed(&code.to_str())?;
         }
         if !self.lan {
             output::line("A phone cannot open this: start with --lan to scan it.")?;
@@ -180,7 +206,8 @@ impl Told<'_> {
         output::line(format!("  done < {nodes}"))?;
         output::line("\nSee with the bank's key what it paid:")?;
         output::line(format!("  id={}", self.agreed[2].id))?;
-        output::line(format!("  curl -s -H 'Authorization: Bearer {}' \\", bank.api_key))?;
+        output::line("  curl -s \\")?;
+        output::line(format!("    -H 'Authorization: Bearer {}' \\", bank.api_key))?;
         output::line(format!("    {}/api/v1/agreements/$id", bank.http))
     }
 }

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use tracehold_chain::units::TimestampMs;
 
-use super::parts::{Chapter, Start, Step, transport};
 use super::companies::Who;
+use super::parts::{Chapter, Start, Step, transport};
 
 /// Places: the maker's plant, the carrier's hub, the store's pharmacy.
 pub const PLANT: u32 = 1;
@@ -14,7 +14,7 @@ pub const PHARMACY: u32 = 3;
 pub const CARTON: u32 = 201;
 
 const SUMMER: &str = "+02:00";
-const CARTONS: u32 = 5;
+const CARTONS: u32 = 3;
 /// The day on which it leaves, about the middle of the story.
 const LEAVES: u64 = 204;
 /// Readings are half an hour apart, and a message has so many.
@@ -75,10 +75,12 @@ pub fn journey(start: Start) -> Chapter {
         let minutes = 30 * u64::try_from(number).unwrap_or(0);
         start.at(LEAVES, 4, minutes)
     };
+    // The logger lies among the cartons: what it reads is said of the box and of each of them.
+    let measured: Vec<String> = the_box.iter().chain(&cartons).cloned().collect();
     for (message, celsius) in CELSIUS.chunks(IN_A_MESSAGE).enumerate() {
         let first = message * IN_A_MESSAGE;
         let last = time(first + celsius.len() - 1);
-        let mut step = Step::seen(carrier, last, SUMMER, &the_box)
+        let mut step = Step::seen(carrier, last, SUMMER, &measured)
             .with("sensorElementList", json!([readings(celsius, |n| time(first + n))]))
             .doing("sensor_reporting", "in_transit");
         if message == 2 {
@@ -91,14 +93,8 @@ pub fn journey(start: Start) -> Chapter {
         Step::seen(store, arrived, SUMMER, &the_box)
             .doing("receiving", "in_progress")
             .staying(&pharmacy),
-        Step::packing(
-            store,
-            arrived.plus_ms(600_000),
-            SUMMER,
-            "DELETE",
-            (&the_box[0], &cartons),
-        )
-        .staying(&pharmacy),
+        Step::packing(store, arrived.plus_ms(600_000), SUMMER, "DELETE", (&the_box[0], &cartons))
+            .staying(&pharmacy),
         Step::seen(store, arrived.plus_ms(1_200_000), SUMMER, &cartons)
             .doing("holding", "non_sellable_other")
             .staying(&pharmacy),
