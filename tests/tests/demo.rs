@@ -3,7 +3,7 @@
 mod common;
 
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -30,9 +30,10 @@ struct Shown {
 }
 
 impl Shown {
-    fn start(dir: &Path) -> Shown {
+    fn start(dir: &Path, more: &[&str]) -> Shown {
         let mut child = Command::new(binary())
             .args(["demo", "--dir", "demo"])
+            .args(more)
             .current_dir(dir)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -128,7 +129,7 @@ fn the_demo_plays_three_journeys_and_goes_on_where_it_was_stopped() {
     let _turn = turn();
     let folder = tempfile::tempdir().expect("a temporary folder");
     // Stopped in the middle of the coffee.
-    let mut stopped = Shown::start(folder.path());
+    let mut stopped = Shown::start(folder.path(), &[]);
     stopped.read_to("[5/9]");
     signal(&stopped.child, "-INT");
     stopped.ends(folder.path());
@@ -246,6 +247,33 @@ fn paid(up: &Up) {
     assert_eq!(free(VACCINE, "alder"), Value::Null, "the penalty is gone, and nothing came");
 }
 
+/// With `--lan` the links lead to this machine's own address, and who can open them is said. Without
+/// a network it is refused in plain words.
+fn open_to_the_network(dir: &Path) {
+    let socket = UdpSocket::bind("0.0.0.0:0").expect("a socket");
+    let own = socket.connect("192.0.2.1:9").and_then(|()| socket.local_addr());
+    let Ok(own) = own else {
+        let refused = run(dir, &["demo", "--dir", "demo", "--lan"]);
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(!refused.status.success() && said.contains("no network"), "{said}");
+        return;
+    };
+    let mut shown = Shown::start(dir, &["--lan"]);
+    shown.read_to("Ctrl-C");
+    let all = shown.lines.join("\n");
+    assert!(all.contains("OPEN TO YOUR NETWORK") && all.contains("not encrypted"), "{all}");
+    let begins = format!("    http://{}:", own.ip());
+    let links: Vec<&String> = shown.lines.iter().filter(|line| line.starts_with(&begins)).collect();
+    assert!(links.len() >= 4, "{all}");
+    let page = Client::new("").get_as(links[0].trim(), "text/html").expect("a page");
+    assert_eq!(page.status, 200);
+    // Only the shop's node is open: the others stay on loopback.
+    assert_eq!(all.matches("http://127.0.0.1").count(), 6, "{all}");
+    signal(&shown.child, "-INT");
+    shown.read_to("Stopping");
+    shown.ends(dir);
+}
+
 /// Promise P92: what the demo prints fits 80 columns, its commands work as they are pasted, taken
 /// ports are passed over, and a reader that goes away ends it cleanly.
 #[test]
@@ -255,7 +283,7 @@ fn the_printed_lines_work_and_ports_may_be_taken() {
     let dir = folder.path();
     // Taken, if nobody has it already.
     let usual = TcpListener::bind(("127.0.0.1", 8080));
-    let mut shown = Shown::start(dir);
+    let mut shown = Shown::start(dir, &[]);
     shown.read_to("Ctrl-C");
     drop(usual);
     for line in &shown.lines {
@@ -283,7 +311,7 @@ fn the_printed_lines_work_and_ports_may_be_taken() {
     let manifest: Value = serde_json::from_str(&manifest).expect("JSON");
     let port = manifest["nodes"][SHOP]["http_port"].as_u64().expect("a port");
     let taken = TcpListener::bind(("127.0.0.1", u16::try_from(port).expect("a port")));
-    let mut shown = Shown::start(dir);
+    let mut shown = Shown::start(dir, &[]);
     shown.read_to("Ctrl-C");
     let all = shown.lines.join("\n");
     assert!(!all.contains(&format!("127.0.0.1:{port}")), "{all}");
@@ -293,8 +321,10 @@ fn the_printed_lines_work_and_ports_may_be_taken() {
     shown.read_to("Stopping");
     shown.ends(dir);
 
+    open_to_the_network(dir);
+
     // As `| head -3` does: the pipe is closed while the demo still writes.
-    let mut shown = Shown::start(dir);
+    let mut shown = Shown::start(dir, &[]);
     shown.read_to("[3/9]");
     shown.stdout = None;
     shown.ends(dir);
