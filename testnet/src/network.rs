@@ -20,7 +20,7 @@ const READY_POLL: Duration = Duration::from_millis(40);
 /// How often a network is started with other ports when somebody takes one in between.
 const PORT_TRIES: usize = 3;
 /// The lock file's name in a network's folder.
-const LOCK_FILE: &str = "lock";
+pub const LOCK_FILE: &str = "lock";
 
 /// Why a network could not be made or run.
 #[derive(Debug, thiserror::Error)]

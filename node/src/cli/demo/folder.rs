@@ -1,14 +1,14 @@
 //! The demo's folder: whose it is, when its story begins, and what the printed commands use.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use serde_json::{Value, json};
 use tracehold_chain::units::TimestampMs;
 use tracehold_testnet::manifest::{MANIFEST_FILE, Manifest};
-use tracehold_testnet::network::{FolderLock, RunningNode};
+use tracehold_testnet::network::{FolderLock, LOCK_FILE, RunningNode};
 
 use super::companies::Who;
 use super::parts::{DAY_MS, Start};
@@ -32,7 +32,7 @@ pub fn reset(dir: &Path) -> Result<(), Failure> {
     if !dir.exists() {
         return Ok(());
     }
-    if !dir.join(MANIFEST_FILE).exists() && !dir.join(STORY_FILE).exists() {
+    if !dir.join(STORY_FILE).exists() {
         let reason = "it holds no demo; nothing was removed";
         return Err(Failure::Folder(format!("{}: {reason}", dir.display())));
     }
@@ -40,9 +40,25 @@ pub fn reset(dir: &Path) -> Result<(), Failure> {
     remove(dir)
 }
 
+/// Removes the folder. What says that it is a demo's goes last, and what says that it is a whole one
+/// first: a stop in between leaves what the next start takes for an unfinished one.
 fn remove(dir: &Path) -> Result<(), Failure> {
-    fs::remove_dir_all(dir)
-        .map_err(|error| Failure::Folder(format!("cannot remove {}: {error}", dir.display())))
+    let failed = |error: std::io::Error| {
+        Failure::Folder(format!("cannot remove {}: {error}", dir.display()))
+    };
+    match fs::remove_file(dir.join(MANIFEST_FILE)) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    for entry in fs::read_dir(dir).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.is_dir() {
+            fs::remove_dir_all(&path).map_err(failed)?;
+        } else if path.file_name().is_some_and(|name| name != STORY_FILE && name != LOCK_FILE) {
+            fs::remove_file(&path).map_err(failed)?;
+        }
+    }
+    fs::remove_dir_all(dir).map_err(failed)
 }
 
 /// Makes the folder ready: it is empty, or a demo of this version that goes on. What a stop left of
@@ -73,8 +89,8 @@ pub fn open(dir: &Path) -> Result<(Start, bool), Failure> {
         }
         return Ok((Start(TimestampMs(start)), manifest.is_some()));
     }
-    let is_empty = fs::read_dir(dir).map_err(cannot)?.next().is_none();
-    if !is_empty {
+    let mut entries = fs::read_dir(dir).map_err(cannot)?;
+    if entries.any(|entry| entry.is_ok_and(|entry| entry.file_name() != LOCK_FILE)) {
         let reason = "is no demo's folder: give another with --dir";
         return Err(Failure::Folder(format!("{} {reason}", dir.display())));
     }
@@ -149,6 +165,10 @@ mod tests {
         let (again, resumed) = open(&path).unwrap();
         assert_eq!((again, resumed), (start, false));
         assert!(!path.join("lumen-1").exists());
+        // A removal that was stopped at its very end.
+        fs::remove_file(path.join(STORY_FILE)).unwrap();
+        fs::write(path.join(LOCK_FILE), "").unwrap();
+        assert!(open(&path).is_ok());
         fs::write(path.join(STORY_FILE), r#"{"start": 5}"#).unwrap();
         let refused = open(&path).unwrap_err().to_string();
         assert!(refused.contains("--reset"), "{refused}");
