@@ -108,7 +108,7 @@ fn harvest(start: Start) -> Vec<Step> {
             .with("ilmd", json!({ "cbvmda:lotNumber": name }))
             .doing("creating_class_instance", "active")
             .staying(&who.place(MILL))
-            .emitting(process("electricity", f64::from(*green) * 0.3, "KWH", 40, "kWh"))
+            .emitting(process("electricity", green * 3, "KWH", 40, "kWh"))
     });
     picked.chain(milled).collect()
 }
@@ -130,7 +130,7 @@ fn roasting(start: Start) -> Vec<Step> {
             .with("ilmd", json!({ "cbvmda:lotNumber": ROASTED_LOT }))
             .doing("creating_class_instance", "active")
             .staying(&who.place(ROASTERY))
-            .emitting(process("natural gas", 31.5, "MTQ", 2_300, "m3")),
+            .emitting(process("natural gas", 315, "MTQ", 2_300, "m3")),
         Step::new(who, "TransformationEvent", start.at(285, 11, 0), ETHIOPIA)
             .with("inputQuantityList", json!([kilograms(&roasted, BAGS)]))
             .with("outputEPCList", (1..=BAGS).map(bag).collect::<Vec<_>>())
@@ -160,7 +160,7 @@ fn roasting(start: Start) -> Vec<Step> {
             .handing(Who::Carrier, Some(Who::Store))
             .doing("shipping", "in_transit")
             .staying(&who.place(ROASTERY))
-            .emitting(transport("road", "lorry, 12 t", f64::from(BAGS), 870, 110)),
+            .emitting(transport("road", "lorry, 12 t", BAGS, 870, 110)),
     );
     steps
 }
@@ -195,20 +195,18 @@ fn voyage(start: Start) -> Vec<Step> {
             .handing(who, None)
             .doing("departing", "in_transit")
             .passing(&quay)
-            .emitting(transport("sea", "container ship, reefer", f64::from(BAGS), 8_300, 16)),
+            .emitting(transport("sea", "container ship, reefer", BAGS, 8_300, 16)),
     ];
     // A summary for every day at sea, sent once a week.
     let device = who.device("LOGGER77");
     for week in 0..AT_SEA / 7 {
         let days = (week * 7..week * 7 + 7).map(|day| {
             let from = start.at(SAILS + day, 3, 0);
-            // Warmest in the Red Sea, in the first week.
-            let warm = [1.4, 1.9, 1.2, 0.6, 0.3, 0.1, 0.4][usize::try_from(day % 7).unwrap_or(0)]
-                * if week == 0 { 1.5 } else { 0.7 };
-            let celsius = [16.4 + warm, 17.1 + warm, 17.8 + warm].map(|degrees| {
-                // One decimal, as the sensor has it.
-                (degrees * 10.0_f64).round() / 10.0
-            });
+            // Warmest in the Red Sea, in the first week; in tenths of a degree.
+            let warm = [14, 19, 12, 6, 3, 1, 4][usize::try_from(day % 7).unwrap_or(0)]
+                * if week == 0 { 3 } else { 1 }
+                / 2;
+            let celsius = [164, 171, 178].map(|tenths: u32| tenths + warm);
             summary(from, start.at(SAILS + day + 1, 3, 0), &device, celsius)
         });
         let reported = start.at(SAILS + week * 7 + 7, 3, 0);
@@ -267,7 +265,7 @@ fn selling(start: Start) -> Vec<Step> {
 
 /// The last kilometres, by the diesel that the lorry used for one pallet.
 fn delivery_by_lorry() -> Value {
-    let mut activity = process("diesel", 1.1, "LTR", 3_240, "L");
+    let mut activity = process("diesel", 11, "LTR", 3_240, "L");
     activity["kind"] = "transport".into();
     activity["mode"] = "road".into();
     activity["vehicleClass"] = "lorry, 7.5 t".into();

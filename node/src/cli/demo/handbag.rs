@@ -40,7 +40,7 @@ pub fn journey(start: Start) -> Chapter {
             .handing(who, None)
             .doing("shipping", "in_transit")
             .passing(&at(WORKSHOP))
-            .emitting(transport("road", "van", 1.0, 1_290, 320)),
+            .emitting(transport("road", "van", 1, 1_290, 320)),
         Step::seen(who, start.at(26, 9, 30), EUROPE, &bag)
             .doing("receiving", "in_progress")
             .staying(&at(STORE_DOOR)),

@@ -1,6 +1,6 @@
 //! The parts that the events of the demo are made of.
 
-use serde_json::{Value, json};
+use serde_json::{Number, Value, json};
 use tracehold_chain::units::TimestampMs;
 
 use super::companies::Who;
@@ -114,21 +114,28 @@ pub fn kilograms(lot: &str, mass: u32) -> Value {
     json!({ "epcClass": lot, "quantity": mass, "uom": "KGM" })
 }
 
-/// A summary of a sensor: the lowest, mean and highest temperature of a span.
-pub fn summary(from: TimestampMs, to: TimestampMs, device: &str, celsius: [f64; 3]) -> Value {
+/// A number from its tenths.
+fn tenths(number: u32) -> Value {
+    let text = format!("{}.{}", number / 10, number % 10);
+    text.parse::<Number>().map_or(Value::Null, Value::Number)
+}
+
+/// A summary of a sensor: the lowest, mean and highest temperature of a span, in tenths of a degree.
+pub fn summary(from: TimestampMs, to: TimestampMs, device: &str, celsius: [u32; 3]) -> Value {
+    let [least, mean, most] = celsius.map(tenths);
     json!({
         "sensorMetadata": {
             "startTime": from.to_string(), "endTime": to.to_string(), "deviceID": device,
         },
         "sensorReport": [{
             "type": "Temperature", "uom": "CEL",
-            "minValue": celsius[0], "meanValue": celsius[1], "maxValue": celsius[2],
+            "minValue": least, "meanValue": mean, "maxValue": most,
         }],
     })
 }
 
-/// A transport by the mass of its load, the distance and a factor of the trade.
-pub fn transport(mode: &str, vehicle: &str, mass: f64, km: u32, grams_per_tkm: u32) -> Value {
+/// A transport by the mass of its load in kilograms, the distance and a factor of the trade.
+pub fn transport(mode: &str, vehicle: &str, mass: u32, km: u32, grams_per_tkm: u32) -> Value {
     json!({
         "kind": "transport", "mode": mode, "vehicleClass": vehicle, "dataType": "default",
         "mass": { "value": mass, "uom": "KGM" },
@@ -140,12 +147,12 @@ pub fn transport(mode: &str, vehicle: &str, mass: f64, km: u32, grams_per_tkm: u
     })
 }
 
-/// A process by the energy that was measured.
-pub fn process(carrier: &str, amount: f64, uom: &str, grams: u32, per: &str) -> Value {
+/// A process by the energy that was measured, in tenths of a unit.
+pub fn process(carrier: &str, amount: u32, uom: &str, grams: u32, per: &str) -> Value {
     json!({
         "kind": "process", "dataType": "primary",
         "energy": [{
-            "carrier": carrier, "value": amount, "uom": uom,
+            "carrier": carrier, "value": tenths(amount), "uom": uom,
             "factor": {
                 "value": grams, "uom": "g", "per": per, "scope": "WTW",
                 "source": EXAMPLE_FACTOR, "year": 2025,

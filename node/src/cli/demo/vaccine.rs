@@ -66,7 +66,7 @@ pub fn journey(start: Start) -> Chapter {
             .handing(carrier, Some(store))
             .doing("shipping", "in_transit")
             .passing(&plant)
-            .emitting(transport("road", "refrigerated van", 6.0, 1_760, 320)),
+            .emitting(transport("road", "refrigerated van", 6, 1_760, 320)),
         Step::seen(carrier, start.at(LEAVES, 4, 10), SUMMER, &the_box)
             .doing("accepting", "in_transit")
             .passing(&plant),
