@@ -2,6 +2,8 @@
 //! is tested elsewhere, and most of the time would go there.
 #![allow(dead_code, reason = "each test uses what it needs")]
 
+pub mod town;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
