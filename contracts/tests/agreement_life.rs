@@ -3,7 +3,9 @@
 
 mod agreement_world;
 
-use agreement_world::town::{DEADLINE, Town, corrected, escrow, is_released, item, label, received};
+use agreement_world::town::{
+    DEADLINE, Town, corrected, escrow, is_released, item, label, received,
+};
 use agreement_world::{BEGINNING, MINUTE, main_account, member};
 use serde_json::{Value, json};
 use tracehold_chain::agreement::{AgreementCommand, Terms};
@@ -14,9 +16,7 @@ use tracehold_chain::units::TimestampMs;
 use tracehold_contracts::agreement::watch::{
     MAX_AGREEMENTS_PER_NAME, MAX_AGREEMENTS_PER_NAME_AND_PROPOSER,
 };
-use tracehold_contracts::agreement::{
-    Ending, MAX_EVENTS_PER_STEP, MAX_LOOKED_AT, Stage, StepKind,
-};
+use tracehold_contracts::agreement::{Ending, MAX_EVENTS_PER_STEP, MAX_LOOKED_AT, Stage, StepKind};
 use tracehold_contracts::execute::MAX_DUE_PER_BLOCK;
 use tracehold_contracts::{RejectionCode, Verdict};
 

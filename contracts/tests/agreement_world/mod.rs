@@ -146,7 +146,7 @@ impl World {
             chain_id: self.ledger.chain_id().clone(),
             sender: agent(who),
             nonce: Nonce(nonce),
-            expires_at: at.plus_ms(1_000),
+            expires_at: at.plus_ms(10_000),
             commands,
         };
         let transaction = Transaction { body, signature: Signature([0; 64]) };
