@@ -33,8 +33,8 @@ use tracehold_chain::digest::Digest;
 use tracehold_chain::epcis::SectionedEvent;
 use tracehold_chain::masterdata::{MasterKind, MasterRecord};
 use tracehold_chain::state::key::{
-    HEAD_KEY, Index, edge_range, event_range, journal_key, master_key, master_range, name_digest,
-    block_due_key, picture_member, picture_range, transaction_key,
+    HEAD_KEY, Index, block_due_key, edge_range, event_range, journal_key, master_key, master_range,
+    name_digest, picture_member, picture_range, transaction_key,
 };
 use tracehold_chain::state::table::Pair;
 use tracehold_chain::state::{Position, StateKey, Table, TableError};
