@@ -68,8 +68,8 @@ pub enum Concern {
     /// Who acted: it is looked at first, so that agreements of strangers on the same goods delay
     /// nobody's payment.
     Own,
-    /// Others.
-    Others,
+    /// Others: the lightest first, by what a look at it may cost.
+    Others(u64),
 }
 
 impl Staged<'_> {
@@ -134,10 +134,13 @@ pub enum Unfit {
     /// The block is full.
     #[error("the block is full")]
     NoRoom,
-    /// What it sets going does not fit into the block any more, or what it acts on has to do first
-    /// what fell due before. It waits; what does not need so much need not wait behind it.
+    /// What it sets going does not fit into the block any more.
     #[error("what it sets going does not fit into the block")]
     Waits,
+    /// The agreement that it acts on has to do first what fell due before, and that is too much for
+    /// one transaction: blocks do it when they begin.
+    #[error("the agreement has to do first what fell due before")]
+    Behind,
 }
 
 /// The run of one block.
@@ -266,12 +269,12 @@ impl<'a> Execution<'a> {
         let is_first = self.order.is_empty();
         let is_short = std::mem::take(&mut self.staged.is_short);
         let is_behind = std::mem::take(&mut self.staged.is_behind);
-        if is_behind || (!is_first && (is_short || !self.staged.work.fits())) {
-            // Others have used it up: the first of a block has all of it. What fell due before goes
-            // on when the next blocks begin.
+        // Others have used it up: the first of a block has all of it.
+        let is_crowded = !is_first && (is_short || !self.staged.work.fits());
+        if is_behind || is_crowded {
             self.staged.discard();
             self.staged.work.give_back();
-            return Ok(Err(Unfit::Waits));
+            return Ok(Err(if is_behind { Unfit::Behind } else { Unfit::Waits }));
         }
         if matches!(verdict, Verdict::Rejected(_)) {
             self.staged.discard();

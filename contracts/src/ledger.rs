@@ -174,6 +174,10 @@ pub struct Ledger {
 /// The note of which network a table belongs to: the digest of its genesis record.
 const GENESIS_KEY: &[u8] = b"mg";
 
+/// Transactions that act on agreements with too much to catch up on which are tried, all in vain,
+/// for one block before what else their members sent waits, too.
+const MAX_BEHIND_TRIED: usize = 16;
+
 /// How many entries are read from the table at a time when the tree is rebuilt.
 const READ_PAGE: usize = 10_000;
 
@@ -314,6 +318,7 @@ impl Ledger {
         let (mut bundles, mut leaves) = (Vec::new(), Vec::new());
         // What a member sent after something of its own that has to wait waits behind it.
         let mut waits: BTreeSet<MemberId> = BTreeSet::new();
+        let mut behind = 0;
         for transaction in waiting {
             if waits.contains(&transaction.member) {
                 continue;
@@ -326,6 +331,12 @@ impl Ledger {
                 Err(Unfit::NoRoom) => break,
                 Err(Unfit::Waits) => {
                     waits.insert(transaction.member.clone());
+                }
+                Err(Unfit::Behind) => {
+                    behind += 1;
+                    if behind >= MAX_BEHIND_TRIED {
+                        waits.insert(transaction.member.clone());
+                    }
                 }
                 Err(_) => {}
             }

@@ -5,7 +5,7 @@ use tracehold_chain::agreement::{Condition, Inspected, Moment, Readings, Sightin
 use tracehold_chain::codec;
 use tracehold_chain::money::AgreementId;
 use tracehold_chain::state::{Position, StateKey, TableError};
-use tracehold_chain::units::MemberId;
+use tracehold_chain::units::{MemberId, TimestampMs};
 
 use super::record::{AgreementRecord, Fact};
 use crate::execute::Staged;
@@ -139,14 +139,15 @@ pub(super) fn add(
     Ok(true)
 }
 
-/// Notes that the fact of the event at `original` was undone by the declaration at `by`. Says
-/// whether there is such a fact.
+/// Notes that the fact of the event at `original` was undone by the declaration at `by`, recorded
+/// at a block time. Says whether there is such a fact.
 pub(super) fn void(
     staged: &mut Staged<'_>,
     record: &AgreementRecord,
     original: Position,
-    by: Position,
+    (by, at): (Position, TimestampMs),
 ) -> Result<bool, TableError> {
+    staged.work.spend(UNITS_PER_FACT.saturating_mul(record.facts.into()));
     for chunk in 0..record.facts.div_ceil(CHUNK) {
         let key = StateKey::AgreementFacts { agreement: record.id, chunk }.encode();
         let mut part: Vec<Fact> = staged.overlay.record(&key)?.ok_or_else(|| damaged(record.id))?;
@@ -154,7 +155,7 @@ pub(super) fn void(
         if fact.voided_by.is_some() {
             return Ok(false);
         }
-        fact.voided_by = Some(by);
+        (fact.voided_by, fact.voided_at) = (Some(by), Some(at));
         staged.overlay.put(key, codec::pack(&part));
         return Ok(true);
     }

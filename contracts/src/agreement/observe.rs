@@ -21,7 +21,7 @@ use super::life;
 use super::readings::spans;
 use super::record::{AgreementRecord, Fact, Stage};
 use super::watch::Waits;
-use super::{settle, watch};
+use super::watch;
 use crate::admission::CapturedFacts;
 use crate::execute::{Concern, Now, Staged};
 use crate::provenance::{EventRecord, Facts, Mark, NamedItem, Standing};
@@ -36,7 +36,8 @@ struct Via {
 }
 
 /// Notes what a newly recorded event means for the agreements that wait for what it names. What
-/// fell due before and is not done yet need not be done first: facts say when they were recorded.
+/// fell due before and is not done yet need not be done first: facts say when they were recorded,
+/// and when they were undone.
 pub(super) fn observe(
     staged: &mut Staged<'_>,
     event: &CapturedFacts,
@@ -61,7 +62,7 @@ pub(super) fn observe(
         if facts::add(staged, &mut record, &terms, fact)? {
             put(staged, &record);
             let is_own = terms.roles.iter().any(|role| role.member == event.recorder);
-            let concern = if is_own { Concern::Own } else { Concern::Others };
+            let concern = if is_own { Concern::Own } else { Concern::Others(record.units) };
             staged.touched.insert((concern, agreement));
             if by_name {
                 // A correction need not name the business transaction again.
@@ -128,24 +129,6 @@ fn running(
     Ok(record.filter(|record| matches!(record.stage, Stage::Running | Stage::Disputed)))
 }
 
-/// The agreement, when everything that fell due before the block is done. When that is more than a
-/// transaction may set going, the transaction waits until blocks have done it.
-fn up_to_date(
-    staged: &mut Staged<'_>,
-    agreement: AgreementId,
-    now: Now<'_>,
-) -> Result<Option<AgreementRecord>, TableError> {
-    let found = record(staged, agreement)?;
-    if found.as_ref().and_then(|record| record.due).is_none_or(|due| due > now.block_time) {
-        return Ok(found);
-    }
-    if !settle::catch_up(staged, agreement, now)? {
-        staged.is_behind = true;
-        return Ok(None);
-    }
-    record(staged, agreement)
-}
-
 fn record(
     staged: &Staged<'_>,
     agreement: AgreementId,
@@ -178,8 +161,8 @@ fn undo(
     let original = original.position;
     for agreement in agreements {
         staged.work.spend(UNITS_PER_NOTE);
-        let Some(record) = up_to_date(staged, *agreement, now)? else { continue };
-        if !facts::void(staged, &record, original, by)? {
+        let Some(record) = record(staged, *agreement)? else { continue };
+        if !facts::void(staged, &record, original, (by, now.block_time))? {
             continue;
         }
         if matches!(record.stage, Stage::Running | Stage::Disputed) {
@@ -314,6 +297,7 @@ impl Noting<'_> {
             certifications: certifications.map(|(_, text)| text.clone()).collect(),
             readings: Vec::new(),
             voided_by: None,
+            voided_at: None,
         }
     }
 

@@ -199,6 +199,8 @@ pub struct Fact {
     pub readings: Vec<(u8, u8, ReadingSpans)>,
     /// The error declaration that undid it.
     pub voided_by: Option<Position>,
+    /// When that was recorded: the block time.
+    pub voided_at: Option<TimestampMs>,
 }
 
 /// What the readings of one event say of bounds: spans of time, each from its first reading to its

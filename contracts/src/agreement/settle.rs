@@ -100,19 +100,6 @@ pub(super) fn due(
     })
 }
 
-/// Does what fell due before the block and could not be done when it began, before anything is done
-/// to the agreement that does not say of itself when it was done. Whether all of it is done.
-pub(super) fn catch_up(
-    staged: &mut Staged<'_>,
-    id: AgreementId,
-    now: Now<'_>,
-) -> Result<bool, TableError> {
-    let Some(mut life) = Life::find(staged, id)? else { return Ok(true) };
-    let is_done = life.catch_up(staged, now)?;
-    life.keep(staged);
-    Ok(is_done)
-}
-
 fn sooner(one: Option<TimestampMs>, other: Option<TimestampMs>) -> Option<TimestampMs> {
     one.into_iter().chain(other).min()
 }
@@ -235,12 +222,20 @@ impl Life {
         }
         staged.work.spend(self.record.units);
         let mut facts = facts::read(staged, &self.record)?;
-        if as_of.before_block {
-            facts.retain(|fact| fact.recorded_at < now.block_time);
+        let times = facts.iter().flat_map(|fact| [Some(fact.recorded_at), fact.voided_at]);
+        let later = times.flatten().filter(|at| *at > as_of.time);
+        let looked = Looked { recorded_next: later.min() };
+        // Of what this block brings nothing is known before it, nor of what was undone later.
+        let is_later = |at: TimestampMs| {
+            at > as_of.time || (as_of.before_block && at >= now.block_time)
+        };
+        facts.retain(|fact| !is_later(fact.recorded_at));
+        for fact in &mut facts {
+            if fact.voided_at.is_some_and(is_later) {
+                fact.voided_by = None;
+            }
         }
         let memo = Memo::default();
-        let later = facts.iter().map(|fact| fact.recorded_at).filter(|at| *at > as_of.time);
-        let looked = Looked { recorded_next: later.min() };
         let look = Look { facts: &facts, memo: &memo, as_of, now };
         self.try_all(staged, &look)?;
         staged.work.spend(memo.spent());
@@ -263,7 +258,7 @@ impl Life {
                 match self.wait(staged, place, &held, as_of, now) {
                     Wait::Until(time) => next = sooner(next, time),
                     Wait::Over => {
-                        changed |= self.pay(staged, place, held, as_of, now)?;
+                        changed |= self.pay(staged, place, held, look)?;
                         if self.is_over() {
                             return Ok(());
                         }
@@ -416,9 +411,9 @@ impl Life {
         staged: &mut Staged<'_>,
         place: usize,
         held: Held,
-        as_of: AsOf,
-        now: Now<'_>,
+        look: &Look<'_>,
     ) -> Result<bool, TableError> {
+        let (as_of, now) = (look.as_of, look.now);
         let (Some(terms), Some(state)) =
             (self.terms.milestones.get(place), self.record.milestones.get_mut(place))
         else {
@@ -449,11 +444,32 @@ impl Life {
             StepKind::PaidPart { milestone: milestone.clone(), parts, paid, events }
         };
         self.tell_of(staged, what, cause, now);
+        self.note_undone(staged, place, look);
         if (ends && is_whole) || pay::is_empty(&pay::pot(staged, self)?) {
             let how = Ending::Released { milestone };
             self.end(staged, how, Vec::new(), as_of.time, now)?;
         }
         Ok(true)
+    }
+}
+
+impl Life {
+    /// A payment that is made as of a time after which an event was undone on which it is made:
+    /// that is noted as if it had been made then.
+    fn note_undone(&mut self, staged: &mut Staged<'_>, place: usize, look: &Look<'_>) {
+        let Some(terms) = self.terms.milestones.get(place) else { return };
+        let Some(state) = self.record.milestones.get_mut(place) else { return };
+        let undone = look.facts.iter().filter(|fact| fact.voided_at.is_some());
+        let undone = undone.filter(|fact| fact.voided_by.is_none()).map(|fact| fact.position);
+        let undone: Vec<Position> = undone
+            .filter(|event| state.events.contains(event) && !state.corrected.contains(event))
+            .collect();
+        state.corrected.extend(&undone);
+        let milestone = terms.id.clone();
+        for event in undone {
+            let what = StepKind::CorrectedAfterPayment { milestone: milestone.clone(), event };
+            self.tell_of(staged, what, Some(event), look.now);
+        }
     }
 }
 

@@ -198,7 +198,10 @@ pub fn has_room(
 pub fn title_moved(staged: &mut Staged<'_>, title: &Asset) -> Result<(), TableError> {
     let name = name_digest(&title.to_string());
     for (agreement, _) in waiting(staged, &name)? {
-        staged.touched.insert((Concern::Others, agreement));
+        staged.work.spend(UNITS_PER_NOTE);
+        let key = StateKey::Agreement(agreement).encode();
+        let Some(record) = staged.overlay.record::<AgreementRecord>(&key)? else { continue };
+        staged.touched.insert((Concern::Others(record.units), agreement));
     }
     Ok(())
 }
