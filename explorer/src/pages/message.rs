@@ -149,13 +149,7 @@ pub fn malformed_because(frame: &Frame, given: &str, why: &str) -> String {
     message(frame, t.malformed, given, &help, &EXAMPLES)
 }
 
-pub(crate) fn message(
-    frame: &Frame,
-    title: &str,
-    about: &str,
-    help: &str,
-    examples: &[&str],
-) -> String {
+fn message(frame: &Frame, title: &str, about: &str, help: &str, examples: &[&str]) -> String {
     let (t, again) = (frame.texts(), false);
     rendered(&MessagePage { frame, t, style: STYLE, title, about, help, examples, again })
 }

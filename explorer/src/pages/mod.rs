@@ -5,6 +5,7 @@ mod event;
 mod home;
 pub mod item;
 mod label;
+pub mod members;
 mod message;
 mod plain;
 mod search;
@@ -19,7 +20,6 @@ pub use event::event;
 pub use home::{Head, Home, home};
 pub use item::{Item, item};
 pub use label::{Label, label};
-pub(crate) use message::message;
 pub use message::{
     Trouble, malformed, malformed_because, not_found, trouble, unknown_event, unknown_item,
 };

@@ -43,6 +43,9 @@ pub const SUMMING_TRIES: u32 = 5;
 /// are looked for, the newest first.
 pub const MAX_WAITED_SEEN: usize = 10_000;
 
+/// The newest agreements of a member among which the page of an item looks for those about it.
+pub const ITEM_AGREEMENTS_LOOKED_AT: usize = 200;
+
 /// Agreements that are looked through for one page when only those at a stage are wanted.
 pub const MAX_AGREEMENTS_SCANNED: usize = 2_000;
 

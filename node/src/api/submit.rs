@@ -141,6 +141,8 @@ pub fn refused(rejection: &Rejection) -> Problem {
     let detail = format!("{}: {}", rejection.subject, rejection.code.message());
     let mut problem = Problem::new(kind, detail).code(rejection.code.as_str());
     problem.event = rejection.event;
+    problem.command = rejection.command;
+    problem.clause = rejection.clause().map(str::to_owned);
     problem
 }
 
@@ -149,6 +151,7 @@ pub fn refused(rejection: &Rejection) -> Problem {
 pub fn refused_by_rule(rejection: &Rejection) -> Problem {
     let mut problem = refused(rejection);
     problem.detail = rejection.code.message().to_owned();
+    problem.clause = None;
     problem
 }
 

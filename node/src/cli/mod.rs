@@ -36,8 +36,8 @@ use crate::keystore::KeystoreError;
     name = "tracehold",
     version,
     propagate_version = true,
-    after_help = "Start here:\n  tracehold demo                 a whole network with a product's \
-                  journey\n  tracehold testnet up --nodes 4 an empty network for development\n\
+    after_help = "Start here:\n  tracehold demo                 a whole network with a year of \
+                  trade\n  tracehold testnet up --nodes 4 an empty network for development\n\
                   \nExit codes: 0 done, 1 refused, 2 wrong command line, 3 data folder unusable,\n\
                   4 node not reachable, 5 the node stopped on a fault of its machine,\n\
                   6 evidence does not hold, 7 a file is no evidence"
@@ -49,7 +49,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run four companies' nodes and the journey of a bag of coffee
+    /// Run six companies' nodes and a year of their trade
     Demo(demo::Args),
     /// Make and run a test network on this machine
     Testnet(testnet::Args),
@@ -232,7 +232,7 @@ fn run(command: Command) -> Result<(), Failure> {
 
 fn openapi() -> String {
     let document = crate::api::openapi_document();
-    document.to_pretty_json().expect("the description is JSON")
+    format!("{document:#}")
 }
 
 /// The binary that is running, to run it again as a node.

@@ -10,12 +10,12 @@ use tracehold_contracts::Verdict;
 use tracehold_explorer::pages::{self, Block, Heard, Network, NetworkNode, Transaction};
 
 use super::super::ApiState;
+use super::super::auth::PageReader;
 use super::super::extract::InPath;
 use super::super::network::{known_nodes, power};
 use super::super::now;
 use super::super::problem::Problem;
 use super::super::submit::not_ready;
-use super::super::visible::Caller;
 use super::whereabouts::reference;
 use super::{frame, page, places_of, told};
 
@@ -87,7 +87,7 @@ pub async fn network(
 /// `/block/{height}`.
 pub async fn block(
     State(state): State<ApiState>,
-    caller: Caller,
+    PageReader(caller): PageReader,
     InPath(height): InPath<String>,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
@@ -138,7 +138,7 @@ pub async fn block(
 /// `/transaction/{id}`.
 pub async fn transaction(
     State(state): State<ApiState>,
-    caller: Caller,
+    PageReader(caller): PageReader,
     InPath(id): InPath<String>,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,

@@ -35,11 +35,13 @@ use tracehold_explorer::pages::{self, Frame, Head, Home};
 use tracehold_explorer::story::{self, Places, Recorded};
 
 pub use self::errors::error_pages;
+pub(in crate::api) use self::item::name_products;
 pub(in crate::api) use self::item::product;
 use self::item::{Asked, Reading};
 pub(in crate::api) use self::label::base;
 pub(in crate::api) use self::whereabouts::is_whereabouts;
 use super::ApiState;
+use super::auth::PageReader;
 use super::extract::{InPath, query_pairs};
 use super::limits::{LATEST_EVENTS, LOOKED_AT_EVENTS};
 use super::problem::{Kind, Problem};
@@ -130,13 +132,17 @@ pub(in crate::api) fn page(status: StatusCode, html: String) -> Response {
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(VARY, HeaderValue::from_static("Accept-Language, Authorization"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(VARY, HeaderValue::from_static("Accept-Language, Authorization, Cookie"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     response
 }
 
 /// A stored event as its page may show it to `caller`.
-fn recorded(state: &ApiState, caller: &Caller, stored: &StoredEvent) -> Result<Recorded, Fault> {
+pub(in crate::api) fn recorded(
+    state: &ApiState,
+    caller: &Caller,
+    stored: &StoredEvent,
+) -> Result<Recorded, Fault> {
     let record = Record { recorded_by: stored.recorder() };
     let damaged = |error: String| Fault::new(format!("a stored event is damaged: {error}"));
     let (event, is_partial) = match visible(caller, &record) {
@@ -225,7 +231,7 @@ pub async fn asset(OriginalUri(uri): OriginalUri) -> Response {
 /// `/`: search, what is open, latest events, how far the network is.
 pub async fn home(
     State(state): State<ApiState>,
-    caller: Caller,
+    PageReader(caller): PageReader,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -254,7 +260,7 @@ pub async fn home(
 /// `/event/{eventID}`: the event and its corrections.
 pub async fn event(
     State(state): State<ApiState>,
-    caller: Caller,
+    PageReader(caller): PageReader,
     InPath(id): InPath<String>,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
@@ -276,7 +282,7 @@ pub async fn event(
 /// Every path that no other route has: Digital Link paths are resolved, others are not found.
 pub async fn item_or_nothing(
     State(state): State<ApiState>,
-    caller: Result<Caller, Problem>,
+    reader: Result<PageReader, Problem>,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
     request: Request,
@@ -288,8 +294,8 @@ pub async fn item_or_nothing(
         let detail = format!("there is nothing at {}; /openapi.json lists all", uri.path());
         return Problem::new(Kind::NotFound, detail).into_response();
     }
-    let caller = match caller {
-        Ok(caller) => caller,
+    let caller = match reader {
+        Ok(PageReader(caller)) => caller,
         Err(problem) => return problem.into_response(),
     };
     let method = request.method().clone();

@@ -20,6 +20,7 @@ use tracehold_explorer::pages::{self, Hit, HitKind, Hits};
 use tracehold_explorer::story;
 
 use super::super::ApiState;
+use super::super::auth::PageReader;
 use super::super::entries::Parties;
 use super::super::limits::{MAX_HITS, MAX_NAMES_SEARCHED};
 use super::super::problem::Problem;
@@ -37,7 +38,7 @@ const NAMES_AT_ONCE: usize = 500;
 /// `/search?q=`.
 pub async fn search(
     State(state): State<ApiState>,
-    caller: Caller,
+    PageReader(caller): PageReader,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -48,14 +49,6 @@ pub async fn search(
     if wanted.is_empty() || wanted.len() > MAX_URI_BYTES {
         return Ok(page(StatusCode::BAD_REQUEST, pages::malformed(&frame, &shown)));
     }
-    // Agreements are found by those who have a part in them, and by nobody else.
-    let caller = match caller {
-        Caller::Anonymous => {
-            let agent = state.sessions().agent(state.keystore(), &headers);
-            agent.map_or(Caller::Anonymous, |agent| Caller::Agent(agent.agent_id))
-        }
-        agent => agent,
-    };
     let (api, language, wanted) = (state.clone(), frame.language, wanted.to_owned());
     let found = state.read(move |view| find(&api, view, &caller, &wanted, language)).await?;
     match found {

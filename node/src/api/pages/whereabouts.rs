@@ -11,6 +11,7 @@ use tracehold_explorer::pages::{self, Frame, Whereabouts};
 use tracehold_explorer::story::{self, Recorded, Reference};
 
 use super::super::ApiState;
+use super::super::auth::PageReader;
 use super::super::extract::InPath;
 use super::super::limits::{LATEST_EVENTS, LOOKED_AT_EVENTS};
 use super::super::problem::Problem;
@@ -85,7 +86,7 @@ pub fn is_whereabouts(id: &Canonical) -> bool {
 /// `/member/{id}`: a member of the network.
 pub async fn member(
     State(state): State<ApiState>,
-    caller: Caller,
+    PageReader(caller): PageReader,
     InPath(id): InPath<String>,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,

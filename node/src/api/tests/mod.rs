@@ -3,10 +3,12 @@
 mod agreements;
 mod capture;
 mod evidence;
+mod examples;
 mod footprint;
 mod goods;
 mod live;
 mod masterdata;
+mod members;
 mod money;
 mod passports;
 mod people;
