@@ -56,6 +56,7 @@ pub use identifier::{
 };
 pub use lenient::Normalisation;
 pub(crate) use pointer::Path;
+pub use sections::marks::PUBLIC as PUBLIC_MARKS;
 pub use sections::{Salt, Section, SectionError, SectionName, SectionedEvent};
 pub use violation::{MAX_VIOLATIONS, Violation};
 pub use xml::xml_to_json;

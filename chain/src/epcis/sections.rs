@@ -16,11 +16,13 @@
 //! can hide a public fact or publish another's trade. Objects and lists of objects may be cut
 //! themselves. A list is cut by position: each section that holds a part of it has as many
 //! elements, and what an element lacks there is in another section. Merging puts members and
-//! elements of the same position together again and gives back the same JSON value.
+//! elements of the same position together again and gives back the same JSON value. What the
+//! recorder marks as public ([`marks`]) is.
 //!
 //! The `@context` of the document an event came in stands in the public section under the key
 //! `@documentContext`, which no event may use.
 
+pub(super) mod marks;
 mod policy;
 
 use std::sync::Arc;
@@ -204,6 +206,16 @@ impl SectionedEvent {
         merkle::root(&self.leaves())
     }
 
+    /// How many members of the event are not in the public section, or not whole. A member that is
+    /// cut counts once.
+    #[must_use]
+    pub fn withheld_members(&self) -> usize {
+        let read = |name| self.read(name).unwrap_or_default();
+        let (mut trade, rest) = (read(SectionName::Trade), read(SectionName::Rest));
+        trade.extend(rest);
+        trade.len()
+    }
+
     /// Bytes of the three texts.
     #[must_use]
     pub fn text_bytes(&self) -> usize {
@@ -285,7 +297,8 @@ impl SectionedEvent {
 }
 
 fn cut(object: &Object, document_context: Option<&Value>) -> Cut<Object> {
-    let mut parts = policy::cut_event(object);
+    let contexts = Contexts::new(document_context, object.get("@context"));
+    let mut parts = policy::cut_event(object, &marks::marked(object, contexts));
     if let Some(context) = document_context {
         parts.public.insert(DOCUMENT_CONTEXT.to_owned(), context.clone());
     }

@@ -15,6 +15,7 @@
 //! | `context` | the form and bounds of `@context` |
 //! | `identifier-count` | how many things an event may name |
 //! | `activity`, `activity-number` | what activity data must say, and numbers they may hold |
+//! | `public-marks` | what is marked as public must be in the event |
 //! | `record-time` | a stored event with a recordTime |
 //! | `json-utf8`, `json-syntax`, `json-trailing` | one JSON value in UTF-8 |
 //! | `json-duplicate-key`, `json-key`, `json-surrogate` | keys and text that all read alike |

@@ -14,6 +14,7 @@ use super::check::{Checker, Object, shown};
 use super::context::{self, Contexts};
 use super::identifier::{Level, canonical};
 use super::pointer::Path;
+use super::sections::marks;
 use super::violation::Violation;
 use super::vocabulary::Vocabulary;
 use super::{json, time, validate};
@@ -244,6 +245,7 @@ impl Event {
         validate::check(&mut checker, &at, &object, event_type);
         let contexts = Contexts::new(document_context.as_deref(), object.get("@context"));
         activity::check(&mut checker, &at, &object, contexts);
+        marks::check(&mut checker, &at, &object, contexts);
         match origin {
             Origin::Client => {
                 object.remove("recordTime");

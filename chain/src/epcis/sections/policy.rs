@@ -8,6 +8,8 @@
 //! - **rest**: extension fields wherever they stand, raw sensor data and device details, and what
 //!   has not the form that EPCIS gives it.
 //!
+//! Members of the event that its recorder marks ([`super::marks`]) are public, whole.
+//!
 //! This list is part of the ledger's format: to change it is to change what digests mean.
 
 use serde_json::Value;
@@ -58,9 +60,17 @@ const PUBLIC: Place = Place::Whole(SectionName::Public);
 const TRADE: Place = Place::Whole(SectionName::Trade);
 const REST: Place = Place::Whole(SectionName::Rest);
 
-/// Cuts an event object.
-pub(super) fn cut_event(event: &Object) -> Cut<Object> {
-    cut_object(event, event_member)
+/// Cuts an event object; the members that are marked are public, whole.
+pub(super) fn cut_event(event: &Object, marked: &[&str]) -> Cut<Object> {
+    if marked.is_empty() {
+        return cut_object(event, event_member);
+    }
+    let is_marked = |key: &String| marked.contains(&key.as_str());
+    let (open, others): (Object, Object) =
+        event.clone().into_iter().partition(|(key, _)| is_marked(key));
+    let mut parts = cut_object(&others, event_member);
+    parts.public.extend(open);
+    parts
 }
 
 fn cut_object(object: &Object, policy: Policy) -> Cut<Object> {

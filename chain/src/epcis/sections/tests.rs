@@ -50,6 +50,50 @@ fn each_fact_goes_to_its_section() {
     assert_eq!(cut.event().unwrap(), event.with_event_id("urn:uuid:x"));
 }
 
+/// Promise P118.
+#[test]
+fn what_the_recorder_marks_is_public_whole() {
+    let mut event = sample_event();
+    event["@context"] = json!([event["@context"].clone(), {"tracehold": "urn:tracehold:"}]);
+    event["tracehold:public"] = json!(["quantityList", "readPoint", "sourceList"]);
+    let event = Event::from_value(event, None).unwrap().with_event_id("urn:uuid:x");
+    let cut = SectionedEvent::split(&event, &mut salts(1));
+    let read = |name| serde_json::from_str::<Value>(cut.section(name).json()).unwrap();
+    let (public, trade) = (read(SectionName::Public), read(SectionName::Trade));
+    for name in ["quantityList", "readPoint", "sourceList", "tracehold:public"] {
+        assert_eq!(public[name], event.object()[name], "{name}");
+        assert_eq!(trade.get(name), None, "{name}");
+    }
+    assert!(cut.withheld_members() > 0);
+    assert_eq!(cut.event().unwrap(), event, "every node cuts it the same way");
+    let parts = policy::cut_event(event.object(), &[]);
+    let error = sectioned(&parts).event().unwrap_err();
+    assert!(matches!(error, SectionError::NotAsCut(_)), "nobody hides what is marked: {error}");
+}
+
+/// Promise P118: a slip of the pen is told, and a prefix of others means nothing.
+#[test]
+fn marks_that_name_nothing_are_refused() {
+    for (namespace, marks, wrong) in [
+        ("urn:tracehold:", json!(["quantitylist"]), Some("/tracehold:public/0")),
+        ("urn:tracehold:", json!("quantityList"), Some("/tracehold:public")),
+        ("urn:tracehold:", json!([5]), Some("/tracehold:public/0")),
+        ("urn:other:", json!(["nothing"]), None),
+    ] {
+        let mut event = sample_event();
+        event["@context"] = json!([event["@context"].clone(), {"tracehold": namespace}]);
+        event["tracehold:public"] = marks;
+        match (Event::from_value(event, None), wrong) {
+            (Ok(event), None) => {
+                let cut = SectionedEvent::split(&event.with_event_id("urn:uuid:x"), &mut salts(1));
+                assert!(cut.section(SectionName::Rest).json().contains("tracehold:public"));
+            }
+            (Err(violations), Some(at)) => assert_eq!(violations[0].pointer, at),
+            (told, _) => panic!("{told:?}"),
+        }
+    }
+}
+
 #[test]
 fn a_section_without_content_is_there() {
     let event = json!({
