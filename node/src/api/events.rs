@@ -18,7 +18,7 @@ use super::paging::{from_token, next_link, per_page, to_token};
 use super::problem::{Kind, Problem};
 use super::submit::{already_recorded, refused, repeated, submit};
 use super::visible::{Caller, Record, Sight, visible};
-use super::{ApiState, capture, now, prepare, records};
+use super::{ApiState, capture, now, prepare, public, records};
 use crate::view::StoredEvent;
 
 /// Capture one event
@@ -81,7 +81,8 @@ pub async fn post_event(
 
 /// Read one event
 ///
-/// An EPCISQueryDocument with the event of this eventID and, after it, its error declarations.
+/// An EPCISQueryDocument with the event of this eventID and, after it, its error declarations;
+/// without a key, their public views.
 #[utoipa::path(
     get, path = "/epcis/v2/events/{eventID}", tag = "EPCIS",
     params(("eventID" = String, Path, description = "the eventID, percent-encoded")),
@@ -89,11 +90,11 @@ pub async fn post_event(
         (status = 200, description = "An EPCISQueryDocument", body = serde_json::Value),
         (status = 404, description = "No event has this eventID"),
     ),
-    security(("api_key" = []))
+    security((), ("api_key" = []))
 )]
 pub async fn get_event(
     State(state): State<ApiState>,
-    keyed: Keyed,
+    caller: Caller,
     InPath(id): InPath<String>,
 ) -> Result<Response, Problem> {
     let wanted = id.clone();
@@ -102,7 +103,13 @@ pub async fn get_event(
         let detail = format!("no event on record has the eventID {id}");
         return Err(Problem::new(Kind::NotFound, detail));
     }
-    let document = document(&state, keyed.caller(), found).await?;
+    let document = match caller {
+        Caller::Anonymous => {
+            let api = state.clone();
+            state.read(move |view| public::document(&api, view, &found, now())).await?
+        }
+        caller => document(&state, caller, found).await?,
+    };
     Ok(axum::Json(document).into_response())
 }
 
@@ -178,7 +185,8 @@ fn identifiers(name: &str, value: &str) -> Result<Vec<String>, Problem> {
 /// Read events
 ///
 /// An EPCISQueryDocument with the events that name an identifier, or all events, in the order in
-/// which they were committed, oldest first. Pages are stable: new events come at the end.
+/// which they were committed, oldest first. Pages are stable: new events come at the end. Without a
+/// key it answers to `MATCH_anyEPC` only, with the public views of the events.
 #[utoipa::path(
     get, path = "/epcis/v2/events", tag = "EPCIS",
     params(
@@ -195,14 +203,17 @@ fn identifiers(name: &str, value: &str) -> Result<Vec<String>, Problem> {
             headers(("Link" = String, description = "the next page"))),
         (status = 400, description = "A parameter is unknown or breaks a rule"),
     ),
-    security(("api_key" = []))
+    security((), ("api_key" = []))
 )]
 pub async fn get_events(
     State(state): State<ApiState>,
-    keyed: Keyed,
+    caller: Caller,
     OriginalUri(uri): OriginalUri,
 ) -> Result<Response, Problem> {
     let pairs = super::extract::query_pairs(&uri);
+    if caller == Caller::Anonymous {
+        return Ok(public::answer(public::events(&state, uri.path(), &pairs).await?));
+    }
     let query = read_query(&pairs)?;
     let (most, after) = (query.per_page, query.after);
     let page = state.read(move |view| match query.any_epc {
@@ -211,7 +222,7 @@ pub async fn get_events(
     });
     let page = page.await?;
     let next = page.next.map(|last| next_link(uri.path(), &pairs, &to_token(last)));
-    let document = document(&state, keyed.caller(), page.events).await?;
+    let document = document(&state, caller, page.events).await?;
     let mut response = axum::Json(document).into_response();
     if let Some(next) = next {
         response.headers_mut().insert(LINK, next);

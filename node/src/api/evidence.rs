@@ -14,7 +14,6 @@ use tracehold_chain::money::{AccountId, AgreementId, Asset};
 use super::ApiState;
 use super::accounts::{account_of, no_account};
 use super::agreements::found;
-use super::auth::Keyed;
 use super::extract::Params;
 use super::limits::EVIDENCE_TRIES;
 use super::problem::{Kind, Problem};
@@ -43,6 +42,7 @@ pub struct EvidenceQuery {
 /// says is final, unaltered and complete at one block: header and votes, the item's whole log under
 /// the state root, its events, the logs of what it was packed in while it was, and on request the
 /// same for what it was made of. When nothing is on record under the name, the file proves that.
+/// Without a key, items only, and of their events the public section; the others are withheld.
 /// `docs/evidence.md` describes the format. The text is canonical JSON: keep it as it is.
 #[utoipa::path(
     get, path = "/api/v1/evidence", tag = "Goods",
@@ -87,18 +87,18 @@ pub struct EvidenceQuery {
         (status = 503, description = "This node cannot make evidence of that block, or what it is \
             about changes too fast"),
     ),
-    security(("api_key" = []))
+    security((), ("api_key" = []))
 )]
 pub async fn get_evidence(
     State(state): State<ApiState>,
-    keyed: Keyed,
+    caller: Caller,
     Params(given): Params<EvidenceQuery>,
 ) -> Result<Response, Problem> {
-    let wanted = Wanted::of(&given)?;
+    let wanted = Wanted::of(&given)?.for_caller(&caller)?;
     let height = given.height.as_deref().map(height).transpose()?;
     for _ in 0..EVIDENCE_TRIES {
-        let (asked, caller) = (wanted.clone(), keyed.caller());
-        let drafted = state.read_much(move |view| asked.draft(view, &caller)).await?;
+        let (asked, reader) = (wanted.clone(), caller.clone());
+        let drafted = state.read_much(move |view| asked.draft(view, &reader)).await?;
         let draft = match drafted {
             Drafted::Draft(draft) => draft,
             Drafted::Moved => continue,
@@ -207,6 +207,22 @@ impl Wanted {
                 "says nothing, or more than one thing, that evidence could be of",
                 "give `id`, or `agreement`, or `account` and `asset`",
             )),
+        }
+    }
+
+    /// What `caller` may have of it: without a key, the public sections of an item's events.
+    fn for_caller(self, caller: &Caller) -> Result<Wanted, Problem> {
+        match (caller, self) {
+            (Caller::Agent(_), wanted) => Ok(wanted),
+            (Caller::Anonymous, Wanted::Item { id, mut show }) => {
+                show.sections = vec![SectionName::Public];
+                Ok(Wanted::Item { id, show })
+            }
+            (Caller::Anonymous, Wanted::Agreement(_) | Wanted::Balance { .. }) => {
+                let detail = "evidence of money and agreements needs an agent's API key: send it \
+                              as `Authorization: Bearer KEY`";
+                Err(Problem::new(Kind::Unauthorized, detail))
+            }
         }
     }
 

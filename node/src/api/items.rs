@@ -21,8 +21,7 @@ use tracehold_contracts::provenance::{
     AsOf, Edge, Life, Mark, OpenAnomaly, Party, Said, SensorVerdict, Transit,
 };
 
-use super::ApiState;
-use super::auth::Keyed;
+use super::{ApiState, public};
 use super::extract::{Params, query_pairs};
 use super::paging::{next_link, per_page, to_token};
 use super::problem::{Kind, Problem};
@@ -49,7 +48,8 @@ pub struct ItemQuery {
 ///
 /// What is known of one thing, lot or logistic unit: each fact with the event that says so, holder
 /// and place as its containers say, what is in it, what does not add up and what was resolved. What
-/// is in it comes in pages.
+/// is in it comes in pages. Without a key, no quantities and no parties that only business data
+/// name.
 #[utoipa::path(
     get, path = "/api/v1/items", tag = "Goods",
     params(
@@ -68,11 +68,11 @@ pub struct ItemQuery {
         (status = 400, description = "A parameter is unknown or breaks a rule"),
         (status = 404, description = "No event on record names the item"),
     ),
-    security(("api_key" = []))
+    security((), ("api_key" = []))
 )]
 pub async fn get_item(
     State(state): State<ApiState>,
-    keyed: Keyed,
+    caller: Caller,
     Params(given): Params<ItemQuery>,
     OriginalUri(uri): OriginalUri,
 ) -> Result<Response, Problem> {
@@ -83,7 +83,7 @@ pub async fn get_item(
     };
     let head = state.head()?;
     let wanted = as_of(given.as_of.as_deref(), &head)?;
-    let (asked, caller) = (id.clone(), keyed.caller());
+    let asked = id.clone();
     let then = wanted.clone();
     let read = move |view: &ReadView| {
         Reading { view, wanted: &then, caller: &caller, ids: BTreeMap::new() }.item(&asked, &page)
@@ -141,7 +141,10 @@ impl Reading<'_> {
     fn item(&mut self, id: &Canonical, page: &Page) -> Result<Found, Fault> {
         let (uri, as_of) = (id.uri(), self.as_of());
         let Some(record) = self.view.item(uri)? else { return Ok(None) };
-        let Some(present) = present(self.view, uri, as_of)? else { return Ok(None) };
+        let Some(mut present) = present(self.view, uri, as_of)? else { return Ok(None) };
+        if !public::prune(self.view, self.caller, &mut present)? {
+            present.state.balances.clear();
+        }
         let state = &present.state;
         let mut json = Map::new();
         json.insert("id".into(), json!(uri));
@@ -309,7 +312,9 @@ impl Reading<'_> {
     fn inside(&mut self, edge: &Edge) -> Result<Value, Fault> {
         let event = self.event(edge.mark)?;
         let mut told = json!({"id": edge.child, "event": event});
-        if !edge.amounts.is_empty() {
+        if !edge.amounts.is_empty()
+            && public::sees(self.view, self.caller, edge.mark.position)?
+        {
             let amounts = edge.amounts.iter().map(|(unit, value)| Quantity::of(unit, *value));
             told["quantities"] = json!(amounts.collect::<Vec<_>>());
         }

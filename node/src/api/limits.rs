@@ -18,6 +18,9 @@ pub const MAX_PAGE: usize = 1_000;
 /// Events on one page when `perPage` is not given.
 pub const DEFAULT_PAGE: usize = 30;
 
+/// Identifiers that a query for events without a key may name.
+pub const MAX_PUBLIC_IDENTIFIERS: usize = 20;
+
 /// Bytes of event bodies on one page; a page ends early rather than grow beyond this.
 pub const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
 

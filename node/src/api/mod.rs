@@ -17,7 +17,7 @@
 //! - [`health`], [`metrics`] and [`gauges`] are for those who run the node.
 //!
 //! [`prepare`] makes transactions of events, [`submit`] hands them in, [`records`] reads.
-//! [`visible`] decides who sees what. Whatever fails is a [`problem`]. Every limit is in
+//! [`visible`] decides who sees what, [`public`] is what callers without a key are told. Whatever fails is a [`problem`]. Every limit is in
 //! [`limits`].
 
 mod accounts;
@@ -56,6 +56,7 @@ mod passport;
 mod pictures;
 mod prepare;
 pub mod problem;
+mod public;
 mod rate;
 mod readings;
 mod records;

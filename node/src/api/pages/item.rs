@@ -27,7 +27,8 @@ use super::super::limits::{
     STORY_PART,
 };
 use super::super::money_pages;
-use super::super::visible::{Caller, Record, Sight, visible};
+use super::super::public;
+use super::super::visible::Caller;
 use super::figures::{stops, strips};
 use super::{PageQuery, mark_declared_wrong, recorded};
 use crate::fault::Fault;
@@ -121,7 +122,7 @@ impl Reading {
                 let amounts = amounts.map(|amount| amount.normalize().to_string());
                 item.balances.push(Balance { unit: balance.unit.0.clone(), amounts });
             }
-            if !self.prune(view, present)? {
+            if !public::prune(view, &self.caller, present)? {
                 item.balances.clear();
             }
             item.more_open = usize::try_from(present.state.open_count)
@@ -146,41 +147,9 @@ impl Reading {
         Ok(Some(item))
     }
 
-    /// Takes out what the reader may not see; says whether quantities may be seen.
-    fn prune(&self, view: &ReadView, present: &mut Present) -> Result<bool, Fault> {
-        let sees_all = self.sees(view, present.state.last.position)?;
-        if let Some(holder) = &present.holder
-            && matches!(holder.said.what, Party::Other(_))
-            && !self.sees(view, holder.said.mark.position)?
-        {
-            present.holder = None;
-        }
-        let mut holders = Vec::new();
-        for holder in std::mem::take(&mut present.state.holders) {
-            if matches!(holder.what, Party::Member(_)) || self.sees(view, holder.mark.position)? {
-                holders.push(holder);
-            }
-        }
-        present.state.holders = holders;
-        let mut transits = Vec::new();
-        for mut transit in std::mem::take(&mut present.transits) {
-            if !self.sees(view, transit.said.mark.position)? {
-                if matches!(transit.said.what.from, Party::Other(_)) {
-                    continue;
-                }
-                (transit.said.what.to, transit.said.what.then) = (None, None);
-            }
-            transits.push(transit);
-        }
-        present.transits = transits;
-        Ok(sees_all)
-    }
-
     /// Whether the reader may see all that the event at a position says.
     fn sees(&self, view: &ReadView, position: Position) -> Result<bool, Fault> {
-        let Some(stored) = view.event_at(position)? else { return Ok(false) };
-        let record = Record { recorded_by: stored.recorder() };
-        Ok(visible(&self.caller, &record) == Sight::Whole)
+        public::sees(view, &self.caller, position)
     }
 
     /// The story with what happened to the item's containers, what does not add up in it, and what
