@@ -3,7 +3,7 @@
 //! What all nodes of a network must share is in the genesis record, not here. A variable names a
 //! setting by its path with two underscores, such as `TRACEHOLD_HTTP__LISTEN=0.0.0.0:8080`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +13,7 @@ use libp2p::Multiaddr;
 use serde::{Deserialize, Serialize};
 use tracehold_chain::genesis::Genesis;
 use tracehold_chain::keys::PublicKey;
+use tracehold_chain::units::MemberId;
 
 /// The settings file's name in a data folder.
 pub const CONFIG_FILE: &str = "tracehold.toml";
@@ -92,6 +93,9 @@ pub struct Http {
     pub max_connections: u32,
     /// Requests one network address may make in a second, averaged over ten.
     pub requests_per_second: u32,
+    /// The scheme and host of a node of other members, by the member's id: pages of things lead to
+    /// the same page there, so that nobody has to trust this node alone.
+    pub others: BTreeMap<MemberId, String>,
 }
 
 /// The network of nodes.
@@ -184,6 +188,7 @@ impl Default for Http {
             public_url: None,
             max_connections: 1_024,
             requests_per_second: 2_000,
+            others: BTreeMap::new(),
         }
     }
 }
@@ -278,6 +283,11 @@ impl Config {
         let web = |url: &String| url.starts_with("http://") || url.starts_with("https://");
         if let Some(url) = self.http.public_url.as_ref().filter(|url| !web(url)) {
             return Err(format!("http.public_url is {url:?}: begin it with http:// or https://"));
+        }
+        if let Some((member, url)) = self.http.others.iter().find(|(_, url)| !web(url)) {
+            return Err(format!(
+                "http.others.{member} is {url:?}: begin it with http:// or https://"
+            ));
         }
         tracing_subscriber::EnvFilter::try_new(&self.log.filter)
             .map_err(|error| format!("log.filter is no filter: {error}"))?;

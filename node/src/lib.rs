@@ -14,6 +14,7 @@ pub mod node;
 pub mod pictures;
 pub mod replica;
 pub mod runtime;
+pub mod scans;
 pub mod store;
 #[cfg(test)]
 mod testing;

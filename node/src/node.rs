@@ -25,6 +25,7 @@ use crate::keystore::{Keystore, KeystoreError};
 use crate::net::{NetConfig, NetLimits, Network};
 use crate::pictures::{Pictures, StoreLimits};
 use crate::runtime::{self, NodeHandle, NodeParts, Phase};
+use crate::scans::Scans;
 use crate::store::recover::DataFolder;
 
 /// How often it is looked how far the node is.
@@ -145,6 +146,7 @@ impl Node {
             deliverer: deliverer.clone(),
             registry,
             pictures,
+            scans: Scans::open(dir),
             limits: limits.clone(),
             stop: stop.clone(),
         });

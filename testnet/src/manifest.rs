@@ -221,6 +221,19 @@ impl Manifest {
         })
     }
 
+    /// Where the first node of each other member shows its pages, for whoever opens those of `node`
+    /// on this machine; a node that is open to others cannot name what they do not reach.
+    fn others(&self, node: &NodeEntry, http: SocketAddr) -> toml::Table {
+        let mut others = toml::Table::new();
+        for other in self.nodes.iter().filter(|_| http.ip().is_loopback()) {
+            let url = format!("http://{}", SocketAddr::new(http.ip(), other.http_port));
+            if other.member != node.member && !others.contains_key(&other.member) {
+                others.insert(other.member.clone(), url.into());
+            }
+        }
+        others
+    }
+
     fn write_settings(
         &self,
         dir: &Path,
@@ -234,6 +247,7 @@ impl Manifest {
         let mut settings: toml::Table =
             toml::from_str(&read).map_err(|error| damaged(error.to_string()))?;
         set(&mut settings, "http", "listen", http.to_string());
+        set_others(&mut settings, self.others(node, http));
         set(&mut settings, "p2p", "listen", format!("/ip4/127.0.0.1/tcp/{}", node.p2p_port));
         let peers = self.nodes.iter().filter(|other| other.name != node.name).map(|other| {
             let address = format!("/ip4/127.0.0.1/tcp/{}", other.p2p_port);
@@ -243,6 +257,13 @@ impl Manifest {
         settings.insert("peers".to_owned(), toml::Value::Array(peers.collect()));
         let written = toml::to_string_pretty(&settings).expect("a table is TOML");
         fs::write(&path, written).map_err(|source| TestnetError::io("write", &path, source))
+    }
+}
+
+fn set_others(settings: &mut toml::Table, others: toml::Table) {
+    let entry = settings.entry("http").or_insert_with(|| toml::Table::new().into());
+    if let Some(table) = entry.as_table_mut() {
+        table.insert("others".to_owned(), others.into());
     }
 }
 

@@ -107,6 +107,9 @@ pub const MAX_EVENTS_ON_ITEM_PAGE: usize = 200;
 /// Events of a story that one part of an item's page shows.
 pub const STORY_PART: usize = 30;
 
+/// Bytes of a report of a problem, or of what a phone says of its scan.
+pub const MAX_REPORT_BODY_BYTES: usize = 16 * 1024;
+
 /// Events of a story that a scan shows; the whole story is a link away.
 pub const SCAN_STORY: usize = 6;
 

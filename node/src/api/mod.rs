@@ -12,6 +12,7 @@
 //! - [`accounts`], [`money`], [`holds`] and [`approvals`] are about money, [`agreements`] about
 //!   money that moves when the goods do; [`entries`] says how both are written, [`body`] reads
 //!   commands and [`command`] hands them in;
+//! - [`scans`] counts scans and takes reports of problems;
 //! - [`webhooks`] sends news out;
 //! - [`pages`] and [`money_pages`] show all that to people;
 //! - [`health`], [`metrics`] and [`gauges`] are for those who run the node.
@@ -61,6 +62,7 @@ mod rate;
 mod readings;
 mod records;
 mod resolver;
+mod scans;
 mod server;
 mod sessions;
 mod state;

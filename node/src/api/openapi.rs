@@ -17,7 +17,7 @@ use super::problem::{Kind, PROBLEM_JSON, Problem, render};
 use super::{
     ApiState, accounts, agreements, approvals, blocks, capture, described, did, events, evidence,
     feed, footprint, headers, health, holds, items, links, masterdata, metrics, money, money_pages,
-    network, pages, pictures, rate, readings, resolver, trace, webhooks,
+    network, pages, pictures, rate, readings, resolver, scans, trace, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -111,6 +111,9 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(footprint::get_footprint))
         .routes(routes!(items::get_item))
         .routes(routes!(evidence::get_evidence))
+        .routes(routes!(scans::get_scans, scans::post_scan))
+        .routes(routes!(scans::get_reports, scans::post_report))
+        .routes(routes!(scans::delete_report))
         .routes(routes!(trace::get_trace))
         .routes(routes!(accounts::get_accounts))
         .routes(routes!(accounts::get_account, money::put_account))

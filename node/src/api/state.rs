@@ -34,6 +34,7 @@ use crate::fault::Fault;
 use crate::keystore::Keystore;
 use crate::pictures::Pictures;
 use crate::runtime::NodeHandle;
+use crate::scans::Scans;
 use crate::view::ReadView;
 
 /// Bodies of at most so many bytes are worked on in place; larger ones on a thread for such work,
@@ -56,6 +57,8 @@ pub struct ApiParts {
     pub capture: config::Capture,
     /// Pictures of products.
     pub pictures: Pictures,
+    /// How often things were scanned here, and what people reported.
+    pub scans: Scans,
     /// Sends what happens to webhooks.
     pub deliverer: Deliverer,
     /// Counters, shared with the rest of the node.
@@ -391,6 +394,18 @@ impl ApiState {
 
     pub(super) fn pictures(&self) -> &Pictures {
         &self.0.parts.pictures
+    }
+
+    /// How often things were scanned here, and what people reported.
+    pub(super) fn scans(&self) -> &Scans {
+        &self.0.parts.scans
+    }
+
+    /// Where nodes of other members show the same: the member, and the scheme and host.
+    pub(super) fn other_nodes(&self) -> impl Iterator<Item = (&MemberId, &str)> {
+        let own = self.own_member();
+        let others = self.0.parts.http.others.iter();
+        others.filter(move |(member, _)| Some(*member) != own).map(|(member, url)| (member, url.as_str()))
     }
 
     pub(super) fn places(&self) -> &Places {

@@ -51,6 +51,13 @@ pub fn has_part<'a>(caller: &Caller, parties: impl IntoIterator<Item = &'a Membe
     }
 }
 
+/// Decides whether `caller` reads what people reported at the node that the member `own` runs: its
+/// own agents do. Whoever reported a thing told this node, and nobody else.
+#[must_use]
+pub fn reads_reports(caller: &Caller, own: Option<&MemberId>) -> bool {
+    matches!(caller, Caller::Agent(agent) if Some(agent.member()) == own)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -217,6 +217,7 @@ impl Api {
             http,
             capture,
             pictures: pictures(dir.path()),
+            scans: crate::scans::Scans::open(dir.path()),
             deliverer: deliverer.clone(),
             registry: Arc::new(Mutex::new(registry)),
             limits: HttpLimits {
