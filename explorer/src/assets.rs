@@ -18,6 +18,20 @@ pub const SCRIPT: Asset = Asset {
     text: include_str!("../assets/page.js"),
 };
 
+/// What the page of a scan does on the phone: it has the history checked there.
+pub const SCAN: Asset = Asset {
+    path: "/assets/scan-1.js",
+    media_type: "text/javascript; charset=utf-8",
+    text: include_str!("../assets/scan.js"),
+};
+
+/// The checker of evidence, as `explorer/web` builds it.
+pub const CHECK: Asset = Asset {
+    path: "/assets/check-1.js",
+    media_type: "text/javascript; charset=utf-8",
+    text: include_str!("../assets/check.js"),
+};
+
 /// The icon of the site.
 pub const ICON: Asset = Asset {
     path: "/assets/icon-1.svg",
@@ -35,5 +49,5 @@ pub const WORLD: Asset = Asset {
 /// The file at a path.
 #[must_use]
 pub fn at(path: &str) -> Option<&'static Asset> {
-    [&SCRIPT, &ICON, &WORLD].into_iter().find(|asset| asset.path == path)
+    [&SCRIPT, &SCAN, &CHECK, &ICON, &WORLD].into_iter().find(|asset| asset.path == path)
 }

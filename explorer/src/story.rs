@@ -57,6 +57,8 @@ pub struct Recorded {
     pub anomalies: Vec<String>,
     /// Whether parts of the event were left out.
     pub is_partial: bool,
+    /// How many of its members were left out, or a part of them.
+    pub withheld: usize,
     /// Why the recorder's word counts for the item whose story this is told in.
     pub standing: Option<Standing>,
     /// The containers through which it happened to the item, from the inside out.
@@ -78,6 +80,7 @@ impl Recorded {
             is_claim: false,
             anomalies: Vec::new(),
             is_partial: false,
+            withheld: 0,
             standing: None,
             through: Vec::new(),
         }
@@ -177,6 +180,14 @@ pub struct Chapter {
     pub times: usize,
     /// When the last of them happened.
     pub until: Option<String>,
+    /// What a checker compares with the evidence: the eventIDs of all events that this tells of.
+    pub event_ids: String,
+    /// The business step as the first of them says it.
+    pub raw_step: String,
+    /// The disposition as the first of them says it.
+    pub raw_state: String,
+    /// See [`Recorded::withheld`]; of all events that this tells of.
+    pub withheld: usize,
 }
 
 /// Says recorded events in plain words, in their order; a row of readings once.
@@ -190,6 +201,9 @@ pub fn tell_all(events: &[Recorded], places: &Places, language: Language) -> Vec
         match chapters.last_mut().filter(|_| follows) {
             Some(chapter) => {
                 chapter.times += 1;
+                chapter.withheld += recorded.withheld;
+                chapter.event_ids.push(' ');
+                chapter.event_ids.push_str(&percent_encoded(&recorded.event_id));
                 let zone = recorded.text("eventTimeZoneOffset");
                 let time = recorded.text("eventTime");
                 let told = when(time, zone, language);
@@ -266,6 +280,10 @@ pub fn tell(recorded: &Recorded, places: &Places, language: Language) -> Chapter
         through: recorded.through.iter().map(|id| identify(id, language)).collect(),
         times: 1,
         until: None,
+        event_ids: percent_encoded(&recorded.event_id),
+        raw_step: step.to_owned(),
+        raw_state: disposition.to_owned(),
+        withheld: recorded.withheld,
     }
 }
 

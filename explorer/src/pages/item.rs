@@ -10,6 +10,7 @@ use tracehold_chain::units::MemberId;
 use tracehold_contracts::provenance::trace::Present;
 use tracehold_contracts::provenance::{Life, Mark, Party};
 
+use super::scan::{self, Scan};
 use super::{Frame, STYLE, Texts, rendered};
 use crate::figures::map::{self, Stop};
 use crate::figures::strip::{self, Strip};
@@ -153,6 +154,8 @@ pub struct Item {
     pub label: Option<String>,
     /// The reader's agreements about it.
     pub about: About,
+    /// What whoever scans it is shown beside that; without it the page is the one that has all.
+    pub scan: Option<Scan>,
 }
 
 /// Agreements about an item in which its reader has a part.
@@ -165,34 +168,34 @@ pub struct About {
 }
 
 /// A line of what is known: an icon, a question and its answer.
-struct Fact {
-    icon: &'static str,
-    title: &'static str,
-    answers: Vec<Reference>,
-    note: String,
+pub(super) struct Fact {
+    pub icon: &'static str,
+    pub title: &'static str,
+    pub answers: Vec<Reference>,
+    pub note: String,
 }
 
 /// A finding in words.
-struct FindingShown {
-    signal: Signal,
-    word: &'static str,
-    what: String,
-    who: String,
-    how: String,
+pub(super) struct FindingShown {
+    pub signal: Signal,
+    pub word: &'static str,
+    pub what: String,
+    pub who: String,
+    pub how: String,
     /// The events that show it: the first few.
-    events: Vec<String>,
+    pub events: Vec<String>,
     /// How often it was found.
-    times: usize,
-    resolved_by: Option<String>,
+    pub times: usize,
+    pub resolved_by: Option<String>,
 }
 
-struct ProductShown {
-    name: Option<String>,
-    brand: Option<String>,
-    description: Option<String>,
-    picture: Option<String>,
-    limits: Vec<(String, String)>,
-    mass: Option<String>,
+pub(super) struct ProductShown {
+    pub name: Option<String>,
+    pub brand: Option<String>,
+    pub description: Option<String>,
+    pub picture: Option<String>,
+    pub limits: Vec<(String, String)>,
+    pub mass: Option<String>,
 }
 
 struct InsideShown {
@@ -207,10 +210,10 @@ struct BalanceShown {
     amounts: [String; 4],
 }
 
-struct FootprintShown {
-    kilograms: String,
-    primary: Option<String>,
-    open: usize,
+pub(super) struct FootprintShown {
+    pub kilograms: String,
+    pub primary: Option<String>,
+    pub open: usize,
 }
 
 #[derive(Template)]
@@ -248,9 +251,16 @@ pub fn text_in(texts: &Spoken, language: Language) -> Option<&str> {
     found.or_else(|| texts.iter().next()).map(|(_, text)| text.as_str())
 }
 
-/// The page of an item.
+/// The page of an item: for whoever scans it, or with all of it.
 #[must_use]
 pub fn item(frame: &Frame, item: &Item) -> String {
+    match &item.scan {
+        Some(scan) => scan::page(frame, item, scan),
+        None => whole(frame, item),
+    }
+}
+
+fn whole(frame: &Frame, item: &Item) -> String {
     let language = frame.language;
     let state = item.present.as_ref().map(|present| &present.state);
     let is_open = |finding: &&Finding| finding.resolved_by.is_none();
@@ -287,7 +297,7 @@ pub fn item(frame: &Frame, item: &Item) -> String {
     })
 }
 
-fn facts(present: &Present, names: &Names, language: Language) -> Vec<Fact> {
+pub(super) fn facts(present: &Present, names: &Names, language: Language) -> Vec<Fact> {
     let say = |english, chinese| language.pick(english, chinese);
     let at = |mark: Mark| moment(mark.time, language);
     let mut facts = Vec::new();
@@ -355,7 +365,7 @@ fn facts(present: &Present, names: &Names, language: Language) -> Vec<Fact> {
 const MAX_SHOWING: usize = 5;
 
 /// What was found several times is told once.
-fn gathered(findings: &[&Finding], language: Language) -> Vec<FindingShown> {
+pub(super) fn gathered(findings: &[&Finding], language: Language) -> Vec<FindingShown> {
     let mut told: Vec<FindingShown> = Vec::new();
     for finding in findings {
         let one = shown(finding, language);
@@ -394,7 +404,7 @@ fn shown(finding: &Finding, language: Language) -> FindingShown {
     }
 }
 
-fn product_shown(product: &Product, language: Language) -> ProductShown {
+pub(super) fn product_shown(product: &Product, language: Language) -> ProductShown {
     let limits = product.limits.iter().map(|limit| {
         let told = Strip { limit: limit.clone(), readings: Vec::new(), is_cut: false };
         (measure(&limit.measurement, language), told.allowed(language))
@@ -429,7 +439,7 @@ fn inside(one: &Inside, names: &Names, language: Language) -> InsideShown {
     }
 }
 
-fn footprint_shown(footprint: Footprint) -> FootprintShown {
+pub(super) fn footprint_shown(footprint: Footprint) -> FootprintShown {
     let grams = footprint.milligrams / 1_000;
     let kilograms = format!("{}.{:03}", grams / 1_000, grams % 1_000);
     let primary = footprint.primary_permille;

@@ -8,6 +8,8 @@ mod label;
 pub mod members;
 mod message;
 mod plain;
+mod report;
+pub mod scan;
 mod search;
 mod shipments;
 #[cfg(test)]
@@ -23,6 +25,8 @@ pub use label::{Label, label};
 pub use message::{
     Trouble, malformed, malformed_because, not_found, trouble, unknown_event, unknown_item,
 };
+pub use report::{reported, report_form};
+pub use scan::Scan;
 pub use search::{Hit, HitKind, Hits, found};
 pub use shipments::{Board, Shipment, shipments};
 pub use ways::{Way, ways};
