@@ -6,7 +6,8 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use tracehold_chain::epcis::activity::{Activity, Basis, Factor, Per};
+use tracehold_chain::epcis::activity::{ACTIVITY, Activity, Basis, Factor, Per};
+use tracehold_chain::epcis::context::Contexts;
 use tracehold_chain::epcis::{Canonical, Event, Level, uri};
 use tracehold_chain::masterdata::{MasterData, MasterRecord};
 use tracehold_chain::state::{Position, StateKey};
@@ -24,6 +25,7 @@ use super::auth::Keyed;
 use super::extract::Params;
 use super::limits::MAX_FOOTPRINT_ROWS;
 use super::problem::{Kind, Problem};
+use super::public;
 use super::told;
 use super::visible::{Caller, Record, Sight, visible};
 use crate::fault::Fault;
@@ -226,17 +228,27 @@ pub async fn get_footprint(
     Ok(Json(shown(&keyed.caller(), footprint, &graph, height)))
 }
 
-/// What an item's page tells of its footprint; `None` when no leg is on record.
+/// What an item's page tells of its footprint; `None` when no leg is on record, or when only
+/// what is public may be told and somebody did not make public what a leg did.
 ///
 /// # Errors
 /// [`Fault`] when it cannot be read.
 pub fn summary(
     view: &ReadView,
     id: &str,
+    sight: Sight,
 ) -> Result<Option<tracehold_explorer::pages::item::Footprint>, Fault> {
     let graph = Reader { view, as_of: None, events: BTreeMap::new(), names: 0 }.graph(id)?;
-    if graph.legs.iter().all(|leg| leg.activity.is_none()) {
+    let told: Vec<&Leg> = graph.legs.iter().filter(|leg| leg.activity.is_some()).collect();
+    if told.is_empty() {
         return Ok(None);
+    }
+    if sight == Sight::Public {
+        for leg in told {
+            if !is_public(view, leg)? {
+                return Ok(None);
+            }
+        }
     }
     let found = footprint(&graph, id);
     Ok(Some(tracehold_explorer::pages::item::Footprint {
@@ -244,6 +256,15 @@ pub fn summary(
         primary_permille: found.primary_permille,
         open: found.open.len(),
     }))
+}
+
+/// Whether whoever recorded a leg marked what it did as public.
+fn is_public(view: &ReadView, leg: &Leg) -> Result<bool, Fault> {
+    let Some(stored) = view.event_at(leg.mark.position)? else { return Ok(false) };
+    let event = public::section(&stored)?;
+    let contexts = Contexts::new(None, event.get("@context"));
+    let mut names = event.as_object().into_iter().flat_map(|event| event.keys());
+    Ok(names.any(|name| contexts.expand(name).is_some_and(|uri| uri == ACTIVITY)))
 }
 
 fn identifier(given: Option<&str>) -> Result<Canonical, Problem> {

@@ -110,7 +110,13 @@ pub const STORY_PART: usize = 30;
 /// Bytes of a report of a problem, or of what a phone says of its scan.
 pub const MAX_REPORT_BODY_BYTES: usize = 16 * 1024;
 
-/// Events of a story that a scan shows; the whole story is a link away.
+/// Readings that a scan tells of as one step, beside the first.
+pub const MAX_READINGS_IN_SCAN: usize = 64;
+
+/// Certificates that a scan lists.
+pub const MAX_SCAN_CERTIFICATES: usize = 20;
+
+/// Steps of a story that a scan shows; the whole story is a link away.
 pub const SCAN_STORY: usize = 6;
 
 /// Steps of an item's journal up to which its page tells the story with what happened to its

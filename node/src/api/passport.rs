@@ -24,7 +24,7 @@ use tracehold_explorer::story;
 use super::limits::{MAX_PASSPORT_EVENTS, MAX_PASSPORT_LINKS, PASSPORT_VALID_MS};
 use super::problem::{Kind, Problem};
 use super::resolver::{Asked, Found, events_path};
-use super::visible::Caller;
+use super::visible::{Caller, Sight};
 use super::{ApiState, footprint, now};
 use crate::fault::Fault;
 use crate::keystore::AgentSigner;
@@ -219,7 +219,7 @@ impl Gatherer {
             }
         }
         if self.of_owner && self.granularity != Granularity::Model {
-            facts.emissions = footprint::summary(view, id.uri())?
+            facts.emissions = footprint::summary(view, id.uri(), Sight::Whole)?
                 .filter(|found| found.open == 0)
                 .and_then(|found| {
                     let primary_permille = found.primary_permille?;

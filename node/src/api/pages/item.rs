@@ -15,7 +15,7 @@ use tracehold_contracts::provenance::trace::{
 };
 use tracehold_contracts::provenance::{LeftOut, Party, Standing};
 use tracehold_explorer::language::Language;
-use tracehold_explorer::pages::Frame;
+use tracehold_explorer::pages::{Frame, Scan};
 use tracehold_explorer::pages::item::{Balance, Finding, Inside, Item, Names, text_in};
 use tracehold_explorer::story::{self, Recorded, Reference};
 use tracehold_explorer::verdict::Oddity;
@@ -28,19 +28,23 @@ use super::super::limits::{
 };
 use super::super::money_pages;
 use super::super::public;
-use super::super::visible::Caller;
+use super::super::scans::Visitor;
+use super::super::visible::{Caller, Sight};
 use super::figures::{stops, strips};
+use super::scan;
 use super::{PageQuery, mark_declared_wrong, recorded};
 use crate::fault::Fault;
 use crate::view::{Order, ReadView};
 
 /// What was asked for.
 pub struct Asked {
-    id: Canonical,
-    language: Language,
+    pub(super) id: Canonical,
+    pub(super) language: Language,
     path: String,
     /// Whether all is wanted, and not what a scan shows.
-    is_full: bool,
+    pub(super) is_full: bool,
+    /// Who is counted, if this is a scan.
+    pub(super) visitor: Option<Visitor>,
     /// The part of the story, from 1; the last when absent.
     part: Option<usize>,
     inside: Option<Digest>,
@@ -66,6 +70,7 @@ impl Asked {
             is_full,
             part: query.story.as_ref().and_then(|part| part.parse().ok()),
             inside: query.inside.as_ref().and_then(digest),
+            visitor: None,
         }
     }
 
@@ -99,6 +104,7 @@ impl Reading {
             identifier: uri.to_owned(),
             wider: wider(id, asked.language),
             full: (!asked.is_full).then(|| asked.link("")),
+            scan: (!asked.is_full).then(Scan::default),
             ..Item::default()
         };
         let record = view.item(uri)?;
@@ -132,12 +138,17 @@ impl Reading {
         if record.is_some() && asked.is_full {
             self.contents(view, &mut item)?;
         }
-        if record.is_some() && self.caller != Caller::Anonymous {
-            item.footprint = footprint::summary(view, uri)?;
+        if record.is_some() {
+            let sight = match self.caller {
+                Caller::Anonymous => Sight::Public,
+                Caller::Agent(_) => Sight::Whole,
+            };
+            item.footprint = footprint::summary(view, uri, sight)?;
         }
         if let Some(about) = money_pages::about(view, &self.caller, uri, asked.language)? {
             item.about = about;
         }
+        self.scan(view, &mut item, product.as_ref())?;
         item.product = product;
         item.names = self.names(view, &item)?;
         if id.key().is_some() {
@@ -214,8 +225,16 @@ impl Reading {
             let lang = self.asked.language.tag();
             item.drawing = Some(format!("/drawing?id={}&lang={lang}", percent_encoded(uri)));
         }
-        let (from, to) = self.part(chapters.len(), item);
-        for chapter in chapters.get(from..to).unwrap_or_default() {
+        let chosen = match &mut item.scan {
+            Some(scan) => {
+                let chosen = scan::chosen(&chapters);
+                scan.left_out = chapters.len() - chosen.len();
+                scan.is_from_maker = scan::is_from_maker(&counted);
+                chosen
+            }
+            None => self.part(chapters.len(), item).collect(),
+        };
+        for chapter in chosen.into_iter().filter_map(|at| chapters.get(at)) {
             let Some(stored) = view.event_at(chapter.step.position)? else { continue };
             let judged = chapter.judgement;
             item.events.push(Recorded {
@@ -231,10 +250,7 @@ impl Reading {
     }
 
     /// Which chapters of so many to show, with the links to the others.
-    fn part(&self, count: usize, item: &mut Item) -> (usize, usize) {
-        if !self.asked.is_full {
-            return (count.saturating_sub(SCAN_STORY), count);
-        }
+    fn part(&self, count: usize, item: &mut Item) -> std::ops::Range<usize> {
         let parts = count.div_ceil(STORY_PART).max(1);
         let part = self.asked.part.unwrap_or(parts).clamp(1, parts);
         if part > 1 {
@@ -244,7 +260,7 @@ impl Reading {
             item.later = Some(self.asked.link(&format!("&story={}", part + 1)));
         }
         let from = (part - 1) * STORY_PART;
-        (from, count.min(from + STORY_PART))
+        from..count.min(from + STORY_PART)
     }
 
     /// The newest events, of what has no story of its own or one too long for a page.

@@ -3,6 +3,7 @@
 //! [`item`] reads what is known of a thing and [`figures`] what can be drawn of it. [`recent`]
 //! looks at the newest events for what is open or under way, [`search`] finds pages, [`board`] lists shipments,
 //! [`whereabouts`] tells of places, parties and members, [`chain`] of what is under the goods.
+//! [`scan`] adds what whoever scans is shown, [`report`] takes what they report.
 //! [`label`] prints codes, [`drawing`] draws traces, [`live`] says what is being recorded,
 //! [`errors`] what is wrong. Whoever
 //! has no key is handed the public sections only.
@@ -16,6 +17,8 @@ mod item;
 mod label;
 mod live;
 mod recent;
+mod report;
+mod scan;
 mod search;
 mod whereabouts;
 
@@ -46,6 +49,7 @@ use super::extract::{InPath, query_pairs};
 use super::limits::{LATEST_EVENTS, LOOKED_AT_EVENTS};
 use super::problem::{Kind, Problem};
 use super::resolver;
+use super::scans::{Visitor, is_person};
 use super::visible::{Caller, Record, Sight, visible};
 use crate::fault::Fault;
 use crate::view::{ReadView, StoredEvent};
@@ -70,6 +74,7 @@ pub fn routes() -> Router<ApiState> {
         .route("/label", get(label::label))
         .route("/qr", get(label::code))
         .route("/live", get(live::live))
+        .route("/report", get(report::form).post(report::take))
         .route("/drawing", get(drawing::get_drawing))
         .route("/assets/{name}", get(asset))
         .layer(compression())
@@ -162,6 +167,7 @@ pub(in crate::api) fn recorded(
         recorded_at: stored.record_time(),
         height: stored.position.height.0,
         is_partial,
+        withheld: if is_partial { stored.body().withheld_members() } else { 0 },
         ..Recorded::of(event)
     })
 }
@@ -299,7 +305,9 @@ pub async fn item_or_nothing(
         Err(problem) => return problem.into_response(),
     };
     let method = request.method().clone();
-    resolver::resolve(&state, resolver::Request { method, uri, headers, caller }).await
+    let looks = caller == Caller::Anonymous && method == http::Method::GET && is_person(&headers);
+    let visitor = looks.then(|| Visitor::of(request.extensions(), &headers));
+    resolver::resolve(&state, resolver::Request { method, uri, headers, caller, visitor }).await
 }
 
 /// The page of what an identifier names.
@@ -308,7 +316,7 @@ pub(in crate::api) async fn item_page(
     caller: &Caller,
     frame: &Frame,
     canonical: &Canonical,
-    uri: &http::Uri,
+    (uri, visitor): (&http::Uri, Option<&Visitor>),
 ) -> Result<Response, Problem> {
     let query = &PageQuery::of(uri);
     let title =
@@ -318,7 +326,8 @@ pub(in crate::api) async fn item_page(
     {
         return Ok(page);
     }
-    let asked = Asked::of(canonical, frame, query, caller);
+    let mut asked = Asked::of(canonical, frame, query, caller);
+    asked.visitor = scan::visitor(&asked, visitor);
     let reading = Reading { state: state.clone(), caller: caller.clone(), asked };
     // With a key the page adds up what events tell, which may take long.
     let found = match caller {
@@ -326,7 +335,14 @@ pub(in crate::api) async fn item_page(
         Caller::Agent(_) => state.read_much(move |view| reading.item(view)).await?,
     };
     match found {
-        Some(item) => Ok(page(StatusCode::OK, pages::item(frame, &item))),
+        Some(item) => {
+            let kind = item.scan.as_ref().map(|scan| scan.kind);
+            let status = match kind {
+                Some(pages::scan::Kind::Unknown) => StatusCode::NOT_FOUND,
+                _ => StatusCode::OK,
+            };
+            Ok(page(status, pages::item(frame, &item)))
+        }
         // Nothing on record has this slip of the pen.
         None if canonical.flaw().is_some() => {
             Ok(page(StatusCode::BAD_REQUEST, pages::malformed(frame, &title)))

@@ -34,6 +34,7 @@ use self::reply::{METHODS, json_answer, options};
 use super::extract::query_pairs;
 use super::passport::{self, VC_LD_JSON, VC_MEDIA};
 use super::problem::{Kind, Problem};
+use super::scans::Visitor;
 use super::visible::Caller;
 use super::{ApiState, pages};
 
@@ -91,6 +92,8 @@ pub struct Request {
     pub headers: HeaderMap,
     /// Who asks.
     pub caller: Caller,
+    /// What tells somebody who looks without a key from others, for an hour.
+    pub visitor: Option<Visitor>,
 }
 
 /// Answers a request for a Digital Link path.
@@ -257,7 +260,8 @@ impl Resolution<'_> {
 
     async fn page(&self, id: &Canonical) -> Response {
         let (state, request) = (self.state, &self.request);
-        pages::item_page(state, &request.caller, &self.frame, id, &request.uri)
+        let seen = (&request.uri, request.visitor.as_ref());
+        pages::item_page(state, &request.caller, &self.frame, id, seen)
             .await
             .unwrap_or_else(IntoResponse::into_response)
     }
