@@ -1,6 +1,7 @@
 //! Pages that say what is not here, and what to do about it.
 
 use askama::Template;
+use tracehold_chain::epcis::uri::percent_encoded;
 
 use super::{Frame, STYLE, Texts, rendered};
 
@@ -14,6 +15,8 @@ struct MessagePage<'a> {
     about: &'a str,
     help: &'a str,
     examples: &'a [&'a str],
+    /// Where to go from here: path and words.
+    links: &'a [(String, &'a str)],
     /// Whether the same address may show a page later; searching is of no use then.
     again: bool,
 }
@@ -84,7 +87,9 @@ pub fn trouble(frame: &Frame, trouble: Trouble, given: &str) -> String {
     let t = frame.texts();
     let again = true;
     let examples: &[&str] = &[];
-    rendered(&MessagePage { frame, t, style: STYLE, title, about: given, help, examples, again })
+    let links = &[];
+    let about = given;
+    rendered(&MessagePage { frame, t, style: STYLE, title, about, help, examples, links, again })
 }
 
 /// Scan links that show what one looks like.
@@ -104,11 +109,23 @@ const SEARCHES: [&str; 5] = [
     "095060001343520006",
 ];
 
-/// The page for a well-formed identifier that no event names.
+/// The page for a well-formed identifier that no event names: what to do, and where to report it.
 #[must_use]
-pub fn unknown_item(frame: &Frame, described: &str) -> String {
+pub fn unknown_item(frame: &Frame, described: &str, id: &str) -> String {
     let t = frame.texts();
-    message(frame, t.unknown_item, described, t.unknown_item_help, &[])
+    let report = frame.to(&format!("/report?id={}", percent_encoded(id)));
+    let links = &[(report, frame.say("Report a problem", "反馈问题"))];
+    rendered(&MessagePage {
+        frame,
+        t,
+        style: STYLE,
+        title: t.unknown_item,
+        about: described,
+        help: t.unknown_item_help,
+        examples: &[],
+        links,
+        again: false,
+    })
 }
 
 /// The page for an eventID that nobody recorded.
@@ -151,5 +168,6 @@ pub fn malformed_because(frame: &Frame, given: &str, why: &str) -> String {
 
 fn message(frame: &Frame, title: &str, about: &str, help: &str, examples: &[&str]) -> String {
     let (t, again) = (frame.texts(), false);
-    rendered(&MessagePage { frame, t, style: STYLE, title, about, help, examples, again })
+    let links = &[];
+    rendered(&MessagePage { frame, t, style: STYLE, title, about, help, examples, links, again })
 }

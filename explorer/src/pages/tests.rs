@@ -91,6 +91,41 @@ fn hostile_item() -> Item {
     }
 }
 
+fn hostile_scan() -> Item {
+    let certificate = scan::Certificate {
+        name: SCRIPT.to_owned(),
+        said_by: SCRIPT.to_owned(),
+        ..scan::Certificate::default()
+    };
+    let scan = Scan {
+        maker: Some(SCRIPT.to_owned()),
+        notices: vec![SCRIPT.to_owned()],
+        facts: vec![("Lot", SCRIPT.to_owned())],
+        certificates: vec![certificate],
+        warning: Some(SCRIPT.to_owned()),
+        report: "/report".to_owned(),
+        ..Scan::default()
+    };
+    Item { scan: Some(scan), ..hostile_item() }
+}
+
+/// Promise P119: nothing on the page is green before it was checked, and no recall is below
+/// anything else.
+#[test]
+fn a_scan_claims_nothing_and_puts_a_recall_above_all() {
+    let page = item(&frame(Language::English), &hostile_scan());
+    let main = &page[page.find("<main").expect("a main part")..];
+    let first = main.find("class=\"").map(|at| &main[at..at + 20]);
+    assert_eq!(first, Some("class=\"verdict stop\""), "{main}");
+    let calm = Item { findings: Vec::new(), ..hostile_scan() };
+    let scan = Scan { notices: Vec::new(), is_from_maker: true, ..Scan::default() };
+    let page = item(&frame(Language::English), &Item { scan: Some(scan), ..calm });
+    let main = &page[page.find("<main").expect("a main part")..];
+    for green in ["verdict fine", "badge fine", "note fine", "checked"] {
+        assert!(!main.contains(green), "{green}: {main}");
+    }
+}
+
 fn pages(language: Language) -> Vec<String> {
     let mut frame = frame(language);
     frame.path = "/\"><script>".to_owned();
@@ -106,9 +141,11 @@ fn pages(language: Language) -> Vec<String> {
         home(&frame, &first),
         item(&frame, &hostile_item()),
         event(&frame, SCRIPT, &[hostile()], &places),
-        unknown_item(&frame, SCRIPT),
+        unknown_item(&frame, SCRIPT, SCRIPT),
         unknown_event(&frame, SCRIPT),
         malformed(&frame, SCRIPT),
+        report_form(&frame, (SCRIPT, SCRIPT, "/x"), 10, Some((SCRIPT, SCRIPT))),
+        item(&frame, &hostile_scan()),
     ]
 }
 

@@ -183,7 +183,7 @@ impl Resolution<'_> {
             );
             return Problem::new(Kind::NotFound, detail).into_response();
         }
-        pages::page(StatusCode::NOT_FOUND, told::unknown_item(&self.frame, &title))
+        pages::page(StatusCode::NOT_FOUND, told::unknown_item(&self.frame, &title, id.uri()))
     }
 
     /// Whether the caller is a program that would rather read a problem than a page.

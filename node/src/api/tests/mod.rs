@@ -16,6 +16,7 @@ mod programs;
 mod reads;
 mod refusals;
 mod resolver;
+mod scan;
 mod search;
 
 use std::collections::BTreeMap;
