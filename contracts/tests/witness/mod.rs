@@ -198,20 +198,26 @@ pub fn mutated(text: &str, other: &Value, dice: &mut Dice) -> Option<(String, To
     // Every part as often as any other, however long.
     let mut parts: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for place in places {
-        parts.entry(part(&place)).or_default().push(place);
-    }
-    for _ in 0..100 {
-        let (part, places) = parts.iter().nth(dice.roll(parts.len())).unwrap();
-        let place = &places[dice.roll(places.len())];
-        if let Some(how) = touched(kind, &mut value, place, other, dice) {
-            let text = canonical::text(&value);
-            return Some((text, (how, *part)));
+        let fits = match (kind, value.pointer(&place)?) {
+            (2 | 4, Value::Array(list)) => !list.is_empty(),
+            (3, Value::Array(list)) => list.len() > 1,
+            (5, Value::Object(_)) | (6, Value::Number(_)) => true,
+            (7 | 8, Value::String(text)) => !text.is_empty(),
+            // Not the whole file: another one is no changed one.
+            (9, _) => !place.is_empty() && other.pointer(&place).is_some(),
+            _ => false,
+        };
+        if fits {
+            parts.entry(part(&place)).or_default().push(place);
         }
     }
-    None
+    let (part, places) = parts.iter().nth(dice.roll(parts.len()))?;
+    let place = &places[dice.roll(places.len())];
+    let how = touched(kind, &mut value, place, other, dice)?;
+    Some((canonical::text(&value), (how, *part)))
 }
 
-/// Does one thing to what is at a place, if it can be done there.
+/// Does one thing to what is at a place, where it can be done.
 fn touched(
     kind: usize,
     value: &mut Value,
@@ -253,8 +259,7 @@ fn touched(
             *text = chars.into_iter().collect();
             "alter"
         }
-        // Not the whole file: another one is no changed one.
-        (9, target) if !place.is_empty() => {
+        (9, target) => {
             *target = other.pointer(place)?.clone();
             "exchange"
         }
