@@ -18,6 +18,14 @@ pub const SCRIPT: Asset = Asset {
     text: include_str!("../assets/page.js"),
 };
 
+/// Checks evidence (`docs/evidence.md`); built from `explorer/web`, a test compares. A module: its
+/// `check(text, {genesis, leastHeight, item})` tells what holds, or what does not and where.
+pub const CHECK: Asset = Asset {
+    path: "/assets/check-1.js",
+    media_type: "text/javascript; charset=utf-8",
+    text: include_str!("../assets/check.js"),
+};
+
 /// The icon of the site.
 pub const ICON: Asset = Asset {
     path: "/assets/icon-1.svg",
@@ -35,5 +43,5 @@ pub const WORLD: Asset = Asset {
 /// The file at a path.
 #[must_use]
 pub fn at(path: &str) -> Option<&'static Asset> {
-    [&SCRIPT, &ICON, &WORLD].into_iter().find(|asset| asset.path == path)
+    [&SCRIPT, &CHECK, &ICON, &WORLD].into_iter().find(|asset| asset.path == path)
 }

@@ -56,7 +56,14 @@ impl History {
         self.tell(who, minute, event);
     }
 
-    pub fn pack(&mut self, who: &str, minute: u64, action: &str, parent: &str, children: &[String]) {
+    pub fn pack(
+        &mut self,
+        who: &str,
+        minute: u64,
+        action: &str,
+        parent: &str,
+        children: &[String],
+    ) {
         let mut event = json!({"type": "AggregationEvent", "action": action, "parentID": parent});
         let (lots, cases): (Vec<&String>, Vec<&String>) =
             children.iter().partition(|child| child.starts_with("urn:epc:class"));
