@@ -25,7 +25,8 @@ pub const SCAN: Asset = Asset {
     text: include_str!("../assets/scan.js"),
 };
 
-/// The checker of evidence, as `explorer/web` builds it.
+/// Checks evidence (`docs/evidence.md`); built from `explorer/web`, a test compares. A module: its
+/// `check(text, {genesis, leastHeight, item})` tells what holds, or what does not and where.
 pub const CHECK: Asset = Asset {
     path: "/assets/check-1.js",
     media_type: "text/javascript; charset=utf-8",

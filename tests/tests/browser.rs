@@ -4,6 +4,8 @@
 //! is kept as pictures under `target/browser/seen`.
 
 mod common;
+#[path = "browser/evidence.rs"]
+mod evidence;
 #[path = "browser/goods.rs"]
 mod goods;
 #[path = "browser/sales.rs"]
@@ -11,6 +13,7 @@ mod sales;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use common::{Network, wait_until};
 use goods::Goods;
@@ -42,10 +45,15 @@ fn program(names: &[&str], package: &str) -> PathBuf {
 
 /// A folder under `target` with the packages that the browser tests need.
 fn workshop() -> PathBuf {
+    static SHOP: OnceLock<PathBuf> = OnceLock::new();
+    SHOP.get_or_init(furnished).clone()
+}
+
+fn furnished() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let shop = root.join("../target/browser");
     std::fs::create_dir_all(shop.join("seen")).expect("target can be written");
-    for file in ["package.json", "package-lock.json", "check.mjs", "craft.mjs"] {
+    for file in ["package.json", "package-lock.json", "check.mjs", "craft.mjs", "evidence.mjs"] {
         std::fs::copy(root.join("browser").join(file), shop.join(file)).expect("a copy");
     }
     let npm = program(&["npm"], "npm");

@@ -28,7 +28,7 @@ pub use file::{
 };
 pub use report::{Finding, Place, Report, Sentence};
 pub use verify::verify;
-pub use walk::{Cut, CutReason};
+pub use walk::{Cut, CutReason, Span};
 
 /// Bytes of an evidence file that is read.
 pub const MAX_EVIDENCE_BYTES: usize = 16 * 1024 * 1024;

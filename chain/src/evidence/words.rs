@@ -125,15 +125,16 @@ impl ItemReport {
         let ItemReport { events, withheld_events, withheld_sections, .. } = self;
         all.push(proof(
             "unaltered",
-            format!("Unaltered: all {events} events in this file are as they were recorded."),
+            format!("Unaltered: {} in this file, to the byte as recorded.", some(*events, "event")),
             format!("未被篡改：本文件中的全部 {events} 个事件与记录时一致。"),
         ));
         if *withheld_sections > 0 {
             all.push(note(
                 "withheld",
                 format!(
-                    "Not shown: {withheld_sections} sections of {withheld_events} events are \
-                     withheld. That they exist is proved; what they say is not shown."
+                    "Not shown: {} of {}. That they exist is proved; what they say is withheld.",
+                    some(*withheld_sections, "section"),
+                    some(*withheld_events, "event")
                 ),
                 format!(
                     "未显示：{withheld_events} 个事件中的 {withheld_sections} \
@@ -145,7 +146,10 @@ impl ItemReport {
             let claims = self.claims;
             all.push(note(
                 "claims",
-                format!("{claims} of its entries are claims by others than those responsible."),
+                format!(
+                    "Claims by others than those responsible: {} of its log.",
+                    some_of(claims, "entry", "entries")
+                ),
                 format!("其中 {claims} 条记录是由非责任方作出的声明。"),
             ));
         }
@@ -154,7 +158,11 @@ impl ItemReport {
             let (levels, inputs) = (self.levels, self.inputs);
             all.push(proof(
                 "inputs",
-                format!("What it was made of: {inputs} items, followed back {levels} levels."),
+                format!(
+                    "What it was made of: {}, followed back {}.",
+                    some(inputs, "item"),
+                    some(usize::from(levels), "level")
+                ),
                 format!("其原料：{inputs} 件物品，向上追溯 {levels} 级。"),
             ));
         }
@@ -163,7 +171,7 @@ impl ItemReport {
         if more > 0 {
             all.push(note(
                 "cut",
-                format!("The file ends in {more} more places."),
+                format!("The story goes on in {} more.", some(more, "place")),
                 format!("文件还在另外 {more} 处截止。"),
             ));
         }
@@ -172,7 +180,15 @@ impl ItemReport {
     fn completeness(&self, id: &str, height: u64) -> Finding {
         let ItemReport { count, from, .. } = self;
         let last = count.saturating_sub(1);
-        let (en, zh) = if *from == 0 {
+        let (en, zh) = if *count == 1 {
+            (
+                format!(
+                    "Complete: this is the only event of {id} recorded up to block {height} \
+                     (entry 0 of its log)."
+                ),
+                format!("完整：这是截至区块 {height} 记录的 {id} 的唯一事件（日志第 0 条）。"),
+            )
+        } else if *from == 0 {
             (
                 format!(
                     "Complete: these are all {count} events of {id} recorded up to block {height} \
@@ -244,6 +260,15 @@ fn cut(cut: &Cut) -> Finding {
     note("cut", en, zh)
 }
 
+/// A number of things.
+fn some(number: usize, one: &str) -> String {
+    some_of(number, one, &format!("{one}s"))
+}
+
+fn some_of(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
 fn age(ms: u64) -> (String, String) {
     let (number, en, zh) = match ms {
         0..MINUTE_MS => (ms / 1_000, "second", "秒"),
@@ -251,8 +276,8 @@ fn age(ms: u64) -> (String, String) {
         HOUR_MS..DAY_MS => (ms / HOUR_MS, "hour", "小时"),
         _ => (ms / DAY_MS, "day", "天"),
     };
-    let plural = if number == 1 { "" } else { "s" };
-    (format!("{number} {en}{plural}"), format!("{number} {zh}"))
+    let number = usize::try_from(number).unwrap_or(usize::MAX);
+    (some(number, en), format!("{number} {zh}"))
 }
 
 impl Failure {

@@ -1,6 +1,7 @@
 //! Evidence of what a small network has recorded, and what dishonest servers do to it.
 #![allow(dead_code, reason = "each test uses what it needs")]
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use serde_json::Value;
@@ -151,69 +152,118 @@ fn pointers(value: &Value, at: &str, found: &mut Vec<String>) {
     }
 }
 
+/// What was done to a file, and to which part of it.
+pub type Touched = (&'static str, &'static str);
+
+/// The part of a file that a place is in.
+fn part(place: &str) -> &'static str {
+    let mut words = place.split('/').skip(1);
+    let first = words.next().unwrap_or_default();
+    match (first, words.nth(1), words.next()) {
+        ("logs", Some("log"), Some("entries")) => "entry",
+        ("logs", Some("log"), _) => "head",
+        ("logs", Some("proof"), Some("path")) => "path",
+        ("logs", Some("proof"), _) => "bucket",
+        ("logs", ..) => "log",
+        ("events", ..) => "event",
+        ("certificate", ..) => "vote",
+        ("header", ..) => "header",
+        ("validators", ..) => "validators",
+        ("genesis", ..) => "genesis",
+        _ => "rest",
+    }
+}
+
 /// One thing changed in a file: in its text, or in what it says, then spelled canonically. `other`
-/// is a file from which something can be taken. The same text when nothing came of it.
-pub fn mutated(text: &str, other: &Value, dice: &mut Dice) -> String {
+/// is a file from which something can be taken. `None` when nothing came of it.
+pub fn mutated(text: &str, other: &Value, dice: &mut Dice) -> Option<(String, Touched)> {
     let kind = dice.roll(10);
     if kind == 0 {
         let mut bytes = text.as_bytes().to_vec();
         let at = dice.roll(bytes.len());
         bytes[at] ^= 1 << dice.roll(7);
-        return String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned());
+        return Some((String::from_utf8(bytes).ok()?, ("bit", "text")));
     }
     if kind == 1 {
         // The same member twice.
         let places: Vec<usize> = text.match_indices(":\"").map(|(at, _)| at).collect();
         let at = places[dice.roll(places.len())];
-        let start = text[..at].rfind([',', '{']).unwrap() + 1;
-        return format!("{}{}:\"0\",{}", &text[..start], &text[start..at], &text[start..]);
+        let start = text[..at].rfind([',', '{'])? + 1;
+        let text = format!("{}{}:\"0\",{}", &text[..start], &text[start..at], &text[start..]);
+        return Some((text, ("twice", "text")));
     }
     let mut value: Value = serde_json::from_str(text).unwrap();
     let mut places = Vec::new();
     pointers(&value, "", &mut places);
-    for _ in 0..100 {
-        let place = places[dice.roll(places.len())].clone();
-        let target = value.pointer_mut(&place).unwrap();
-        match (kind, target) {
-            (2, Value::Array(list)) if !list.is_empty() => {
-                list.remove(dice.roll(list.len()));
-            }
-            (3, Value::Array(list)) if list.len() > 1 => {
-                let (one, two) = (dice.roll(list.len()), dice.roll(list.len()));
-                list.swap(one, two);
-            }
-            (4, Value::Array(list)) if !list.is_empty() => {
-                let again = list[dice.roll(list.len())].clone();
-                list.insert(dice.roll(list.len() + 1), again);
-            }
-            (5, Value::Object(map)) if !map.is_empty() => {
-                let key = map.keys().nth(dice.roll(map.len())).unwrap().clone();
-                map.remove(&key);
-            }
-            (6, Value::Number(number)) => {
-                let number = number.as_u64().unwrap();
-                *target_of(&mut value, &place) =
-                    if dice.roll(2) == 0 { number + 1 } else { number.saturating_sub(1) }.into();
-            }
-            (7 | 8, Value::String(text)) if !text.is_empty() => {
-                let mut chars: Vec<char> = text.chars().collect();
-                let at = dice.roll(chars.len());
-                let digits = ['0', '1', '7', 'a', 'f'];
-                chars[at] = digits[dice.roll(digits.len())];
-                *text = chars.into_iter().collect();
-            }
+    // Every part as often as any other, however long.
+    let mut parts: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for place in places {
+        let fits = match (kind, value.pointer(&place)?) {
+            (2 | 4, Value::Array(list)) => !list.is_empty(),
+            (3, Value::Array(list)) => list.len() > 1,
+            (5, Value::Object(_)) | (6, Value::Number(_)) => true,
+            (7 | 8, Value::String(text)) => !text.is_empty(),
             // Not the whole file: another one is no changed one.
-            (9, target) if !place.is_empty() => {
-                let Some(theirs) = other.pointer(&place) else { continue };
-                *target = theirs.clone();
-            }
-            _ => continue,
+            (9, _) => !place.is_empty() && other.pointer(&place).is_some(),
+            _ => false,
+        };
+        if fits {
+            parts.entry(part(&place)).or_default().push(place);
         }
-        break;
     }
-    canonical::text(&value)
+    let (part, places) = parts.iter().nth(dice.roll(parts.len()))?;
+    let place = &places[dice.roll(places.len())];
+    let how = touched(kind, &mut value, place, other, dice)?;
+    Some((canonical::text(&value), (how, *part)))
 }
 
-fn target_of<'a>(value: &'a mut Value, place: &str) -> &'a mut Value {
-    value.pointer_mut(place).unwrap()
+/// Does one thing to what is at a place, where it can be done.
+fn touched(
+    kind: usize,
+    value: &mut Value,
+    place: &str,
+    other: &Value,
+    dice: &mut Dice,
+) -> Option<&'static str> {
+    let how = match (kind, value.pointer_mut(place).unwrap()) {
+        (2, Value::Array(list)) if !list.is_empty() => {
+            list.remove(dice.roll(list.len()));
+            "drop"
+        }
+        (3, Value::Array(list)) if list.len() > 1 => {
+            let (one, two) = (dice.roll(list.len()), dice.roll(list.len()));
+            list.swap(one, two);
+            "reorder"
+        }
+        (4, Value::Array(list)) if !list.is_empty() => {
+            let again = list[dice.roll(list.len())].clone();
+            list.insert(dice.roll(list.len() + 1), again);
+            "add"
+        }
+        (5, Value::Object(map)) if !map.is_empty() => {
+            let key = map.keys().nth(dice.roll(map.len())).unwrap().clone();
+            map.remove(&key);
+            "member"
+        }
+        (6, target @ Value::Number(_)) => {
+            let number = target.as_u64().unwrap();
+            let up = dice.roll(2) == 0;
+            *target = if up { number + 1 } else { number.saturating_sub(1) }.into();
+            "number"
+        }
+        (7 | 8, Value::String(text)) if !text.is_empty() => {
+            let mut chars: Vec<char> = text.chars().collect();
+            let at = dice.roll(chars.len());
+            let digits = ['0', '1', '7', 'a', 'f'];
+            chars[at] = digits[dice.roll(digits.len())];
+            *text = chars.into_iter().collect();
+            "alter"
+        }
+        (9, target) => {
+            *target = other.pointer(place)?.clone();
+            "exchange"
+        }
+        _ => return None,
+    };
+    Some(how)
 }

@@ -74,7 +74,8 @@ function some<T>(value: Json | undefined, one: (value: Json) => T): T[] {
 }
 
 function str(value: Json | undefined): string {
-  if (typeof value !== "string") throw wrong("text");
+  // Half a pair of surrogates is no text, and would be digested as another letter.
+  if (typeof value !== "string" || /\p{Cs}/u.test(value)) throw wrong("text");
   return value;
 }
 

@@ -26,10 +26,10 @@ export interface Cut {
   reason: "older" | "inputs" | "joined" | "logs" | "deep";
 }
 
+/** A time in a container: the first and the last entry of its log, when any of it is shown. */
 export interface Span {
   container: string;
-  first: number;
-  last: number;
+  range?: [number, number];
 }
 
 interface Stay {
@@ -155,7 +155,10 @@ export class Walk {
       shown.push(log.from + index);
       if (leaf.leads.to !== "packing") this.add(leaf);
     });
-    this.spans.push({ container, first: shown[0] ?? 0, last: shown.at(-1) ?? 0 });
+    const [first] = shown;
+    this.spans.push(
+      first === undefined ? { container } : { container, range: [first, shown.at(-1) ?? first] },
+    );
     for (const stay of this.stays(log)) {
       const begin = compare(from, stay.from) > 0 ? from : stay.from;
       const ends = [to, stay.to].filter((mark) => mark !== undefined).sort(compare)[0];

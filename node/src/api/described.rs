@@ -1,6 +1,6 @@
 //! What the description of the HTTP side holds beyond what its handlers say: the published schema
-//! of terms, and examples of the endpoints of money and agreements, which are answers of a real
-//! node.
+//! of terms, and examples of the endpoints of money, agreements and evidence, which are answers of a
+//! real node.
 
 use serde_json::{Map, Value};
 use tracehold_chain::agreement::TERMS_SCHEMA;
@@ -64,6 +64,7 @@ mod tests {
     };
     use super::super::approvals::Approvals;
     use super::super::command::CommandView;
+    use super::super::evidence_file::EvidenceFile;
     use super::super::holds::HoldView;
     use super::super::openapi::document;
     use super::super::problem::ProblemBody;
@@ -87,6 +88,7 @@ mod tests {
             "CheckView" => same::<CheckView>(value),
             "CommandView" => same::<CommandView>(value),
             "DoneView" => same::<DoneView>(value),
+            "EvidenceFile" => same::<EvidenceFile>(value),
             "ExplanationView" => same::<ExplanationView>(value),
             "FilledView" => same::<FilledView>(value),
             "FundedView" => same::<FundedView>(value),
@@ -99,20 +101,20 @@ mod tests {
         }
     }
 
-    fn is_about_money(path: &str) -> bool {
-        ["agreements", "accounts", "approvals", "assets"]
+    fn is_typed(path: &str) -> bool {
+        ["agreements", "accounts", "approvals", "assets", "evidence"]
             .iter()
             .any(|name| path.strip_prefix("/api/v1/").is_some_and(|rest| rest.starts_with(name)))
     }
 
-    /// Promise P89: every answer about money and agreements has a type and an example, and the
+    /// Promise P89: every answer about money and agreements, and evidence, has a type and an example, and the
     /// example is of that type.
     #[test]
     fn every_example_is_of_the_type_of_its_answer() {
         let told = document();
         let mut seen = BTreeSet::new();
         for (path, methods) in told["paths"].as_object().unwrap() {
-            if !is_about_money(path) || path.ends_with("/agreements/schema") {
+            if !is_typed(path) || path.ends_with("/agreements/schema") {
                 continue;
             }
             for (method, operation) in methods.as_object().unwrap() {

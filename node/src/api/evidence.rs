@@ -14,6 +14,7 @@ use tracehold_chain::money::{AccountId, AgreementId, Asset};
 use super::ApiState;
 use super::accounts::{account_of, no_account};
 use super::agreements::found;
+use super::evidence_file::EvidenceFile;
 use super::extract::Params;
 use super::limits::EVIDENCE_TRIES;
 use super::problem::{Kind, Problem};
@@ -65,21 +66,7 @@ pub struct EvidenceQuery {
                 newest block only, and says which that is"),
     ),
     responses(
-        (status = 200, description = "The file", body = serde_json::Value,
-            example = json!({
-                "format": "tracehold-evidence", "version": 1, "chain_id": "demo",
-                "genesis_digest": "5b1c…", "height": 42, "genesis": "0400…",
-                "validators": ["0400…"], "header": "0100…",
-                "certificate": {"round": 0, "signatures": [
-                    {"validator": "8139…", "signature": "e5a1…"}]},
-                "about": {"kind": "item", "id": "https://id.gs1.org/01/09521101530001/21/a1",
-                    "inputs": 0},
-                "logs": [{"id": "https://id.gs1.org/01/09521101530001/21/a1",
-                    "log": {"rest": "77aa…", "from": 0, "entries": [{"leaf": "0700…"}]},
-                    "proof": {"bucket": [["01f2…", "9c0d…"]], "path": ["4b2e…"]}}],
-                "events": [{"public": {"salt": "ab12…", "text": "{…}"},
-                    "trade": {"leaf": "0c9d…"}, "rest": {"leaf": "77fe…"}}]
-            })),
+        (status = 200, description = "The file", body = EvidenceFile),
         (status = 400, description = "A parameter is unknown, breaks a rule, or does not go with \
             another"),
         (status = 404, description = "No such account or agreement that the caller may see"),

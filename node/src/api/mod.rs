@@ -34,6 +34,7 @@ mod did;
 mod entries;
 mod events;
 mod evidence;
+mod evidence_file;
 mod extract;
 mod feed;
 mod footprint;

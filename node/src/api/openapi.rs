@@ -9,7 +9,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Content, Ref, RefOr, Response};
 use utoipa::{Modify, OpenApi};
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
 use super::limits::MAX_URI_BYTES;
@@ -110,7 +110,7 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(readings::post_readings))
         .routes(routes!(footprint::get_footprint))
         .routes(routes!(items::get_item))
-        .routes(routes!(evidence::get_evidence))
+        .routes(routes!(evidence::get_evidence).layer(pages::compression()))
         .routes(routes!(scans::get_scans, scans::post_scan))
         .routes(routes!(scans::get_reports, scans::post_report))
         .routes(routes!(scans::delete_report))

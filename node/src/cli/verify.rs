@@ -229,6 +229,8 @@ mod tests {
             let wanted = match vector["result"].as_str().unwrap() {
                 "ok" => 0,
                 "unreadable" => 7,
+                // Whole in itself: whoever knows no network is told that nothing was compared.
+                "other-network" => 0,
                 _ if vector.get("trust").is_some() => continue,
                 _ => 6,
             };

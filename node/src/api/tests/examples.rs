@@ -1,4 +1,4 @@
-//! A walk through every endpoint of money and agreements on a real node: what it asked and was
+//! A walk through every endpoint of money, agreements and evidence on a real node: what it asked and was
 //! answered are the examples of the description.
 
 use serde_json::Map;
@@ -12,7 +12,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Asks, and notes request and answer under the path of the description.
+    /// Asks, and notes request and answer under the path of the description, which has no query.
     async fn ask(
         &mut self,
         agent: &str,
@@ -30,6 +30,7 @@ impl Walk<'_> {
         let answer = self.api.by(agent, method, &path, &body).await;
         assert_eq!(answer.status, status, "{operation} {names:?}: {}", answer.text);
         let told = answer.json();
+        let operation = operation.split('?').next().unwrap_or_default();
         let noted = self.seen.entry(operation.to_owned()).or_insert_with(|| json!({}));
         if noted.get(status.to_string()).is_none() {
             noted[status.to_string()] = told.clone();
@@ -206,6 +207,16 @@ async fn agree(walk: &mut Walk<'_>) {
     assert_eq!(told["acceptances"][0]["agreement"], sixth);
 }
 
+/// Evidence of a thing of one event, of which one section is shown.
+async fn prove(walk: &mut Walk<'_>) {
+    let captured = walk.api.capture(&[event(7, 7)], &[]).await;
+    assert_eq!(captured["success"], true, "{captured}");
+    let operation = "GET /api/v1/evidence?sections=public&id={id}";
+    let id = "https://id.gs1.org/01/09521321001015/21/7";
+    let told = walk.ask("buyer/erp", operation, &[id], Value::Null, 200).await;
+    assert_eq!(told["events"].as_array().map(Vec::len), Some(1), "{told}");
+}
+
 /// What fields there are and of which kind, without what they say.
 fn shape(value: &Value) -> Value {
     match value {
@@ -226,6 +237,7 @@ async fn the_examples_are_answers_of_a_real_node() {
     let mut walk = Walk { api: &api, seen: Map::new() };
     pay(&mut walk).await;
     agree(&mut walk).await;
+    prove(&mut walk).await;
     let seen = walk.seen;
     if std::env::var_os("EXAMPLES").is_some_and(|what| what == "write") {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/api/examples.json");

@@ -2,6 +2,8 @@
 #![allow(clippy::float_arithmetic, reason = "figures for people, nothing that nodes agree on")]
 
 mod agreements;
+mod browser;
+mod evidence;
 mod ingest;
 mod pages;
 mod restart;
@@ -49,6 +51,14 @@ enum Command {
                       --json\n\nTimes count from asking one node over HTTP to the whole answer. \
                       Under load, 500 events a second\nare captured meanwhile.")]
     Trace(trace::Trace),
+    /// Make evidence on a ledger with a history, weigh it, and check it here and in a browser
+    #[command(
+        after_help = "Example:\n  tracehold bench evidence --items 100000 --events 1000000 --json\n\n\
+                      The evidence is of things with 20 events, packed for a while, made of other \
+                      things over\nthree levels. Making it counts from asking one node over HTTP to \
+                      the whole answer. Needs Chromium."
+    )]
+    Evidence(evidence::Evidence),
     /// Look at pages with a Chromium over a slow phone line and measure how soon they are seen
     #[command(
         after_help = "Example:\n  tracehold bench pages --json\n\nNeeds Chromium. A network of \
@@ -71,6 +81,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         Command::Ingest(ingest) => ingest::run(ingest),
         Command::Restart(restart) => restart::run(restart),
         Command::Trace(trace) => trace::run(trace),
+        Command::Evidence(evidence) => evidence::run(evidence),
         Command::Pages(pages) => pages::run(pages),
         Command::Agreements(agreements) => agreements::run(agreements),
     }

@@ -214,7 +214,7 @@ impl Asking<'_> {
 }
 
 /// Records a phase over all nodes; how many events failed.
-fn record(
+pub(super) fn record(
     goods: &Goods,
     phase: Phase,
     network: &Testnet,

@@ -1,6 +1,5 @@
 //! `tracehold bench pages`: how soon somebody with a slow phone line sees something.
 
-mod browser;
 mod goods;
 
 use std::path::PathBuf;
@@ -10,8 +9,8 @@ use serde_json::{Value, json};
 use tracehold_testnet::Testnet;
 
 use super::OnNetwork;
+use super::browser::{self, Browser};
 use crate::cli::{Failure, output};
-use browser::Browser;
 
 /// The line: kilobits a second in both directions, and milliseconds until the first byte.
 const KILOBITS: u64 = 400;
