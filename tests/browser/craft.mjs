@@ -2,6 +2,8 @@
 // are copied, words that are attacks, slow lines, and the line that tells what is being recorded.
 // Each check says what is wrong through `find`, and its name when it has run.
 
+import { scan } from "./scan.mjs";
+
 const PHONE = { width: 390, height: 740 };
 const DESK = { width: 1280, height: 900 };
 const MM = 96 / 25.4;
@@ -278,7 +280,7 @@ async function session(browser, plan, find) {
 }
 
 export async function craft(browser, plan, find) {
-  const checks = { keyboard, print, motion, copying, attacks, firstView, live, session };
+  const checks = { keyboard, print, motion, copying, attacks, firstView, live, session, scan };
   const done = [];
   for (const [name, check] of Object.entries(checks)) {
     try {

@@ -28,8 +28,17 @@ const MOST_FIRST_VIEW: usize = 14 * 1024;
 const MOST_ITEM_PAGE: usize = 40 * 1024;
 
 /// The checks of `craft.mjs`.
-const CRAFTED: [&str; 8] =
-    ["keyboard", "print", "motion", "copying", "attacks", "firstView", "live", "session"];
+const CRAFTED: [&str; 9] = [
+    "keyboard",
+    "print",
+    "motion",
+    "copying",
+    "attacks",
+    "firstView",
+    "live",
+    "session",
+    "scan",
+];
 
 /// The node after the four validators.
 const FOLLOWER: usize = 4;
@@ -53,7 +62,7 @@ fn furnished() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let shop = root.join("../target/browser");
     std::fs::create_dir_all(shop.join("seen")).expect("target can be written");
-    for file in ["package.json", "package-lock.json", "check.mjs", "craft.mjs", "evidence.mjs"] {
+    for file in ["package.json", "package-lock.json", "check.mjs", "craft.mjs", "scan.mjs", "evidence.mjs"] {
         std::fs::copy(root.join("browser").join(file), shop.join(file)).expect("a copy");
     }
     let npm = program(&["npm"], "npm");
@@ -165,6 +174,7 @@ fn pages_are_fine_in_a_real_browser() {
         keyed("everything-member", &everything),
         entry("search-names", "/search?q=e"),
         entry("label", &label),
+        entry("report", &label.replace("/label", "/report")),
         entry("sign-in", "/sign-in"),
         json!({"name": "closed", "path": sales.paid, "status": 401}),
         keyed("agreements", "/agreements"),
@@ -184,6 +194,7 @@ fn pages_are_fine_in_a_real_browser() {
         json!({"name": "no-label", "path": "/label?id=x", "status": 400}),
         json!({"name": "unknown", "path": "/01/09506000134352/21/none", "status": 404}),
         json!({"name": "malformed", "path": "/01/123", "status": 400}),
+        json!({"name": "unknown-serial", "path": bag.replace("/21/1", "/21/9999"), "status": 404}),
     ]);
     let (base, key) = (follower.base().to_owned(), &network.net.nodes[FOLLOWER].api_key);
     let seen = shop.join("seen");
