@@ -28,17 +28,8 @@ const MOST_FIRST_VIEW: usize = 14 * 1024;
 const MOST_ITEM_PAGE: usize = 40 * 1024;
 
 /// The checks of `craft.mjs`.
-const CRAFTED: [&str; 9] = [
-    "keyboard",
-    "print",
-    "motion",
-    "copying",
-    "attacks",
-    "firstView",
-    "live",
-    "session",
-    "scan",
-];
+const CRAFTED: [&str; 9] =
+    ["keyboard", "print", "motion", "copying", "attacks", "firstView", "live", "session", "scan"];
 
 /// The node after the four validators.
 const FOLLOWER: usize = 4;
@@ -62,7 +53,9 @@ fn furnished() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let shop = root.join("../target/browser");
     std::fs::create_dir_all(shop.join("seen")).expect("target can be written");
-    for file in ["package.json", "package-lock.json", "check.mjs", "craft.mjs", "scan.mjs", "evidence.mjs"] {
+    for file in
+        ["package.json", "package-lock.json", "check.mjs", "craft.mjs", "scan.mjs", "evidence.mjs"]
+    {
         std::fs::copy(root.join("browser").join(file), shop.join(file)).expect("a copy");
     }
     let npm = program(&["npm"], "npm");

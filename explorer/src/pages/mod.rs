@@ -25,7 +25,7 @@ pub use label::{Label, label};
 pub use message::{
     Trouble, malformed, malformed_because, not_found, trouble, unknown_event, unknown_item,
 };
-pub use report::{reported, report_form};
+pub use report::{report_form, reported};
 pub use scan::Scan;
 pub use search::{Hit, HitKind, Hits, found};
 pub use shipments::{Board, Shipment, shipments};

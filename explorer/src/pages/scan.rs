@@ -146,9 +146,8 @@ fn is_recalled(state: &ItemState) -> bool {
 
 fn told(item: &Item, scan: &Scan, language: Language) -> Option<Told> {
     let care = language.pick("Take care", "请留意");
-    let attention = |reason: String| {
-        Some(Told { class: "attention", icon: "attention", word: care, reason })
-    };
+    let attention =
+        |reason: String| Some(Told { class: "attention", icon: "attention", word: care, reason });
     match scan.kind {
         Kind::Class => return None,
         Kind::Unknown => {
@@ -176,29 +175,22 @@ fn told(item: &Item, scan: &Scan, language: Language) -> Option<Told> {
     let verdict = verdict(state, &open, language);
     if !scan.notices.is_empty() || state.is_some_and(is_recalled) {
         let word = language.pick("Recalled", "已召回");
-        let reason = language.pick(
-            "Do not use it. Take it back to where you got it.",
-            "请勿使用，并退回购买处。",
-        );
+        let reason = language
+            .pick("Do not use it. Take it back to where you got it.", "请勿使用，并退回购买处。");
         return Some(Told { class: "stop", icon: "stop", word, reason: reason.to_owned() });
     }
     match verdict.signal {
         Signal::Stop => {
-            return Some(Told {
-                class: "stop",
-                icon: "stop",
-                word: care,
-                reason: verdict.reason,
-            });
+            return Some(Told { class: "stop", icon: "stop", word: care, reason: verdict.reason });
         }
         Signal::Attention => return attention(verdict.reason),
         Signal::Fine => {}
     }
     if let Some(day) = &scan.expired {
-        return attention(language.pick(
-            format!("Its use-by date is over: {day}."),
-            format!("已过有效期：{day}。"),
-        ));
+        return attention(
+            language
+                .pick(format!("Its use-by date is over: {day}."), format!("已过有效期：{day}。")),
+        );
     }
     match state.map(|state| state.life) {
         // Whoever scans it has it in the hand.
@@ -252,7 +244,8 @@ fn certificate(one: &Certificate, language: Language) -> (&Certificate, &'static
             ("said", language.pick(format!("valid until {day}"), format!("有效期至 {day}")))
         }
         (None, _) => {
-            let unsaid = ("until when is not said; its issuer knows", "未注明有效期，可向颁发者查询");
+            let unsaid =
+                ("until when is not said; its issuer knows", "未注明有效期，可向颁发者查询");
             ("plain", language.pick(unsaid.0, unsaid.1).to_owned())
         }
     };

@@ -21,7 +21,6 @@ use tracehold_contracts::provenance::{
     AsOf, Edge, Life, Mark, OpenAnomaly, Party, Said, SensorVerdict, Transit,
 };
 
-use super::{ApiState, public};
 use super::extract::{Params, query_pairs};
 use super::paging::{next_link, per_page, to_token};
 use super::problem::{Kind, Problem};
@@ -29,6 +28,7 @@ use super::told::{
     Quantity, Wanted, as_of, derived_json, explained, identifier, level_code, life, moment, unknown,
 };
 use super::visible::{Caller, Record, Sight, visible};
+use super::{ApiState, public};
 use crate::fault::Fault;
 use crate::view::ReadView;
 
@@ -312,9 +312,7 @@ impl Reading<'_> {
     fn inside(&mut self, edge: &Edge) -> Result<Value, Fault> {
         let event = self.event(edge.mark)?;
         let mut told = json!({"id": edge.child, "event": event});
-        if !edge.amounts.is_empty()
-            && public::sees(self.view, self.caller, edge.mark.position)?
-        {
+        if !edge.amounts.is_empty() && public::sees(self.view, self.caller, edge.mark.position)? {
             let amounts = edge.amounts.iter().map(|(unit, value)| Quantity::of(unit, *value));
             told["quantities"] = json!(amounts.collect::<Vec<_>>());
         }

@@ -405,7 +405,9 @@ impl ApiState {
     pub(super) fn other_nodes(&self) -> impl Iterator<Item = (&MemberId, &str)> {
         let own = self.own_member();
         let others = self.0.parts.http.others.iter();
-        others.filter(move |(member, _)| Some(*member) != own).map(|(member, url)| (member, url.as_str()))
+        others
+            .filter(move |(member, _)| Some(*member) != own)
+            .map(|(member, url)| (member, url.as_str()))
     }
 
     pub(super) fn places(&self) -> &Places {

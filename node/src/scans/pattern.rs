@@ -96,9 +96,10 @@ impl Tally {
     /// What is odd, if anything: that it was in two places at once before that it was scanned often.
     #[must_use]
     pub fn pattern(&self) -> Option<Pattern> {
-        let mut pairs = self.zones.iter().enumerate().flat_map(|(at, one)| {
-            self.zones.iter().skip(at + 1).map(move |other| (*one, *other))
-        });
+        let mut pairs =
+            self.zones.iter().enumerate().flat_map(|(at, one)| {
+                self.zones.iter().skip(at + 1).map(move |other| (*one, *other))
+            });
         let apart = pairs.find_map(|((then, here), (now, there))| {
             // Hours are whole: what is in one and the next may be nearly two apart.
             let within = now.abs_diff(then) + 1;
@@ -108,9 +109,7 @@ impl Tally {
             impossible.then_some(Pattern::FarApart { within, offset })
         });
         let busiest = self.days.iter().map(|(_, times)| *times).max().unwrap_or(0);
-        apart.or_else(|| {
-            (busiest >= MANY_IN_A_DAY).then_some(Pattern::Many { times: busiest })
-        })
+        apart.or_else(|| (busiest >= MANY_IN_A_DAY).then_some(Pattern::Many { times: busiest }))
     }
 }
 

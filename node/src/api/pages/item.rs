@@ -15,8 +15,8 @@ use tracehold_contracts::provenance::trace::{
 };
 use tracehold_contracts::provenance::{LeftOut, Party, Standing};
 use tracehold_explorer::language::Language;
-use tracehold_explorer::pages::{Frame, Scan};
 use tracehold_explorer::pages::item::{Balance, Finding, Inside, Item, Names, text_in};
+use tracehold_explorer::pages::{Frame, Scan};
 use tracehold_explorer::story::{self, Recorded, Reference};
 use tracehold_explorer::verdict::Oddity;
 

@@ -347,6 +347,8 @@ pub(in crate::api) async fn item_page(
         None if canonical.flaw().is_some() => {
             Ok(page(StatusCode::BAD_REQUEST, pages::malformed(frame, &title)))
         }
-        None => Ok(page(StatusCode::NOT_FOUND, pages::unknown_item(frame, &title, canonical.uri()))),
+        None => {
+            Ok(page(StatusCode::NOT_FOUND, pages::unknown_item(frame, &title, canonical.uri())))
+        }
     }
 }

@@ -127,7 +127,8 @@ fn certificates_of(event: &Value) -> Vec<Certificate> {
         found.extend(plain(one).map(|text| named(&text)));
     }
     let facts = event["ilmd"].as_object().into_iter().flatten();
-    let lists = facts.filter(|(name, _)| matches!(bare(name), "certification" | "certificationList"));
+    let lists =
+        facts.filter(|(name, _)| matches!(bare(name), "certification" | "certificationList"));
     for one in lists.flat_map(|(_, value)| each(value)) {
         let Some(object) = one.as_object() else { continue };
         let member = |wanted: &str| {

@@ -83,9 +83,12 @@ async fn without_a_key_the_api_serves_the_public_view() {
     assert!(first["recordTime"].as_str().unwrap() > "2026-03-01T08:00:00Z");
     let view = &first["tracehold:view"];
     assert_eq!((&view["recordedBy"], &view["withheld"]), (&json!("acme"), &json!(1)));
-    assert_eq!(view["place"], json!({
-        "names": {"en": "Roastery"}, "city": "Hamburg", "country": "DE"
-    }));
+    assert_eq!(
+        view["place"],
+        json!({
+            "names": {"en": "Roastery"}, "city": "Hamburg", "country": "DE"
+        })
+    );
     // What the recorder opened is open, and nothing else.
     assert_eq!(events[2]["bizTransactionList"][0]["bizTransaction"], "urn:example:open-order");
     assert_eq!(events[2]["tracehold:view"]["withheld"], 1);
@@ -179,8 +182,12 @@ async fn a_scan_takes_care() {
     };
     let events = [
         of(1, "01T08:00", made(1, "2999-01-01")),
-        of(2, "02T08:00", json!({"action": "DELETE", "bizStep": "destroying",
-            "epcList": [other(1)]})),
+        of(
+            2,
+            "02T08:00",
+            json!({"action": "DELETE", "bizStep": "destroying",
+            "epcList": [other(1)]}),
+        ),
         of(3, "01T08:00", made(2, "2020-01-01")),
         of(4, "01T08:00", json!({"epcList": [other(3)]})),
     ];
@@ -201,11 +208,13 @@ async fn a_scan_takes_care() {
 async fn what_is_no_known_thing_has_a_helpful_page() {
     let api = Api::start().await;
     story(&api).await;
-    let product = json!({"id": "https://id.gs1.org/01/09521321001015", "names": {"en": "Espresso"}});
+    let product =
+        json!({"id": "https://id.gs1.org/01/09521321001015", "names": {"en": "Espresso"}});
     assert_eq!(api.put("/api/v1/products", &product).await.status, 200);
     let unknown = scan(&api, "/01/09521321001015/21/none", "").await;
     assert_eq!(unknown.status, 404);
-    for told in ["Espresso", "Nobody has recorded this very number", "/report?id=", "/api/v1/evidence"]
+    for told in
+        ["Espresso", "Nobody has recorded this very number", "/report?id=", "/api/v1/evidence"]
     {
         assert!(unknown.text.contains(told), "{told}: {}", unknown.text);
     }
