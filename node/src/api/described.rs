@@ -1,6 +1,6 @@
 //! What the description of the HTTP side holds beyond what its handlers say: the published schema
-//! of terms, and examples of the endpoints of money, agreements and evidence, which are answers of a
-//! real node.
+//! of terms, and examples of the endpoints of money, agreements and evidence, which are answers of
+//! a real node.
 
 use serde_json::{Map, Value};
 use tracehold_chain::agreement::TERMS_SCHEMA;
@@ -107,8 +107,8 @@ mod tests {
             .any(|name| path.strip_prefix("/api/v1/").is_some_and(|rest| rest.starts_with(name)))
     }
 
-    /// Promise P89: every answer about money and agreements, and evidence, has a type and an example, and the
-    /// example is of that type.
+    /// Promise P89: every answer about money and agreements, and evidence, has a type and an
+    /// example, and the example is of that type.
     #[test]
     fn every_example_is_of_the_type_of_its_answer() {
         let told = document();

@@ -30,7 +30,11 @@ use super::{
     ),
     modifiers(&ApiKey),
     paths(resolver::get_digital_link),
-    components(schemas(super::problem::ProblemBody, super::problem::FieldError)),
+    components(schemas(
+        super::problem::ProblemBody,
+        super::problem::FieldError,
+        super::public::PublicView
+    )),
     tags(
         (name = "EPCIS", description = "GS1's EPCIS 2.0 REST binding"),
         (name = "Ledger", description = "Blocks, transactions and the feed of committed events"),

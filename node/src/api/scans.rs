@@ -35,7 +35,7 @@ pub struct Visitor(Vec<Vec<u8>>);
 
 impl Visitor {
     /// What a request looks like. Behind a proxy all come from one address, so what the proxy and
-    /// the browser say is part of it; who lies there is counted more often, as who scans more often.
+    /// the browser say is part of it; who lies there is counted more often, as who scans often is.
     pub fn of(extensions: &Extensions, headers: &HeaderMap) -> Visitor {
         let said = [USER_AGENT.as_str(), ACCEPT_LANGUAGE.as_str(), "x-forwarded-for", "forwarded"];
         let said = said.into_iter().flat_map(|name| headers.get_all(name)).map(|v| v.as_bytes());
@@ -63,9 +63,7 @@ impl FromRequestParts<ApiState> for Visitor {
 pub fn is_person(headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
     let agent = text(USER_AGENT.as_str()).to_ascii_lowercase();
-    let is_robot = ["bot", "crawl", "spider", "preview", "headlesschrome-prerender"]
-        .iter()
-        .any(|word| agent.contains(word));
+    let is_robot = ["bot", "crawl", "spider", "preview"].iter().any(|word| agent.contains(word));
     let in_advance = ["sec-purpose", "purpose"].iter().any(|name| text(name).contains("prefetch"));
     agent.starts_with("mozilla/") && !is_robot && !in_advance
 }
@@ -320,8 +318,8 @@ pub fn keep(state: &ApiState, said: &ReportSaid, visitor: &Visitor) -> Result<Re
 
 /// Report a problem
 ///
-/// For whoever has the thing in hand. What is kept: the thing, the kind, the words, the day; nothing
-/// of who reports. One report an hour of one thing from one phone, 20 of one thing, 1,000 in all.
+/// For whoever has the thing in hand. What is kept: the thing, the kind, the words, the day;
+/// nothing of who reports. One report an hour of one thing from one phone, 20 of one thing, 1,000 in all.
 #[utoipa::path(
     post, path = "/api/v1/reports", tag = "Goods",
     request_body(content = ReportSaid,
@@ -405,5 +403,61 @@ pub async fn delete_report(
     match state.scans().reports().remove(&report) {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(Problem::new(Kind::NotFound, "there is no such report")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn same<T: serde::de::DeserializeOwned + Serialize>(example: &Value) {
+        let read: T = serde_json::from_value(example.clone()).unwrap();
+        assert_eq!(serde_json::to_value(read).unwrap(), *example);
+    }
+
+    /// Promise P120 and P121: what the description shows is of the types that the node answers.
+    #[test]
+    fn the_examples_are_of_their_types() {
+        let told = super::super::openapi::document();
+        let at = |path: &str| {
+            let found =
+                told.pointer(&format!("/paths/~1api~1v1~1{path}/content/application~1json"));
+            found.unwrap_or_else(|| panic!("{path}"))["example"].clone()
+        };
+        same::<ScanView>(&at("scans/get/responses/200"));
+        same::<ScanView>(&at("scans/post/responses/200"));
+        same::<ScanSaid>(&at("scans/post/requestBody"));
+        same::<ReportSaid>(&at("reports/post/requestBody"));
+        same::<Report>(&at("reports/post/responses/201"));
+        same::<ReportsView>(&at("reports/get/responses/200"));
+    }
+
+    /// Promise P120: only people are counted.
+    #[test]
+    fn robots_and_pages_fetched_in_advance_are_no_scans() {
+        for (agent, purpose, expected) in [
+            ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X)", "", true),
+            ("Mozilla/5.0 (compatible; Googlebot/2.1)", "", false),
+            ("Mozilla/5.0 (iPhone)", "prefetch;prerender", false),
+            ("curl/8.5", "", false),
+            ("", "", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(USER_AGENT, agent.parse().unwrap());
+            headers.insert("sec-purpose", purpose.parse().unwrap());
+            assert_eq!(is_person(&headers), expected, "{agent} {purpose}");
+        }
+    }
+
+    /// Promise P120: a warning is kind, and says what to do, in both languages.
+    #[test]
+    fn warnings_are_gentle() {
+        for pattern in [Pattern::FarApart { within: 2, offset: 9 }, Pattern::Many { times: 500 }] {
+            let told = warning(pattern);
+            assert!(told.en.contains("may have been copied") && told.en.contains("ask the seller"));
+            assert!(told.zh.contains("可能被复制") && told.zh.contains("售卖者"));
+        }
     }
 }

@@ -93,7 +93,7 @@ impl Tally {
         self.days.last().filter(|(last, _)| *last == day).map_or(0, |(_, times)| *times)
     }
 
-    /// What is odd, if anything: that it was in two places at once before that it was scanned often.
+    /// What is odd, if anything: two places at once go before many scans.
     #[must_use]
     pub fn pattern(&self) -> Option<Pattern> {
         let mut pairs =

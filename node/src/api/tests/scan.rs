@@ -82,6 +82,8 @@ async fn without_a_key_the_api_serves_the_public_view() {
     assert_eq!(first["eventTime"], "2026-03-01T08:00:00Z");
     assert!(first["recordTime"].as_str().unwrap() > "2026-03-01T08:00:00Z");
     let view = &first["tracehold:view"];
+    let read: public::PublicView = serde_json::from_value(view.clone()).unwrap();
+    assert_eq!(json!(read), *view);
     assert_eq!((&view["recordedBy"], &view["withheld"]), (&json!("acme"), &json!(1)));
     assert_eq!(
         view["place"],
