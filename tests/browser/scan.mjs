@@ -15,7 +15,7 @@ async function green(page) {
 }
 
 export async function scan(browser, plan, find) {
-  const path = (language) => `${plan.base}${plan.pictured}?lang=${language}`;
+  const path = (language) => `${plan.base}${plan.scan}?lang=${language}`;
   const isEvidence = (url) => url.pathname === "/api/v1/evidence";
   const changed = (change) => async (route) => {
     const answer = await route.fetch();

@@ -19,6 +19,7 @@ use common::{Network, wait_until};
 use goods::Goods;
 use serde_json::{Value, json};
 use tracehold_chain::epcis::uri::percent_encoded;
+use tracehold_explorer::assets;
 use tracehold_testnet::client::Client;
 
 /// Bytes of the compressed page that a scan shows, which is all of its first view.
@@ -99,7 +100,7 @@ fn compressed(client: &Client, path: &str) -> usize {
     answer.bytes.len()
 }
 
-/// Promise P73, P74, P75, P76, P77, P93, P95.
+/// Promise P73, P74, P75, P76, P77, P93, P95, P119.
 #[test]
 fn pages_are_fine_in_a_real_browser() {
     let chromium = program(&["chromium", "chromium-browser"], "chromium");
@@ -197,7 +198,7 @@ fn pages_are_fine_in_a_real_browser() {
             {"path": code, "selector": "svg"},
             {"path": label, "selector": ".label svg"},
         ],
-        "item": format!("{vaccine}?view=full"), "pictured": bag, "biggest": everything,
+        "item": format!("{vaccine}?view=full"), "pictured": bag, "scan": bag.replace("/21/1", "/21/2"), "biggest": everything,
         "table": "/network", "label": label, "attack": goods::ATTACK,
         "search": {"typed": "埃斯佩兰萨", "path": path(&goods::product(1, 1))},
         "hostile": [
@@ -233,6 +234,14 @@ fn pages_are_fine_in_a_real_browser() {
         println!("{path}: {bytes} bytes compressed");
         assert!(bytes <= MOST_FIRST_VIEW, "{path} has {bytes} bytes");
     }
+    // A scan with everything that it loads by itself, the check included, but for the photograph.
+    let evidence = percent_encoded(&format!("https://id.gs1.org{bag}"));
+    let evidence = format!("/api/v1/evidence?id={evidence}&sections=public");
+    let assets = [assets::SCRIPT, assets::SCAN, assets::CHECK, assets::WORLD];
+    let parts = assets.iter().map(|asset| asset.path).chain([bag.as_str(), &evidence]);
+    let bytes: usize = parts.map(|path| compressed(&client, path)).sum();
+    println!("a scan in all: {bytes} bytes compressed");
+    assert!(bytes <= MOST_ITEM_PAGE, "a scan has {bytes} bytes in all");
     for path in [&bag, &vaccine, &copied, &hostile, &everything] {
         for (client, path) in [(&client, format!("{path}?view=full")), (&follower, path.clone())] {
             let bytes = compressed(client, &path);
