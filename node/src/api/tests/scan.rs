@@ -55,7 +55,7 @@ async fn scan(api: &Api, path: &str, more: &str) -> Answer {
 /// name and city, when it happened and when it was recorded, and how much is withheld.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_key_the_api_serves_the_public_view() {
-    let api = Api::start().await;
+    let api = Api::of_prefix(config::Capture::default(), "9521321").await;
     story(&api).await;
     let mut open = of(3, "03T08:00", json!({"bizStep": "receiving"}));
     open["@context"] = json!([
@@ -113,7 +113,7 @@ async fn without_a_key_the_api_serves_the_public_view() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn evidence_without_a_key_is_public_and_holds() {
     use tracehold_chain::evidence::{Trust, verify};
-    let api = Api::start().await;
+    let api = Api::of_prefix(config::Capture::default(), "9521321").await;
     story(&api).await;
     let id = percent_encoded(THING);
     for more in ["", "&sections=public,trade", "&sections=rest"] {
@@ -133,7 +133,7 @@ async fn evidence_without_a_key_is_public_and_holds() {
 /// back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_scan_shows_a_verdict_and_claims_no_check() {
-    let api = Api::start().await;
+    let api = Api::of_prefix(config::Capture::default(), "9521321").await;
     story(&api).await;
     let page = scan(&api, PAGE, "").await;
     assert_eq!(page.status, 200);
@@ -176,7 +176,7 @@ async fn a_scan_shows_a_verdict_and_claims_no_check() {
 /// is a reason to take care; what its maker never recorded does not match.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_scan_takes_care() {
-    let api = Api::start().await;
+    let api = Api::of_prefix(config::Capture::default(), "9521321").await;
     let other = |serial: u32| format!("https://id.gs1.org/01/09521321001015/21/{serial}");
     let made = |serial: u32, until: &str| {
         json!({"action": "ADD", "bizStep": "commissioning", "epcList": [other(serial)],
@@ -208,7 +208,7 @@ async fn a_scan_takes_care() {
 /// Promise P119: who holds the wrong end of a code is helped.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_no_known_thing_has_a_helpful_page() {
-    let api = Api::start().await;
+    let api = Api::of_prefix(config::Capture::default(), "9521321").await;
     story(&api).await;
     let product =
         json!({"id": "https://id.gs1.org/01/09521321001015", "names": {"en": "Espresso"}});
@@ -240,7 +240,7 @@ async fn what_is_no_known_thing_has_a_helpful_page() {
 /// one thing cannot make is told.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn scans_are_counted_and_copies_noticed() {
-    let api = Api::start().await;
+    let api = Api::of_prefix(config::Capture::default(), "9521321").await;
     story(&api).await;
     let count = format!("/api/v1/scans?id={}", percent_encoded(THING));
     assert_eq!(api.anonymous(&count).await.json(), json!({"id": THING, "total": 0, "today": 0}));
