@@ -2,7 +2,7 @@
 //!
 //! [`server`] accepts connections under deadlines; [`router`] is what they reach. A request passes
 //! [`metrics`], [`headers`] and [`rate`], [`auth`] says who it is from, and it reaches a handler:
-//! [`capture`] and [`events`] speak GS1's EPCIS binding, [`blocks`] and [`feed`] tell of the ledger
+//! [`capture`], [`events`] and [`query`] speak GS1's EPCIS binding, [`blocks`] and [`feed`] tell of the ledger
 //! itself, [`items`], [`trace`] and [`footprint`] of goods, [`masterdata`] and [`pictures`] of
 //! products, places and parties, [`webhooks`] sends news out, [`readings`] takes what sensors say,
 //! [`accounts`], [`money`], [`holds`] and [`approvals`] are about money, [`agreements`] about money
@@ -40,6 +40,7 @@ mod paging;
 mod pictures;
 mod prepare;
 pub mod problem;
+mod query;
 mod rate;
 mod readings;
 mod records;

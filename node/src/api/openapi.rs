@@ -16,7 +16,7 @@ use super::limits::MAX_URI_BYTES;
 use super::problem::{Kind, PROBLEM_JSON, Problem, render};
 use super::{
     ApiState, accounts, agreements, approvals, blocks, capture, events, feed, footprint, headers,
-    health, holds, items, masterdata, metrics, money, money_pages, pages, pictures, rate, readings,
+    health, holds, items, masterdata, metrics, money, money_pages, pages, pictures, query, rate, readings,
     trace, webhooks,
 };
 
@@ -84,8 +84,9 @@ fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(capture::post_capture))
         .routes(routes!(capture::get_capture))
-        .routes(routes!(events::post_event, events::get_events))
+        .routes(routes!(events::post_event, query::get_events))
         .routes(routes!(events::get_event))
+        .merge(query::routes())
         .routes(routes!(blocks::status))
         .routes(routes!(blocks::get_block))
         .routes(routes!(blocks::post_transaction))
