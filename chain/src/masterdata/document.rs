@@ -28,11 +28,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::hierarchy::attribute_of;
 use super::{
     Address, Attributes, MasterData, MasterKind, Party, Place, Product, Texts, UNDETERMINED,
     decimal, is_country, is_language,
 };
-use super::hierarchy::attribute_of;
 use crate::epcis::context::Contexts;
 use crate::epcis::query::PlaceField;
 use crate::epcis::{

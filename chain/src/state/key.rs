@@ -595,7 +595,8 @@ pub const BROWSED_FIRST: &[u8] = b"hv";
 pub const BROWSED_END: &[u8] = b"hw";
 
 /// The keys of everything in the index of events: first keys, and the keys after the last.
-pub const EVENT_INDEX_RANGES: [(&[u8], &[u8]); 3] = [(b"hc", b"hd"), (b"hd", b"he"), (b"hv", b"hx")];
+pub const EVENT_INDEX_RANGES: [(&[u8], &[u8]); 3] =
+    [(b"hc", b"hd"), (b"hd", b"he"), (b"hv", b"hx")];
 
 /// The note of how far the index of events has come in the table.
 pub const EVENT_INDEX_KEY: &[u8] = b"mi";

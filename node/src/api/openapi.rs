@@ -16,8 +16,8 @@ use super::limits::MAX_URI_BYTES;
 use super::problem::{Kind, PROBLEM_JSON, Problem, render};
 use super::{
     ApiState, accounts, agreements, approvals, blocks, capture, events, feed, footprint, headers,
-    health, holds, items, masterdata, metrics, money, money_pages, pages, pictures, query, rate, readings,
-    trace, webhooks,
+    health, holds, items, masterdata, metrics, money, money_pages, pages, pictures, query, rate,
+    readings, trace, webhooks,
 };
 
 #[derive(OpenApi)]

@@ -100,7 +100,13 @@ type WrittenDirectory = (Position, Position, u64, u64, Vec<Term>);
 impl Directory {
     pub fn encode(&self) -> Vec<u8> {
         let Bounds { first, last, earliest, latest } = self.bounds;
-        codec::encode::<WrittenDirectory>(&(first, last, earliest, latest, self.first_terms.clone()))
+        codec::encode::<WrittenDirectory>(&(
+            first,
+            last,
+            earliest,
+            latest,
+            self.first_terms.clone(),
+        ))
     }
 
     pub fn decode(bytes: &[u8]) -> Result<Directory, TableError> {

@@ -177,8 +177,7 @@ impl TableWriter {
 }
 
 fn weight(batch: &Batch) -> usize {
-    let sizes =
-        batch.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, Vec::len));
+    let sizes = batch.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, Vec::len));
     sizes.sum()
 }
 

@@ -49,7 +49,11 @@ pub(super) fn pairs(
             });
             continue;
         }
-        given.push(Given { name, values: value.split('|').map(str::to_owned).collect(), extensions });
+        given.push(Given {
+            name,
+            values: value.split('|').map(str::to_owned).collect(),
+            extensions,
+        });
     }
     read(given, errors, extensions)
 }
@@ -413,11 +417,7 @@ fn action(text: &str) -> Result<Action, Wrong> {
 }
 
 /// A word of CBV in any spelling, also that of older versions, as the bare word; or a URI.
-fn word(
-    vocabulary: Vocabulary,
-    text: &str,
-    extensions: &Extensions,
-) -> Result<String, Wrong> {
+fn word(vocabulary: Vocabulary, text: &str, extensions: &Extensions) -> Result<String, Wrong> {
     let urn = match vocabulary {
         Vocabulary::BizStep => "urn:epcglobal:cbv:bizstep:",
         Vocabulary::Disposition => "urn:epcglobal:cbv:disp:",

@@ -182,10 +182,9 @@ impl Filing<'_> {
         self.browsed(Browsed::EventType, Some(event.type_name()));
         self.browsed(Browsed::BizStep, event.biz_step());
         self.browsed(Browsed::Disposition, event.disposition());
-        for (field, place) in [
-            (Browsed::ReadPoint, event.read_point()),
-            (Browsed::BizLocation, event.biz_location()),
-        ] {
+        for (field, place) in
+            [(Browsed::ReadPoint, event.read_point()), (Browsed::BizLocation, event.biz_location())]
+        {
             // Identifiers compare in their one spelling only.
             if let Some(place) = place {
                 let term = Term::of_value(field, place);

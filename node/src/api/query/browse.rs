@@ -129,8 +129,9 @@ async fn list(state: ApiState, uri: http::Uri, resource: Resource) -> Result<Res
             _ => {
                 let rule = "is not known";
                 let mend = "leave it out; known are perPage and nextPageToken";
-                return Err(Problem::new(Kind::Parameter, format!("{name} {rule}"))
-                    .field(name, rule, mend));
+                return Err(
+                    Problem::new(Kind::Parameter, format!("{name} {rule}")).field(name, rule, mend)
+                );
             }
         }
     }

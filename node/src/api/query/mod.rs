@@ -106,8 +106,11 @@ pub(super) async fn answer(
                 let rule = format!("allows {limit} events and there are more");
                 let detail = format!("maxEventCount {rule}");
                 let mend = "ask for less, or leave it out and read page by page";
-                return Ok(Err(Problem::new(Kind::QueryTooLarge, detail)
-                    .field("maxEventCount", rule, mend)));
+                return Ok(Err(Problem::new(Kind::QueryTooLarge, detail).field(
+                    "maxEventCount",
+                    rule,
+                    mend,
+                )));
             }
             Err(SearchError::TooComplex(why)) => {
                 return Ok(Err(Problem::new(Kind::QueryTooComplex, why)));

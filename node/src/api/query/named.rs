@@ -112,9 +112,7 @@ fn store_problem(error: &QueriesError) -> Problem {
             let detail = format!("a query is called {name} already: give another name");
             Problem::new(Kind::Exists, detail)
         }
-        QueriesError::TooMany => {
-            Problem::new(Kind::TooLarge, format!("{error}: delete one first"))
-        }
+        QueriesError::TooMany => Problem::new(Kind::TooLarge, format!("{error}: delete one first")),
         QueriesError::Store { .. } => {
             tracing::error!(%error, "a named query was not kept");
             Problem::new(Kind::Internal, "this node cannot keep its named queries now")
@@ -171,8 +169,9 @@ fn name_paging(pairs: &[(String, String)]) -> Result<(usize, Option<String>), Pr
             _ => {
                 let rule = "is not known";
                 let mend = "leave it out; known are perPage and nextPageToken";
-                return Err(Problem::new(Kind::Parameter, format!("{name} {rule}"))
-                    .field(name, rule, mend));
+                return Err(
+                    Problem::new(Kind::Parameter, format!("{name} {rule}")).field(name, rule, mend)
+                );
             }
         }
     }

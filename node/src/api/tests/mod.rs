@@ -9,6 +9,7 @@ mod masterdata;
 mod money;
 mod people;
 mod programs;
+mod query;
 mod reads;
 mod refusals;
 
