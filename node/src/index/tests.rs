@@ -72,6 +72,7 @@ fn views(table: &Arc<MemoryTable>, log: &BlockLog, ledger: &Ledger) -> ViewSourc
     ViewSource::new(table.clone(), log.reader(), Arc::new(index), authority, head, alarm)
 }
 
+const ACTIONS: [&str; 3] = ["OBSERVE", "ADD", "DELETE"];
 const STEPS: [&str; 3] = ["shipping", "receiving", "inspecting"];
 
 /// An event of a small world: few values, so that queries find some.
@@ -86,7 +87,7 @@ fn event(number: u64, seed: u64) -> Value {
         "eventTime": format!("2026-02-2{}T1{}:00:00Z", pick(6, 5), pick(9, 10)),
         "eventTimeZoneOffset": "+00:00",
         "epcList": [format!("urn:epc:id:sgtin:9521321.012000.{serial}")],
-        "action": ["OBSERVE", "ADD", "DELETE"][usize::try_from(pick(20, 3)).unwrap()],
+        "action": ACTIONS[usize::try_from(pick(20, 3)).unwrap()],
         "bizStep": STEPS[usize::try_from(pick(12, 3)).unwrap()],
         "readPoint": {"id": format!("https://id.gs1.org/414/952132100001{}", 0)},
         "bizTransactionList": [

@@ -289,7 +289,7 @@ impl<'v> Walk<'v> {
         let mut numbers: Option<Vec<u32>> = None;
         for any in &self.selectors {
             let lists = any.iter().map(|term| self.index.postings(segment, term));
-            let filed = segment::any(lists.collect::<Result<Vec<_>, _>>()?);
+            let filed = segment::either(lists.collect::<Result<Vec<_>, _>>()?);
             numbers = Some(match numbers {
                 None => filed,
                 Some(before) => segment::both(before, &filed),
