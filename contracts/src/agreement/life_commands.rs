@@ -19,7 +19,7 @@ use super::pay;
 use super::record::{Acceptance, AgreementRecord, DisputeState, Ending, MilestoneState, Stage};
 use super::step::StepKind;
 use super::watch;
-use crate::execute::{Now, Staged};
+use crate::execute::{Concern, Now, Staged};
 use crate::money;
 use crate::receipt::RejectionCode;
 use crate::stop::{Stop, refuse};
@@ -43,7 +43,7 @@ pub(super) fn run(
     };
     let mut life = find(staged, id)?;
     // What fell due before this block comes first.
-    life.catch_up(staged, now)?;
+    up_to_date(&mut life, staged, now)?;
     let life = &mut life;
     match command {
         AgreementCommand::Propose { .. } => {}
@@ -61,10 +61,20 @@ pub(super) fn run(
         }
     }
     // A deposit may have been due before all had accepted.
-    life.catch_up(staged, now)?;
+    up_to_date(life, staged, now)?;
     life.keep(staged);
-    staged.touched.insert(id);
+    staged.touched.insert((Concern::Own, id));
     Ok(())
+}
+
+/// Does everything that fell due before. Where that is more than a transaction may set going, the
+/// transaction waits until blocks have done it.
+fn up_to_date(life: &mut Life, staged: &mut Staged<'_>, now: Now<'_>) -> Result<(), Stop> {
+    if life.catch_up(staged, now)? {
+        return Ok(());
+    }
+    staged.is_behind = true;
+    life.wrong_stage("", "what fell due before is not done yet; try again after the next block")
 }
 
 fn find(staged: &Staged<'_>, id: AgreementId) -> Result<Life, Stop> {
@@ -86,7 +96,7 @@ fn propose(
         return Ok(());
     }
     check_terms(staged, terms, now)?;
-    has_room(staged, terms, now)?;
+    has_room(staged, terms, sender.member())?;
     let proposed = next_step(staged, now);
     let record = AgreementRecord {
         id,
@@ -104,6 +114,7 @@ fn propose(
         decisions: Vec::new(),
         dispute: None,
         facts: 0,
+        units: 0,
         disputed: vec![false; terms.roles.len()],
         due: None,
         unseen: None,
@@ -153,8 +164,8 @@ fn check_terms(staged: &Staged<'_>, terms: &Terms, now: Now<'_>) -> Result<(), S
     }
 }
 
-fn has_room(staged: &Staged<'_>, terms: &Terms, now: Now<'_>) -> Result<(), Stop> {
-    if watch::has_room(staged, terms, now)? {
+fn has_room(staged: &Staged<'_>, terms: &Terms, proposer: &MemberId) -> Result<(), Stop> {
+    if watch::has_room(staged, terms, proposer)? {
         return Ok(());
     }
     refuse(RejectionCode::TooManyAgreements, terms.title.clone())
@@ -180,24 +191,27 @@ pub(super) fn fund(
     now: Now<'_>,
 ) -> Result<(), Stop> {
     let mut life = find(staged, id)?;
-    life.catch_up(staged, now)?;
+    up_to_date(&mut life, staged, now)?;
     let Some(place) = life.terms.deposits.iter().position(|d| d.id == *deposit) else {
-        return refuse(RejectionCode::DepositUnknown, deposit.as_str());
+        let subject = format!("/deposits: there is no {deposit}");
+        return refuse(RejectionCode::DepositUnknown, subject);
     };
     let Some(terms) = life.terms.deposits.get(place).cloned() else { return Ok(()) };
     let payer = life.role(&terms.role).map(|(_, role)| &role.member);
     if account.member() != payer {
-        return refuse(RejectionCode::DepositUnknown, deposit.as_str());
+        let subject = format!("/deposits/{place}: {} pays {deposit}, not {account}", terms.role);
+        return refuse(RejectionCode::DepositUnknown, subject);
     }
     let missing = life.record.deposited.get(place).is_some_and(Option::is_none);
     if life.record.stage != Stage::Accepted || !missing {
-        return refuse(RejectionCode::WrongStage, life.stage_words());
+        let why = if missing { "cannot be paid now" } else { "is in already" };
+        return life.wrong_stage(&format!("/deposits/{place}"), &format!("{deposit} {why}"));
     }
     // With the last deposit it begins to wait for events: many may have been accepted while few
     // ran.
     let mut others = life.record.deposited.iter().enumerate().filter(|(other, _)| *other != place);
     if others.all(|(_, at)| at.is_some()) {
-        has_room(staged, &life.terms, now)?;
+        has_room(staged, &life.terms, life.record.proposer.member())?;
     }
     let Money { asset, amount } = terms.money;
     let moved = i64::try_from(amount.minor_units()).unwrap_or_default();
@@ -255,30 +269,6 @@ fn check_reason(reason: &str) -> Result<(), Stop> {
 }
 
 impl Life {
-    /// The stage, for refusals.
-    pub fn stage_words(&self) -> String {
-        let stage = match self.record.stage {
-            Stage::Proposed => "it waits for all to accept",
-            Stage::Accepted => "it waits for deposits",
-            Stage::Running => "it runs",
-            Stage::Disputed => "a dispute is open",
-            Stage::Ended { .. } => "it has ended",
-        };
-        format!("{}: {stage}", self.record.id)
-    }
-
-    fn wrong_stage<T>(&self) -> Result<T, Stop> {
-        refuse(RejectionCode::WrongStage, self.stage_words())
-    }
-
-    /// The place of a role of the sender's member.
-    fn own_role(&self, label: &Label, member: &MemberId) -> Result<usize, Stop> {
-        match self.role(label) {
-            Some((place, role)) if role.member == *member => Ok(place),
-            _ => refuse(RejectionCode::RoleNotYours, label.as_str()),
-        }
-    }
-
     fn accept(
         &mut self,
         staged: &mut Staged<'_>,
@@ -292,7 +282,7 @@ impl Life {
             return Ok(());
         }
         if self.record.stage != Stage::Proposed {
-            return self.wrong_stage();
+            return self.wrong_stage(&format!("/roles/{place}"), &format!("{role} cannot accept"));
         }
         let Some(account) = self.account(role) else { return Ok(()) };
         let rule = money::approval_rule(&staged.overlay, &account)?;
@@ -308,7 +298,7 @@ impl Life {
         let what = StepKind::Accepted { role: role.clone(), by: sender.clone(), complete };
         self.tell(staged, what, now);
         if self.record.accepted.iter().all(|accepted| accepted.complete) {
-            has_room(staged, &self.terms, now)?;
+            has_room(staged, &self.terms, self.record.proposer.member())?;
             self.record.stage = Stage::Accepted;
         }
         Ok(())
@@ -321,12 +311,12 @@ impl Life {
         sender: &AgentId,
         now: Now<'_>,
     ) -> Result<(), Stop> {
-        self.own_role(role, sender.member())?;
+        let place = self.own_role(role, sender.member())?;
         let how = Ending::NotAccepted { declined_by: Some(role.clone()) };
         match &self.record.stage {
             Stage::Ended { how: before, .. } if *before == how => Ok(()),
             Stage::Proposed => Ok(self.end(staged, how, Vec::new(), now.block_time, now)?),
-            _ => self.wrong_stage(),
+            _ => self.wrong_stage(&format!("/roles/{place}"), &format!("{role} cannot decline")),
         }
     }
 
@@ -337,15 +327,16 @@ impl Life {
         sender: &AgentId,
         now: Now<'_>,
     ) -> Result<(), Stop> {
-        self.own_role(role, sender.member())?;
+        let place = self.own_role(role, sender.member())?;
         if !self.terms.milestones.iter().any(|m| asks(&m.when, role, approval)) {
-            return refuse(RejectionCode::ApprovalNotAsked, approval.as_str());
+            return self.not_asked(role, approval);
         }
         if self.record.approvals.iter().any(|(r, what, _)| r == role && what == approval) {
             return Ok(());
         }
         if !matches!(self.record.stage, Stage::Running | Stage::Disputed) {
-            return self.wrong_stage();
+            let what = format!("{role} cannot approve {approval}");
+            return self.wrong_stage(&format!("/roles/{place}"), &what);
         }
         self.record.approvals.push((role.clone(), approval.clone(), now.block_time));
         let what = StepKind::Approved { role: role.clone(), what: approval.clone() };
@@ -370,8 +361,11 @@ impl Life {
             Stage::Running => self.terms.cancel.is_some(),
             Stage::Disputed | Stage::Ended { .. } => false,
         };
-        if !may || self.is_arbiter(role) {
-            return self.wrong_stage();
+        if self.is_arbiter(role) {
+            return self.wrong_stage("/cancel", &format!("{role} is the arbiter and is not asked"));
+        }
+        if !may {
+            return self.wrong_stage("/cancel", &format!("{role} cannot ask to cancel"));
         }
         if asked {
             return Ok(());
@@ -414,7 +408,7 @@ impl Life {
         let place = self.own_role(role, sender.member())?;
         let terms = self.terms.dispute.as_ref().filter(|dispute| dispute.by.contains(role));
         let Some(terms) = terms else {
-            return refuse(RejectionCode::NotDisputable, role.as_str());
+            return self.not_disputable(role);
         };
         check_reason(reason)?;
         let last = self.record.dispute.as_ref();
@@ -424,7 +418,7 @@ impl Life {
         let (after_end, latest) = match &self.record.stage {
             Stage::Disputed if again => return Ok(()),
             Stage::Running if has_opened => {
-                let subject = format!("{role}: a role opens one dispute");
+                let subject = format!("/dispute: {role} has opened its one dispute before");
                 return refuse(RejectionCode::NotDisputable, subject);
             }
             Stage::Running => (false, self.terms.deadline),
@@ -436,11 +430,19 @@ impl Life {
                 let until = self.disputable_until(*at);
                 let corrected = self.record.milestones.iter().any(|m| !m.corrected.is_empty());
                 if recorded.is_some() || !corrected || now.block_time >= until {
-                    return refuse(RejectionCode::NotDisputable, self.stage_words());
+                    let why = match (recorded.is_some(), corrected) {
+                        (true, _) => "one was recorded after the end before",
+                        (_, false) => "no event that it paid on was corrected",
+                        _ => "the time for it after the end is over",
+                    };
+                    let subject = format!("/dispute: {why}: {}", self.stage_words());
+                    return refuse(RejectionCode::NotDisputable, subject);
                 }
                 (true, now.block_time.plus_ms(terms.ruling_within.0))
             }
-            Stage::Proposed | Stage::Accepted | Stage::Disputed => return self.wrong_stage(),
+            Stage::Proposed | Stage::Accepted | Stage::Disputed => {
+                return self.wrong_stage("/dispute", &format!("{role} cannot open a dispute"));
+            }
         };
         let until = now.block_time.plus_ms(terms.ruling_within.0).min(latest);
         self.record.dispute = Some(DisputeState {
@@ -460,7 +462,7 @@ impl Life {
             }
             // Windows begin anew when it goes on.
             for milestone in &mut self.record.milestones {
-                milestone.holds_since = None;
+                milestone.held_through = milestone.holds_since.take();
             }
         }
         let reason = reason.to_owned();
@@ -477,16 +479,16 @@ impl Life {
         now: Now<'_>,
     ) -> Result<(), Stop> {
         let Some(dispute) = &self.record.dispute else {
-            return refuse(RejectionCode::NotTheArbiter, "no dispute is open");
+            return self.not_the_arbiter(sender);
         };
         if self.arbiter() != Some(sender.member()) {
-            return refuse(RejectionCode::NotTheArbiter, sender.to_string());
+            return self.not_the_arbiter(sender);
         }
         if dispute.ruled.as_deref() == Some(reason) && dispute.pay == pay {
             return Ok(());
         }
         if dispute.ruled.is_some() || dispute.lapsed {
-            return refuse(RejectionCode::NotTheArbiter, "no dispute is open");
+            return self.not_the_arbiter(sender);
         }
         let after_end = dispute.after_end;
         check_reason(reason)?;

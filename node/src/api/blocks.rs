@@ -12,11 +12,12 @@ use tracehold_chain::certificate::CommitCertificate;
 use tracehold_chain::codec;
 use tracehold_chain::transaction::{Bundle, Command, TransactionId};
 use tracehold_chain::units::Height;
-use tracehold_contracts::{Receipt, Verdict};
+use tracehold_contracts::{Effects, Receipt, Verdict};
 
 use super::ApiState;
-use super::agreements::step_json;
+use super::agreements::{StepView, step_view};
 use super::auth::Keyed;
+use super::command::place_in_transaction;
 use super::entries::{EntryView, Parties};
 use super::extract::{InPath, media_type, read_body};
 use super::problem::{Kind, Problem};
@@ -90,6 +91,58 @@ pub struct BlockView {
     pub transactions: Vec<String>,
     /// What became of each.
     pub receipts: Vec<ReceiptView>,
+    /// What fell due when the block began and was done by itself, before its transactions; not
+    /// there when nothing was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due: Option<DueView>,
+}
+
+/// What fell due when a block began.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct DueView {
+    /// The digest of all of it: the first leaf under the header's `receipts_root`.
+    pub leaf: String,
+    /// What moved: shown to those who have a part in it.
+    pub entries: Vec<EntryView>,
+    /// The steps that agreements went: shown to those who have a role in them.
+    pub steps: Vec<StepView>,
+}
+
+impl DueView {
+    fn seen(
+        view: &ReadView,
+        caller: &Caller,
+        due: &Effects,
+        parties: &mut Parties,
+    ) -> Result<DueView, Fault> {
+        let (entries, steps) = seen_of(view, caller, due, parties)?;
+        Ok(DueView { leaf: due.due_leaf().to_string(), entries, steps })
+    }
+}
+
+/// What of money that moved, and of agreements that went on, is for a caller.
+fn seen_of(
+    view: &ReadView,
+    caller: &Caller,
+    effects: &Effects,
+    parties: &mut Parties,
+) -> Result<(Vec<EntryView>, Vec<StepView>), Fault> {
+    let (mut entries, mut steps) = (Vec::new(), Vec::new());
+    if *caller == Caller::Anonymous {
+        // Nothing of it is for them: no terms need be read to know.
+        return Ok((entries, steps));
+    }
+    for entry in &effects.entries {
+        if has_part(caller, &parties.of_entry(view, entry)?) {
+            entries.push(entry.into());
+        }
+    }
+    for step in &effects.steps {
+        if has_part(caller, &parties.of_agreement(view, step.agreement)?) {
+            steps.push(step_view(step.agreement, &step.what));
+        }
+    }
+    Ok((entries, steps))
 }
 
 /// What became of a transaction.
@@ -110,6 +163,9 @@ pub struct ReceiptView {
     /// Which event (from 0) broke it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event: Option<u32>,
+    /// Which command (from 0) broke it, of those on money and agreements.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<u32>,
     /// What is wrong and how to mend it; shown to callers with a key, of money and agreements to
     /// the sender's member only.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -119,8 +175,8 @@ pub struct ReceiptView {
     pub entries: Vec<EntryView>,
     /// The steps that agreements went: shown to those who have a role in them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schema(value_type = Vec<Object>)]
-    pub steps: Vec<serde_json::Value>,
+    #[schema(required = false)]
+    pub steps: Vec<StepView>,
     /// Money commands that had taken effect before: a retry moves nothing again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub repeats: Vec<RepeatView>,
@@ -157,20 +213,7 @@ impl ReceiptView {
         if !is_shown {
             told.detail = None;
         }
-        if *caller == Caller::Anonymous {
-            // Nothing of it is for them: no terms need be read to know.
-            return Ok(told);
-        }
-        for entry in &receipt.effects.entries {
-            if has_part(caller, &parties.of_entry(view, entry)?) {
-                told.entries.push(entry.into());
-            }
-        }
-        for step in &receipt.effects.steps {
-            if has_part(caller, &parties.of_agreement(view, step.agreement)?) {
-                told.steps.push(step_json(step.agreement, &step.what));
-            }
-        }
+        (told.entries, told.steps) = seen_of(view, caller, &receipt.effects, parties)?;
         Ok(told)
     }
 
@@ -187,6 +230,7 @@ impl ReceiptView {
             repeated: Vec::new(),
             code: None,
             event: None,
+            command: None,
             detail: None,
             entries: Vec::new(),
             steps: Vec::new(),
@@ -198,6 +242,7 @@ impl ReceiptView {
                 view.result = "rejected".to_owned();
                 view.code = Some(rejection.code.as_str().to_owned());
                 view.event = rejection.event;
+                view.command = rejection.command;
                 view.detail = Some(rejection.to_string());
             }
         }
@@ -214,7 +259,7 @@ fn is_private(bundle: &Bundle) -> bool {
 
 /// A block
 ///
-/// Header, certificate, transaction ids and receipts; no event bodies.
+/// Header, certificate, transaction ids, receipts, and what fell due when it began; no event bodies.
 #[utoipa::path(
     get, path = "/api/v1/blocks/{height}", tag = "Ledger",
     params(("height" = u64, Path, description = "1 for the first block")),
@@ -247,9 +292,11 @@ pub async fn get_block(
                 receipts.push(ReceiptView::seen(view, &caller, pair, height, &mut parties)?);
             }
         }
-        Ok(Some((decided, receipts)))
+        let due = view.due_in(height)?;
+        let due = due.map(|due| DueView::seen(view, &caller, &due, &mut parties)).transpose()?;
+        Ok(Some((decided, receipts, due)))
     });
-    let Some((decided, receipts)) = found.await? else {
+    let Some((decided, receipts, due)) = found.await? else {
         let newest = state.status()?.height;
         let detail = format!("there is no block {height}: blocks are 1 to {newest}");
         return Err(Problem::new(Kind::NotFound, detail));
@@ -262,6 +309,7 @@ pub async fn get_block(
         state_root: decided.block.header.state_root.to_string(),
         transactions: transactions.map(|bundle| bundle.transaction.id().to_string()).collect(),
         receipts,
+        due,
         header: decided.block.header,
         certificate: decided.certificate,
     }))
@@ -319,9 +367,15 @@ pub async fn post_transaction(
     let events = bundle.events.len();
     let is_sender = has_part(&keyed.caller(), [bundle.transaction.body.sender.member()]);
     let tell = if is_private(&bundle) && !is_sender { refused_by_rule } else { refused };
+    let commands = bundle.transaction.body.commands.clone();
     let committed = submit_telling(&state, bundle, state.limits().commit, tell).await?;
     if let Verdict::Rejected(rejection) = &committed.receipt.verdict {
-        return Err(tell(rejection).transaction(id));
+        let problem = tell(rejection).transaction(id);
+        let rule = rejection.code.as_str();
+        return Err(match place_in_transaction(&commands, rejection) {
+            Some(place) => problem.field(place, rule, rejection.code.message()),
+            None => problem,
+        });
     }
     state.metrics().captured(events);
     let location = format!("/api/v1/transactions/{id}");

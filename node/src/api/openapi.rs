@@ -4,7 +4,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler as _;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, options, post};
+use axum::routing::{get, options};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Content, Ref, RefOr, Response};
@@ -15,9 +15,9 @@ use utoipa_axum::routes;
 use super::limits::MAX_URI_BYTES;
 use super::problem::{Kind, PROBLEM_JSON, Problem, render};
 use super::{
-    ApiState, accounts, agreements, approvals, blocks, capture, events, feed, footprint, headers,
-    health, holds, items, masterdata, metrics, money, money_pages, pages, pictures, query, rate,
-    readings, trace, webhooks,
+    ApiState, accounts, agreements, approvals, blocks, capture, described, did, events, feed,
+    footprint, headers, health, holds, items, links, masterdata, metrics, money, money_pages,
+    network, pages, pictures, query, rate, readings, resolver, trace, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -29,6 +29,7 @@ use super::{
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     modifiers(&ApiKey),
+    paths(resolver::get_digital_link),
     components(schemas(super::problem::ProblemBody, super::problem::FieldError)),
     tags(
         (name = "EPCIS", description = "GS1's EPCIS 2.0 REST binding"),
@@ -95,6 +96,10 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(masterdata::put_product, masterdata::get_products))
         .routes(routes!(masterdata::put_place, masterdata::get_places))
         .routes(routes!(masterdata::put_party, masterdata::get_parties))
+        .routes(routes!(links::put_links, links::get_links))
+        .routes(routes!(resolver::describe))
+        .routes(routes!(did::own))
+        .routes(routes!(did::of_member))
         .routes(routes!(pictures::post_picture))
         .routes(routes!(pictures::get_picture))
         .routes(routes!(webhooks::post_webhook, webhooks::get_webhooks))
@@ -138,6 +143,7 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(agreements::post_dispute))
         .routes(routes!(agreements::post_rule))
         .routes(routes!(agreements::post_fund))
+        .routes(routes!(network::get_network))
         .routes(routes!(metrics::get_metrics))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
@@ -145,15 +151,15 @@ fn routes() -> OpenApiRouter<ApiState> {
 
 /// The OpenAPI 3.1 description of the HTTP side.
 #[must_use]
-pub fn document() -> utoipa::openapi::OpenApi {
-    with_problems(routes().into_openapi())
+pub fn document() -> serde_json::Value {
+    described::complete(&with_problems(routes().into_openapi()))
 }
 
 /// Everything that the HTTP side answers.
 pub fn router(state: ApiState) -> Router {
     let (router, description) = routes().split_for_parts();
-    let description = with_problems(description).to_pretty_json();
-    let description: &'static str = description.map(String::leak).expect("it is plain data");
+    let description = described::complete(&with_problems(description));
+    let description: &'static str = format!("{description:#}").leak();
     let json = [(http::header::CONTENT_TYPE, "application/json")];
     router
         .route("/openapi.json", get(move || async move { (json, description) }))
@@ -162,11 +168,7 @@ pub fn router(state: ApiState) -> Router {
         .route("/epcis/v2/events", options(headers::discover))
         .route("/epcis/v2/events/{eventID}", options(headers::discover))
         .merge(pages::routes())
-        .route("/sign-in", get(money_pages::sign_in_form).post(money_pages::sign_in))
-        .route("/sign-out", post(money_pages::sign_out))
-        .route("/agreements", get(money_pages::agreements))
-        .route("/agreements/{id}", get(money_pages::agreement))
-        .route("/accounts", get(money_pages::accounts))
+        .merge(money_pages::routes())
         .fallback(pages::item_or_nothing.layer(pages::compression()))
         // Handlers bound their own bodies.
         .layer(DefaultBodyLimit::disable())
@@ -178,6 +180,7 @@ pub fn router(state: ApiState) -> Router {
         }))
         .layer(from_fn_with_state(state.rate(), rate::limit))
         .layer(from_fn(render))
+        .layer(from_fn_with_state(state.clone(), pages::error_pages))
         .layer(from_fn_with_state(state.clone(), headers::layer))
         .layer(from_fn_with_state(state.metrics().clone(), metrics::count))
         .with_state(state)
@@ -202,12 +205,13 @@ mod tests {
 
     #[test]
     fn the_description_is_openapi_3_1_and_every_answer_is_described() {
-        let json = serde_json::to_value(document()).unwrap();
+        let json = document();
         assert_eq!(json["openapi"], "3.1.0");
         for path in [
             "/epcis/v2/capture",
             "/epcis/v2/events/{eventID}",
             "/api/v1/status",
+            "/api/v1/network",
             "/api/v1/feed",
             "/api/v1/webhooks/{id}/deliveries",
             "/api/v1/readings",

@@ -2,16 +2,21 @@
 
 mod agreements;
 mod capture;
+mod examples;
 mod footprint;
 mod goods;
 mod live;
 mod masterdata;
+mod members;
 mod money;
+mod passports;
 mod people;
 mod programs;
 mod query;
 mod reads;
 mod refusals;
+mod resolver;
+mod search;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -131,6 +136,17 @@ impl Api {
         Api::peopled(config::Capture::default(), "*", Client::new(LOOSE, DEADLINES), members).await
     }
 
+    /// A node of a member with this prefix, whose operator gave these settings, in a network with
+    /// a change.
+    pub async fn changed(
+        prefix: &str,
+        http: config::Http,
+        change: impl FnOnce(&mut tracehold_chain::genesis::Genesis),
+    ) -> Api {
+        let client = Client::new(LOOSE, DEADLINES);
+        Api::settled((config::Capture::default(), http), prefix, client, &[], change).await
+    }
+
     async fn made(capture: config::Capture, prefix: &str, client: Client) -> Api {
         Api::peopled(capture, prefix, client, &[]).await
     }
@@ -140,6 +156,17 @@ impl Api {
         prefix: &str,
         client: Client,
         members: &[(&str, &[MemberRole], &[&str])],
+    ) -> Api {
+        let settings = (capture, config::Http::default());
+        Api::settled(settings, prefix, client, members, |_| {}).await
+    }
+
+    async fn settled(
+        (capture, http): (config::Capture, config::Http),
+        prefix: &str,
+        client: Client,
+        members: &[(&str, &[MemberRole], &[&str])],
+        change: impl FnOnce(&mut tracehold_chain::genesis::Genesis),
     ) -> Api {
         let dir = tempfile::tempdir().unwrap();
         let keystore = Arc::new(Keystore::create(dir.path()).unwrap());
@@ -174,6 +201,7 @@ impl Api {
                 nodes: Vec::new(),
             });
         }
+        change(&mut network.genesis);
         network.genesis.check().unwrap();
         let key = keystore.create_api_key(&agent, now()).unwrap().clear;
         let handle = testing::start(&network, dir.path()).unwrap();
@@ -184,8 +212,9 @@ impl Api {
         let state = ApiState::new(ApiParts {
             genesis: Arc::new(network.genesis.clone()),
             node_name: network.genesis.members[0].nodes[0].name.clone(),
+            dir: dir.path().to_owned(),
             keystore: keystore.clone(),
-            http: config::Http::default(),
+            http,
             capture,
             pictures: pictures(dir.path()),
             deliverer: deliverer.clone(),
@@ -202,6 +231,10 @@ impl Api {
         let api =
             Api { router, key, agent, keystore, handle, network, deliverer, keys, stop, _dir: dir };
         assert_eq!(api.get("/api/v1/status").await.problem()["code"], "starting");
+        let browser = Request::builder().uri("/").header("accept", "text/html");
+        let page = api.send(browser.body(Body::empty()).unwrap()).await;
+        assert_eq!(page.status, 503);
+        assert!(page.text.contains("This node is just starting"), "{}", page.text);
         testing::running(&api.handle).await;
         state.attach(api.handle.clone());
         api.deliverer.run(Arc::new(NodeHistory::new(api.handle.clone())));
