@@ -40,8 +40,9 @@ fn with_parameters(told: &mut Value) {
         .collect();
     let paths = told["paths"].as_object_mut();
     for (path, operations) in paths.into_iter().flatten() {
-        let known = operations["get"]["parameters"].as_array_mut();
-        if let Some(known) = known.filter(|_| asks_for_events(path)) {
+        let get = operations.get_mut("get").filter(|_| asks_for_events(path));
+        let known = get.and_then(|get| get.get_mut("parameters")).and_then(Value::as_array_mut);
+        if let Some(known) = known {
             known.splice(0..0, asked.iter().cloned());
         }
     }
