@@ -13,6 +13,7 @@ mod money;
 mod passports;
 mod people;
 mod programs;
+mod query;
 mod reads;
 mod refusals;
 mod resolver;
@@ -220,6 +221,7 @@ impl Api {
             pictures: pictures(dir.path()),
             scans: crate::scans::Scans::open(dir.path()),
             deliverer: deliverer.clone(),
+            queries: Arc::new(crate::queries::NamedQueries::open(dir.path()).unwrap()),
             registry: Arc::new(Mutex::new(registry)),
             limits: HttpLimits {
                 body: Duration::from_millis(300),
