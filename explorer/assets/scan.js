@@ -5,6 +5,9 @@ const box = document.querySelector("#check");
 const chinese = document.documentElement.lang.startsWith("zh");
 const say = (en, zh) => (chinese ? zh : en);
 
+/** An idle network makes a block every 15 seconds: one that is an hour old is old. */
+const OLD = 3_600_000;
+
 function tell(state, word, why, shown = []) {
   box.classList.remove("held", "failed");
   if (state) box.classList.add(state);
@@ -26,6 +29,7 @@ function failed(why) {
     "请勿相信此页面。请查看其他成员的节点，并告知售卖者。"));
   box.setAttribute("role", "alert");
   document.querySelector("main").prepend(box);
+  for (const said of document.querySelectorAll(".verdict.said")) said.hidden = true;
 }
 
 function age(ms) {
@@ -105,8 +109,10 @@ async function verify() {
     return failed(say("This page tells something else than the record that was proved.",
       "此页面所述与经核验的记录不一致。"));
   }
-  const made = age(Math.max(0, Date.now() - report.blockTime));
-  const fresh = say(`Up to block ${report.height}, made ${made}.`, `截至区块 ${report.height}，生成于${made}。`);
+  const since = Math.max(0, Date.now() - report.blockTime);
+  const made = age(since);
+  const fresh = say(`Up to block ${report.height}, made ${made}.`, `截至区块 ${report.height}，生成于${made}。`)
+    + (since > OLD ? say(" What was recorded since is not shown.", "此后的记录未显示。") : "");
   if (!report.exists) {
     return tell("held", say("Checked on your phone: not on record", "已在您的手机上核验：没有记录"),
       say("No event about this number is recorded. ", "没有任何事件记录此编号。") + fresh);
@@ -118,8 +124,8 @@ async function verify() {
   const lines = [
     say(`Final: ${report.votes} of ${report.validators} validators signed it.`,
       `已定案：${report.validators} 个验证节点中有 ${report.votes} 个签名。`),
-    say(`Unaltered: ${events} events are as they were recorded; of ${withheldEvents} parts are withheld.`,
-      `未被篡改：${events} 个事件与记录时一致；其中 ${withheldEvents} 个含未公开部分。`),
+    say(`Unaltered: ${events} events are as they were recorded (${withheldEvents} with parts withheld).`,
+      `未被篡改：${events} 个事件与记录时一致（其中 ${withheldEvents} 个含未公开部分）。`),
     from > 0 || cuts.length > 0
       ? say("Complete, but for what is older or further away than the evidence goes.", "在证据所及范围内完整。")
       : say("Complete: no recorded event of this thing is missing.", "完整：没有遗漏任何已记录的事件。"),
