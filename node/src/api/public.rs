@@ -272,8 +272,8 @@ mod tests {
         ] {
             assert_eq!(asked(&pairs(query)).unwrap_err().status, 401, "{query:?}");
         }
-        let many = vec!["urn:x:1"; 1].into_iter().map(str::to_owned);
-        let many: Vec<String> = many.chain((0..99).map(|n| format!("urn:y:{n}"))).collect();
+        let many: Vec<String> =
+            (0..=MAX_PUBLIC_IDENTIFIERS).map(|number| format!("urn:x:{number}")).collect();
         assert_eq!(asked(&pairs(&[("MATCH_anyEPC", &many.join("|"))])).unwrap_err().status, 400);
     }
 }
