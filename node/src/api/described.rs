@@ -155,8 +155,8 @@ mod tests {
             && !path.contains("/subscriptions")
     }
 
-    /// Promises P89 and P98: every answer about money, agreements, evidence and events that are asked
-    /// for has a type and an example, and the example is of that type.
+    /// Promises P89 and P98: every answer about money, agreements, evidence and events that are
+    /// asked for has a type and an example, and the example is of that type.
     #[test]
     fn every_example_is_of_the_type_of_its_answer() {
         let told = document();
