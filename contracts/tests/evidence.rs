@@ -303,7 +303,7 @@ fn evidence_is_small() {
                 history.object("mill", minute, "ADD", "commissioning", &made);
             } else {
                 let from = [input(level + 1, 0), input(level + 1, 1)];
-                history.make("mill", minute, &from, &[made.clone()]);
+                history.make("mill", minute, &from, std::slice::from_ref(&made));
             }
             history.object("mill", minute + 1, "OBSERVE", "inspecting", &made);
         }

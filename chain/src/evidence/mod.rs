@@ -36,7 +36,7 @@ pub const MAX_EVIDENCE_BYTES: usize = 16 * 1024 * 1024;
 /// Logs in one file: of the item, of containers and of what it was made of.
 pub const MAX_EVIDENCE_LOGS: usize = 256;
 
-/// Newest entries of one log that are shown; of a longer one the older are left out, and said to be.
+/// Newest entries of one log that are shown; of a longer one the older are left out, which is said.
 pub const MAX_LOG_ENTRIES: u64 = 512;
 
 /// Entries of one log beyond which none of it is shown: to show the newest, all must be read.

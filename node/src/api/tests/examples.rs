@@ -1,5 +1,5 @@
-//! A walk through every endpoint of money, agreements and evidence on a real node: what it asked and was
-//! answered are the examples of the description.
+//! A walk through every endpoint of money, agreements and evidence on a real node: what it asked
+//! and was answered are the examples of the description.
 
 use serde_json::Map;
 
