@@ -18,8 +18,8 @@
 //! - [`health`], [`metrics`] and [`gauges`] are for those who run the node.
 //!
 //! [`prepare`] makes transactions of events, [`submit`] hands them in, [`records`] reads.
-//! [`visible`] decides who sees what, [`public`] is what callers without a key are told. Whatever fails is a [`problem`]. Every limit is in
-//! [`limits`].
+//! [`visible`] decides who sees what, [`public`] is what callers without a key are told. Whatever
+//! fails is a [`problem`]. Every limit is in [`limits`].
 
 mod accounts;
 mod agreements;
