@@ -20,6 +20,7 @@ mod blocks;
 mod body;
 mod capture;
 mod entries;
+mod epc_format;
 mod events;
 mod extract;
 mod feed;
@@ -50,12 +51,14 @@ mod submit;
 #[cfg(test)]
 mod tests;
 mod told;
+mod tools;
 mod trace;
 pub mod visible;
 mod webhooks;
 
 pub(crate) use feed::{after_block, entry as feed_entry};
 pub use health::Readiness;
+pub use jobs::Jobs;
 pub use metrics::SharedRegistry;
 pub use openapi::{document as openapi_document, router};
 pub use server::serve;

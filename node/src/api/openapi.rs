@@ -4,7 +4,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler as _;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, options, post};
+use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Content, Ref, RefOr, Response};
@@ -17,7 +17,7 @@ use super::problem::{Kind, PROBLEM_JSON, Problem, render};
 use super::{
     ApiState, accounts, agreements, approvals, blocks, capture, events, feed, footprint, headers,
     health, holds, items, masterdata, metrics, money, money_pages, pages, pictures, rate, readings,
-    trace, webhooks,
+    tools, trace, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -38,6 +38,7 @@ use super::{
         (name = "Goods", description = "What is known of a thing, and its story"),
         (name = "Money", description = "Accounts, payments and what waits for a second agent"),
         (name = "Agreements", description = "Money that moves when the goods do"),
+        (name = "Tools", description = "To try a document without recording it"),
         (name = "Operation", description = "For those who run the node"),
     )
 )]
@@ -82,8 +83,9 @@ fn with_problems(mut openapi: utoipa::openapi::OpenApi) -> utoipa::openapi::Open
 /// Every described route.
 fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::with_openapi(Description::openapi())
-        .routes(routes!(capture::post_capture))
+        .routes(routes!(capture::post_capture, capture::get_captures))
         .routes(routes!(capture::get_capture))
+        .routes(routes!(capture::get_document))
         .routes(routes!(events::post_event, events::get_events))
         .routes(routes!(events::get_event))
         .routes(routes!(blocks::status))
@@ -137,6 +139,7 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(agreements::post_dispute))
         .routes(routes!(agreements::post_rule))
         .routes(routes!(agreements::post_fund))
+        .routes(routes!(tools::post_event_hash))
         .routes(routes!(metrics::get_metrics))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
@@ -154,12 +157,8 @@ pub fn router(state: ApiState) -> Router {
     let description = with_problems(description).to_pretty_json();
     let description: &'static str = description.map(String::leak).expect("it is plain data");
     let json = [(http::header::CONTENT_TYPE, "application/json")];
-    router
+    let router = router
         .route("/openapi.json", get(move || async move { (json, description) }))
-        .route("/epcis/v2/capture", options(headers::discover))
-        .route("/epcis/v2/capture/{captureID}", options(headers::discover))
-        .route("/epcis/v2/events", options(headers::discover))
-        .route("/epcis/v2/events/{eventID}", options(headers::discover))
         .merge(pages::routes())
         .route("/sign-in", get(money_pages::sign_in_form).post(money_pages::sign_in))
         .route("/sign-out", post(money_pages::sign_out))
@@ -179,7 +178,11 @@ pub fn router(state: ApiState) -> Router {
         .layer(from_fn(render))
         .layer(from_fn_with_state(state.clone(), headers::layer))
         .layer(from_fn_with_state(state.metrics().clone(), metrics::count))
-        .with_state(state)
+        .with_state(state.clone());
+    // A router lists the methods of a path outside of all of its own layers.
+    Router::new()
+        .fallback_service(router)
+        .layer(from_fn_with_state(state, headers::discover))
 }
 
 /// Refuses paths and queries that are too long.

@@ -54,6 +54,8 @@ pub struct ApiParts {
     pub capture: config::Capture,
     /// Pictures of products.
     pub pictures: Pictures,
+    /// What became of captured documents.
+    pub jobs: Jobs,
     /// Sends what happens to webhooks.
     pub deliverer: Deliverer,
     /// Counters, shared with the rest of the node.
@@ -76,7 +78,6 @@ struct Shared {
     places: Places,
     node: OnceLock<NodeHandle>,
     readiness: ArcSwap<Readiness>,
-    jobs: Jobs,
     metrics: Metrics,
     feeds: Arc<Semaphore>,
     /// Room for bodies, in units of [`MIN_REQUEST_BYTES`].
@@ -114,7 +115,6 @@ impl ApiState {
             detail: None,
         };
         let places = places.collect();
-        let jobs = Jobs::new(to_usize(parts.capture.max_running_jobs));
         let rate = rate::RateLimit::new(parts.http.requests_per_second);
         ApiState(Arc::new(Shared {
             member,
@@ -123,7 +123,6 @@ impl ApiState {
             places,
             node: OnceLock::new(),
             readiness: ArcSwap::from_pointee(starting),
-            jobs,
             metrics,
             feeds: feed::places(),
             room: Arc::new(Semaphore::new(MAX_BYTES_UNDER_WAY / MIN_REQUEST_BYTES)),
@@ -305,7 +304,7 @@ impl ApiState {
     }
 
     pub(super) fn jobs(&self) -> &Jobs {
-        &self.0.jobs
+        &self.0.parts.jobs
     }
 
     pub(super) fn metrics(&self) -> &Metrics {

@@ -2,6 +2,7 @@
 
 mod agreements;
 mod capture;
+mod epcis;
 mod footprint;
 mod goods;
 mod live;
@@ -29,7 +30,7 @@ use tracehold_chain::genesis::{Member, MemberRole};
 use tracehold_chain::keys::Signer as _;
 use tracehold_chain::units::{AgentId, MemberId};
 
-use super::limits::HttpLimits;
+use super::limits::{HttpLimits, MAX_ORIGINALS_BYTES};
 use super::*;
 use crate::config;
 use crate::deliver::{self, Client, Deadlines, Deliverer, Guard, NodeHistory, Pace};
@@ -61,10 +62,25 @@ pub(super) struct Api {
     pub handle: NodeHandle,
     pub network: TestNetwork,
     pub deliverer: Deliverer,
+    pub jobs: Jobs,
+    /// Turns true when the node stops.
+    pub stopped: watch::Receiver<bool>,
     /// The API keys of the agents of other members.
     keys: BTreeMap<String, String>,
     stop: watch::Sender<bool>,
-    _dir: tempfile::TempDir,
+    capture: config::Capture,
+    dir: tempfile::TempDir,
+}
+
+/// What a node is started from again.
+struct Parts {
+    key: String,
+    agent: AgentId,
+    keystore: Arc<Keystore>,
+    network: TestNetwork,
+    keys: BTreeMap<String, String>,
+    capture: config::Capture,
+    dir: tempfile::TempDir,
 }
 
 /// An answer, read whole.
@@ -175,17 +191,27 @@ impl Api {
         }
         network.genesis.check().unwrap();
         let key = keystore.create_api_key(&agent, now()).unwrap().clear;
+        let parts = Parts { key, agent, keystore, network, keys, capture, dir };
+        Api::serving(parts, client).await
+    }
+
+    /// Serves from a data folder.
+    async fn serving(parts: Parts, client: Client) -> Api {
+        let Parts { key, agent, keystore, network, keys, capture, dir } = parts;
         let handle = testing::start(&network, dir.path()).unwrap();
         let (stop, stopped) = watch::channel(false);
         let settings = deliver::Settings { client, pace: PACE };
         let mut registry = Registry::default();
         let deliverer = Deliverer::open(dir.path(), settings, &mut registry).unwrap();
+        let jobs =
+            Jobs::open(dir.path(), capture.max_running_jobs, MAX_ORIGINALS_BYTES).unwrap();
         let state = ApiState::new(ApiParts {
             genesis: Arc::new(network.genesis.clone()),
             node_name: network.genesis.members[0].nodes[0].name.clone(),
             keystore: keystore.clone(),
             http: config::Http::default(),
-            capture,
+            jobs: jobs.clone(),
+            capture: capture.clone(),
             pictures: pictures(dir.path()),
             deliverer: deliverer.clone(),
             registry: Arc::new(Mutex::new(registry)),
@@ -194,11 +220,24 @@ impl Api {
                 heartbeat: Duration::from_millis(200),
                 ..HttpLimits::default()
             },
-            stop: stopped,
+            stop: stopped.clone(),
         });
         let router = router(state.clone());
-        let api =
-            Api { router, key, agent, keystore, handle, network, deliverer, keys, stop, _dir: dir };
+        let api = Api {
+            router,
+            key,
+            agent,
+            keystore,
+            handle,
+            network,
+            deliverer,
+            jobs,
+            stopped,
+            keys,
+            stop,
+            capture,
+            dir,
+        };
         assert_eq!(api.get("/api/v1/status").await.problem()["code"], "starting");
         testing::running(&api.handle).await;
         state.attach(api.handle.clone());
@@ -206,11 +245,25 @@ impl Api {
         api
     }
 
-    pub async fn stop(self) {
+    /// Stops the node and starts it again from its folder.
+    pub async fn again(self) -> Api {
+        self.halt().await;
+        let Api { key, agent, keystore, network, keys, capture, dir, .. } = self;
+        let parts = Parts { key, agent, keystore, network, keys, capture, dir };
+        Api::serving(parts, Client::new(LOOSE, DEADLINES)).await
+    }
+
+    async fn halt(&self) {
         self.stop.send_replace(true);
         self.deliverer.stop().await;
+        self.jobs.settled().await;
         self.handle.stop();
         self.handle.ended().await.unwrap();
+    }
+
+    /// Stops the node.
+    pub async fn stop(self) {
+        self.halt().await;
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {
