@@ -34,6 +34,7 @@ pub mod identifier;
 pub mod json;
 mod lenient;
 mod pointer;
+pub mod query;
 mod sections;
 #[cfg(test)]
 mod testing;

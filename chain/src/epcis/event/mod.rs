@@ -19,6 +19,7 @@ use super::vocabulary::Vocabulary;
 use super::{json, time, validate};
 use crate::limits::{MAX_JSON_DEPTH, MAX_URI_BYTES};
 use crate::units::TimestampMs;
+pub(super) use lists::exact;
 use lists::{LISTS, identifiers, notices_of_list, notices_of_places};
 
 pub use sensor::SensorReading;

@@ -214,6 +214,7 @@ impl Api {
             capture: capture.clone(),
             pictures: pictures(dir.path()),
             deliverer: deliverer.clone(),
+            queries: Arc::new(crate::queries::NamedQueries::open(dir.path()).unwrap()),
             registry: Arc::new(Mutex::new(registry)),
             limits: HttpLimits {
                 body: Duration::from_millis(300),

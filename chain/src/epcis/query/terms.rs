@@ -1,0 +1,1 @@
+//! Names under which events are found.
