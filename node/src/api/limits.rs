@@ -86,6 +86,9 @@ pub const MAX_FIELD_ERRORS: usize = 50;
 /// Feeds that may be open at once.
 pub const MAX_FEEDS: usize = 256;
 
+/// WebSocket subscriptions that may be open at once.
+pub const MAX_SOCKETS: usize = 256;
+
 /// Lines of one batch of sensor readings.
 pub const MAX_READING_LINES: usize = 10_000;
 

@@ -46,8 +46,10 @@ mod readings;
 mod records;
 mod server;
 mod sessions;
+mod sockets;
 mod state;
 mod submit;
+mod subscriptions;
 #[cfg(test)]
 mod tests;
 mod told;
@@ -56,6 +58,7 @@ mod trace;
 pub mod visible;
 mod webhooks;
 
+pub use epc_format::EpcFormat;
 pub(crate) use feed::{after_block, entry as feed_entry};
 pub use health::Readiness;
 pub use jobs::Jobs;

@@ -17,7 +17,7 @@ use super::problem::{Kind, PROBLEM_JSON, Problem, render};
 use super::{
     ApiState, accounts, agreements, approvals, blocks, capture, events, feed, footprint, headers,
     health, holds, items, masterdata, metrics, money, money_pages, pages, pictures, rate, readings,
-    tools, trace, webhooks,
+    sockets, subscriptions, tools, trace, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -139,6 +139,8 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(agreements::post_dispute))
         .routes(routes!(agreements::post_rule))
         .routes(routes!(agreements::post_fund))
+        .routes(routes!(subscriptions::post_subscription, subscriptions::get_subscriptions))
+        .routes(routes!(subscriptions::get_subscription, subscriptions::delete_subscription))
         .routes(routes!(tools::post_event_hash))
         .routes(routes!(metrics::get_metrics))
         .routes(routes!(health::livez))
@@ -168,6 +170,7 @@ pub fn router(state: ApiState) -> Router {
         .fallback(pages::item_or_nothing.layer(pages::compression()))
         // Handlers bound their own bodies.
         .layer(DefaultBodyLimit::disable())
+        .layer(from_fn_with_state(state.clone(), sockets::layer))
         .layer(from_fn(short_uris))
         .layer(CatchPanicLayer::custom(|_| {
             use axum::response::IntoResponse as _;
@@ -180,9 +183,7 @@ pub fn router(state: ApiState) -> Router {
         .layer(from_fn_with_state(state.metrics().clone(), metrics::count))
         .with_state(state.clone());
     // A router lists the methods of a path outside of all of its own layers.
-    Router::new()
-        .fallback_service(router)
-        .layer(from_fn_with_state(state, headers::discover))
+    Router::new().fallback_service(router).layer(from_fn_with_state(state, headers::discover))
 }
 
 /// Refuses paths and queries that are too long.

@@ -290,6 +290,13 @@ impl Problem {
         self
     }
 
+    /// Names another exception of the EPCIS binding than its kind does.
+    #[must_use]
+    pub fn exception(mut self, name: &'static str) -> Problem {
+        self.epcis_type = name;
+        self
+    }
+
     /// Names a place at fault; beyond [`MAX_FIELD_ERRORS`] it is left out.
     #[must_use]
     pub fn field(

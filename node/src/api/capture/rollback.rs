@@ -97,11 +97,7 @@ async fn ended(
 }
 
 /// Hands in the transaction; how many of its events were recorded by another one meanwhile.
-async fn capture_whole(
-    state: &ApiState,
-    names: &[Name],
-    bundle: Bundle,
-) -> Result<usize, Problem> {
+async fn capture_whole(state: &ApiState, names: &[Name], bundle: Bundle) -> Result<usize, Problem> {
     let committed = submit(state, bundle, state.job_deadline()).await;
     let committed = committed.map_err(|problem| placed(names, problem))?;
     match &committed.receipt.verdict {

@@ -219,9 +219,9 @@ async fn jobs_are_listed_to_their_member_and_survive_a_restart() {
     assert_eq!(kept.text, XML);
     // Another member's document is not read; its transaction is on the ledger for all.
     assert_eq!(api.get(&format!("{theirs}/document")).await.status, 404);
-    for (query, field) in [("perPage=0", "perPage"), ("nextPageToken=x", "nextPageToken"), {
-        ("since=1", "since")
-    }] {
+    for (query, field) in
+        [("perPage=0", "perPage"), ("nextPageToken=x", "nextPageToken"), { ("since=1", "since") }]
+    {
         let problem = api.get(&format!("/epcis/v2/capture?{query}")).await.problem();
         assert_eq!(problem["type"], "epcisException:QueryParameterException");
         assert_eq!(problem["errors"][0]["field"], field);
@@ -369,7 +369,10 @@ async fn hash_ids_are_given_without_a_key_and_are_those_that_capture_gives() {
     // One event, and the same in XML.
     let one = ask(json, bare(unnamed(1, 1)).to_string(), &[]).await.json();
     assert_eq!((&one["events"][0]["hash"], one["events"].as_array().unwrap().len()), (hash, 1));
-    assert_eq!(&ask("application/xml", XML.to_owned(), &[]).await.json()["events"][0]["hash"], hash);
+    assert_eq!(
+        &ask("application/xml", XML.to_owned(), &[]).await.json()["events"][0]["hash"],
+        hash
+    );
     let named = api.post("/epcis/v2/events", &bare(unnamed(1, 1)), &[]).await;
     assert_eq!(&named.json()["eventID"], hash);
 

@@ -12,6 +12,7 @@ mod people;
 mod programs;
 mod reads;
 mod refusals;
+mod standing;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -36,6 +37,7 @@ use crate::config;
 use crate::deliver::{self, Client, Deadlines, Deliverer, Guard, NodeHistory, Pace};
 use crate::keystore::Keystore;
 use crate::pictures::{Pictures, StoreLimits};
+use crate::queries::NamedQueries;
 use crate::runtime::NodeHandle;
 use crate::testing::{self, PATIENCE, TestNetwork};
 
@@ -63,6 +65,7 @@ pub(super) struct Api {
     pub network: TestNetwork,
     pub deliverer: Deliverer,
     pub jobs: Jobs,
+    pub queries: Arc<NamedQueries>,
     /// Turns true when the node stops.
     pub stopped: watch::Receiver<bool>,
     /// The API keys of the agents of other members.
@@ -203,8 +206,8 @@ impl Api {
         let settings = deliver::Settings { client, pace: PACE };
         let mut registry = Registry::default();
         let deliverer = Deliverer::open(dir.path(), settings, &mut registry).unwrap();
-        let jobs =
-            Jobs::open(dir.path(), capture.max_running_jobs, MAX_ORIGINALS_BYTES).unwrap();
+        let jobs = Jobs::open(dir.path(), capture.max_running_jobs, MAX_ORIGINALS_BYTES).unwrap();
+        let queries = Arc::new(NamedQueries::open(dir.path()).unwrap());
         let state = ApiState::new(ApiParts {
             genesis: Arc::new(network.genesis.clone()),
             node_name: network.genesis.members[0].nodes[0].name.clone(),
@@ -214,7 +217,7 @@ impl Api {
             capture: capture.clone(),
             pictures: pictures(dir.path()),
             deliverer: deliverer.clone(),
-            queries: Arc::new(crate::queries::NamedQueries::open(dir.path()).unwrap()),
+            queries: queries.clone(),
             registry: Arc::new(Mutex::new(registry)),
             limits: HttpLimits {
                 body: Duration::from_millis(300),
@@ -233,6 +236,7 @@ impl Api {
             network,
             deliverer,
             jobs,
+            queries,
             stopped,
             keys,
             stop,
