@@ -86,9 +86,9 @@ async fn a_stream_reports_what_matches_signed_once_and_in_order_across_a_restart
     let made = answer.json();
     let id = made["subscriptionID"].as_str().unwrap();
     assert_eq!(answer.header("location"), format!("{PATH}/{id}"));
-    assert_eq!((&made["queryName"], &made["dest"], &made["stream"]), {
-        (&json!("shipping"), &json!(receiver.url()), &json!(true))
-    });
+    assert_eq!(made["queryName"], "shipping");
+    assert_eq!(made["dest"], receiver.url());
+    assert_eq!(made["stream"], true);
     assert!(!answer.text.contains(TOKEN), "the token is not told");
 
     let events = [receiving(2), event(3, 3), event(4, 4)];
@@ -99,13 +99,11 @@ async fn a_stream_reports_what_matches_signed_once_and_in_order_across_a_restart
     let body: Value = serde_json::from_slice(&got[1].body).unwrap();
     assert_eq!(body["type"], "EPCISQueryDocument");
     let results = &body["epcisBody"]["queryResults"];
-    assert_eq!((&results["queryName"], results["subscriptionID"].as_str()), {
-        (&json!("shipping"), Some(id))
-    });
+    assert_eq!(results["queryName"], "shipping");
+    assert_eq!(results["subscriptionID"], id);
     let first = &results["resultsBody"]["eventList"][0];
-    assert_eq!((&first["eventID"], &first["example:note"]), {
-        (&json!(event_id(3)), &json!("not for everyone"))
-    });
+    assert_eq!(first["eventID"], event_id(3));
+    assert_eq!(first["example:note"], "not for everyone");
     assert!(first["recordTime"].is_string());
 
     // The node stops while the receiver has a report and has not answered.
@@ -145,9 +143,8 @@ async fn a_schedule_reports_when_it_is_due_and_that_nothing_matched() {
     let answer = api.post(PATH, &request, &links).await;
     assert_eq!(answer.status, 201, "{}", answer.text);
     let made = answer.json();
-    assert_eq!((&made["schedule"], &made["reportIfEmpty"]), {
-        (&json!({"second": "*"}), &json!(true))
-    });
+    assert_eq!(made["schedule"], json!({"second": "*"}));
+    assert_eq!(made["reportIfEmpty"], true);
     assert_eq!(made["epcFormat"], "Always_GS1_Digital_Link");
     assert_eq!(made["minRecordTime"], "2020-01-01T00:00:00.000Z");
     until(async || !told(&receiver.got()).is_empty()).await;
