@@ -11,6 +11,7 @@ use std::sync::Arc;
 use tracehold_chain::block::{BLOCK_VERSION, Block, BlockHeader, BlockId};
 use tracehold_chain::codec;
 use tracehold_chain::digest::Digest;
+use tracehold_chain::epcis::query::terms::Findable;
 use tracehold_chain::genesis::{Genesis, GenesisError, Parameters};
 use tracehold_chain::keys::PublicKey;
 use tracehold_chain::merkle;
@@ -18,7 +19,9 @@ use tracehold_chain::state::key::{
     HEAD_KEY, REPLAY_END, REPLAY_FIRST, STATE_END, STATE_FIRST, replay_key, transaction_key,
 };
 use tracehold_chain::state::tree::Entry;
-use tracehold_chain::state::{Batch, Due, StateKey, StateTree, Table, TableError, TreeChange};
+use tracehold_chain::state::{
+    Batch, Due, Position, StateKey, StateTree, Table, TableError, TreeChange,
+};
 use tracehold_chain::transaction::{Bundle, TransactionId};
 use tracehold_chain::units::{ChainId, Height, TimestampMs};
 use tracehold_chain::validators::ValidatorSet;
@@ -101,6 +104,7 @@ pub struct Outcome {
     receipts: Vec<Receipt>,
     ids: Vec<TransactionId>,
     events: usize,
+    found: Vec<(Position, Arc<Findable>)>,
 }
 
 impl Outcome {
@@ -482,9 +486,9 @@ impl Ledger {
             writes.insert(replay_key(over), None);
         }
         writes.insert(HEAD_KEY.to_vec(), Some(codec::encode(&head)));
-        let Executed { due, next_due, receipts, ids, events, .. } = executed;
+        let Executed { due, next_due, receipts, ids, events, found, .. } = executed;
         let header = header.clone();
-        Outcome { header, head, writes, tree, due, next_due, receipts, ids, events }
+        Outcome { header, head, writes, tree, due, next_due, receipts, ids, events, found }
     }
 
     /// Makes the outcome of the decided next block the new state.
@@ -496,7 +500,8 @@ impl Ledger {
             outcome.header.previous_block_id, self.head.block_id,
             "an outcome is committed on the head it was computed from"
         );
-        let Outcome { header, head, writes, tree, due, next_due, receipts, ids, events } = outcome;
+        let Outcome { header, head, writes, tree, due, next_due, receipts, ids, events, found } =
+            outcome;
         self.next_due = next_due;
         self.tree.merge(tree);
         self.replay.forget(head.block_time, self.parameters.expiry_window_ms);
@@ -504,7 +509,7 @@ impl Ledger {
             self.replay.push(head.height, head.block_time, ids);
         }
         self.head = head.clone();
-        let layer = Arc::new(Layer { head, header, writes, due, receipts, events });
+        let layer = Arc::new(Layer { head, header, writes, due, receipts, events, found });
         self.layers.0.push(layer.clone());
         layer
     }

@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod deliver;
 pub mod fault;
+pub mod index;
 pub mod keystore;
 pub mod net;
 pub mod node;

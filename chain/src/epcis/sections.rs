@@ -215,6 +215,24 @@ impl SectionedEvent {
         Event::build(Value::Object(object), context, Origin::Stored).map_err(SectionError::Invalid)
     }
 
+    /// The event of sections that this node has accepted before: as [`SectionedEvent::event`], and
+    /// several times faster, since nothing is validated again. Never for what others send.
+    ///
+    /// # Errors
+    /// [`SectionError`] for malformed sections.
+    ///
+    /// # Panics
+    /// When they were never accepted.
+    pub fn recorded(&self) -> Result<Event, SectionError> {
+        let mut merged = Object::new();
+        for name in [SectionName::Public, SectionName::Trade, SectionName::Rest] {
+            let part = self.read(name)?;
+            merge_objects(&mut merged, part).ok_or(SectionError::Overlap(name))?;
+        }
+        let context = merged.remove(DOCUMENT_CONTEXT).map(Arc::new);
+        Event::recorded(merged, context).map_err(SectionError::Invalid)
+    }
+
     /// Puts the sections together: the event as JSON, exactly as it was cut, without validating it
     /// against EPCIS. Contexts of the document are left out; [`SectionedEvent::event`] has them.
     ///

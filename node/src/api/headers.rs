@@ -1,6 +1,5 @@
 //! GS1's headers: which versions are spoken, which limits hold, what a client asks for.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
@@ -197,8 +196,7 @@ fn check(headers: &HeaderMap) -> Result<(), Problem> {
             ));
         }
     }
-    extensions(headers)?;
-    Ok(())
+    check_extensions(headers)
 }
 
 /// The layer of `/epcis/v2`: refuses versions that are not spoken, says on every answer what is,
@@ -228,6 +226,11 @@ pub async fn layer(State(state): State<ApiState>, request: Request, next: Next) 
     if wants_linked && headers.get(CONTENT_TYPE).is_some_and(|media| media == "application/json") {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/ld+json"));
     }
+    if headers.contains_key(LINK)
+        && let Some(until) = next_page_good_until()
+    {
+        headers.insert(NEXT_PAGE_TOKEN_EXPIRES, until);
+    }
     if is_capture && is_write {
         for (name, value) in capture_limits(&state) {
             headers.insert(name, value);
@@ -245,34 +248,28 @@ fn prefers_linked_data(headers: &HeaderMap) -> bool {
     names("application/ld+json") && !names("application/json")
 }
 
-/// The prefixes that a request declares in `GS1-Extensions: prefix=uri,…`, for extension fields
-/// that are named in a query.
+/// Refuses a `GS1-Extensions` that does not read `prefix=uri,…`: prefixes of extension fields that
+/// are named in a query.
 ///
 /// # Errors
-/// [`Kind::Parameter`] naming the header when it is no such list.
-pub fn extensions(headers: &HeaderMap) -> Result<BTreeMap<String, String>, Problem> {
-    let mut declared = BTreeMap::new();
+/// [`Kind::Parameter`] naming the header.
+fn check_extensions(headers: &HeaderMap) -> Result<(), Problem> {
     for value in headers.get_all(GS1_EXTENSIONS) {
-        let text = value.to_str().unwrap_or("?");
-        for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+        let entries = value.to_str().unwrap_or("?").split(',').map(str::trim);
+        for entry in entries.filter(|entry| !entry.is_empty()) {
             let pair = entry.split_once('=').map(|(prefix, uri)| (prefix.trim(), uri.trim()));
-            match pair.filter(|(prefix, uri)| is_prefix(prefix) && uri::is_uri(uri)) {
-                Some((prefix, uri)) => {
-                    declared.insert(prefix.to_owned(), uri.to_owned());
-                }
-                None => {
-                    let rule = "must be prefix=uri, several of them joined by commas";
-                    let detail = format!("the header GS1-Extensions {rule}");
-                    return Err(Problem::new(Kind::Parameter, detail).field(
-                        "GS1-Extensions",
-                        rule,
-                        "write it as example=http://ns.example.com/epcis/, or leave it out",
-                    ));
-                }
+            if !pair.is_some_and(|(prefix, uri)| is_prefix(prefix) && uri::is_uri(uri)) {
+                let rule = "must be prefix=uri, several of them joined by commas";
+                let detail = format!("the header GS1-Extensions {rule}");
+                return Err(Problem::new(Kind::Parameter, detail).field(
+                    "GS1-Extensions",
+                    rule,
+                    "write it as example=http://ns.example.com/epcis/, or leave it out",
+                ));
             }
         }
     }
-    Ok(declared)
+    Ok(())
 }
 
 fn is_prefix(text: &str) -> bool {
@@ -280,14 +277,12 @@ fn is_prefix(text: &str) -> bool {
     !text.is_empty() && text.len() <= 64 && text.bytes().all(allowed)
 }
 
-/// The headers that lead to the next page. Page tokens hold a place in a history that only grows,
-/// so they do not expire; what is announced is how long a client may count on that at least.
-#[must_use]
-pub fn next_page(link: HeaderValue) -> [(HeaderName, HeaderValue); 2] {
+/// Until when the token of a next page is good at least. A token holds a place in a history that
+/// only grows, so it does not expire.
+fn next_page_good_until() -> Option<HeaderValue> {
     const GOOD_FOR_MS: u64 = 30 * 24 * 3_600_000;
-    let expires = TimestampMs(now().0.saturating_add(GOOD_FOR_MS)).to_string();
-    let expires = HeaderValue::from_str(&expires).expect("a time is plain");
-    [(LINK, link), (NEXT_PAGE_TOKEN_EXPIRES, expires)]
+    let until = TimestampMs(now().0.saturating_add(GOOD_FOR_MS)).to_string();
+    HeaderValue::from_str(&until).ok()
 }
 
 /// Whether the caller asks for the lenient reading (RFC 7240 `Prefer: handling=lenient`).

@@ -2,9 +2,10 @@
 //!
 //! [`server`] accepts connections under deadlines; [`router`] is what they reach. A request passes
 //! [`metrics`], [`headers`] and [`rate`], [`auth`] says who it is from, and it reaches a handler:
-//! [`capture`] and [`events`] speak GS1's EPCIS binding, [`blocks`] and [`feed`] tell of the ledger
-//! itself, [`items`], [`trace`] and [`footprint`] of goods, [`masterdata`] and [`pictures`] of
-//! products, places and parties, [`webhooks`] sends news out, [`readings`] takes what sensors say,
+//! [`capture`], [`events`], [`query`], [`subscriptions`] and [`sockets`] speak GS1's EPCIS binding,
+//! [`blocks`] and [`feed`] tell of the ledger itself, [`items`], [`trace`] and [`footprint`] of
+//! goods, [`masterdata`] and [`pictures`] of products, places and parties, [`webhooks`] sends news
+//! out, [`readings`] takes what sensors say, [`tools`] help without recording anything,
 //! [`accounts`], [`money`], [`holds`] and [`approvals`] are about money, [`agreements`] about money
 //! that moves when the goods do; [`entries`] says how both are written and [`body`] reads commands.
 //! [`pages`] shows items to people, [`health`] and [`metrics`] are for those who run the node.
@@ -41,6 +42,7 @@ mod paging;
 mod pictures;
 mod prepare;
 pub mod problem;
+mod query;
 mod rate;
 mod readings;
 mod records;

@@ -16,8 +16,8 @@ use super::limits::MAX_URI_BYTES;
 use super::problem::{Kind, PROBLEM_JSON, Problem, render};
 use super::{
     ApiState, accounts, agreements, approvals, blocks, capture, events, feed, footprint, headers,
-    health, holds, items, masterdata, metrics, money, money_pages, pages, pictures, rate, readings,
-    sockets, subscriptions, tools, trace, webhooks,
+    health, holds, items, masterdata, metrics, money, money_pages, pages, pictures, query, rate,
+    readings, sockets, subscriptions, tools, trace, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -86,8 +86,9 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(capture::post_capture, capture::get_captures))
         .routes(routes!(capture::get_capture))
         .routes(routes!(capture::get_document))
-        .routes(routes!(events::post_event, events::get_events))
+        .routes(routes!(events::post_event, query::get_events))
         .routes(routes!(events::get_event))
+        .merge(query::routes())
         .routes(routes!(blocks::status))
         .routes(routes!(blocks::get_block))
         .routes(routes!(blocks::post_transaction))

@@ -8,7 +8,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{OriginalUri, State};
 use axum::response::{IntoResponse as _, Response};
-use http::header::LOCATION;
+use http::header::{LINK, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 use tracehold_chain::epcis::time;
@@ -20,7 +20,7 @@ use super::auth::Keyed;
 use super::extract::{InPath, check_json, query_pairs, read_body};
 use super::paging::{next_link, per_page};
 use super::problem::{Kind, Problem};
-use super::{ApiState, EpcFormat, after_block, headers};
+use super::{ApiState, EpcFormat, after_block};
 use crate::deliver::{Filter, NewSubscription, Schedule, ScheduleError, Standing, Subscription};
 use crate::queries::NamedQuery;
 
@@ -375,7 +375,7 @@ pub async fn get_subscriptions(
     let next = own.last().filter(|_| more).map(|last| last.subscription_id.clone());
     let mut response = Json(own).into_response();
     if let Some(token) = next {
-        response.headers_mut().extend(headers::next_page(next_link(uri.path(), &pairs, &token)));
+        response.headers_mut().insert(LINK, next_link(uri.path(), &pairs, &token));
     }
     Ok(response)
 }

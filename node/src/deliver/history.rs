@@ -19,6 +19,7 @@ use super::{MAX_DELIVERY_BYTES, MAX_DELIVERY_EVENTS};
 use crate::api::visible::{Caller, Record, Sight, visible};
 use crate::api::{after_block, feed_entry};
 use crate::fault::Fault;
+use crate::index::places::Recorded;
 use crate::runtime::NodeHandle;
 use crate::view::{ReadView, StoredEvent};
 
@@ -199,7 +200,7 @@ struct NodeQuery {
 }
 
 impl NodeQuery {
-    fn wants(&self, told: &Told) -> Result<bool, String> {
+    fn wants(&self, told: &Told, records: &Recorded<'_>) -> Result<bool, String> {
         let record = Record { recorded_by: told.stored.recorder() };
         if visible(&self.caller, &record) != Sight::Whole {
             return Ok(false);
@@ -208,7 +209,10 @@ impl NodeQuery {
             Asked::Filter(matcher) => matcher.matches(&told.facts),
             Asked::Standing(query, _) => {
                 let query = query.as_ref().map_err(Clone::clone)?;
-                standing::matches(query, &told.event, told.stored.record_time())
+                let at = told.stored.record_time();
+                let wanted = query.matches(&told.event, at, records);
+                records.check().map_err(|fault| fault.to_string())?;
+                wanted
             }
         })
     }
@@ -237,10 +241,15 @@ impl NodeQuery {
             if until.is_some_and(|until| block.height > until.height) {
                 break;
             }
+            // What is on record of places and products now: the events are judged as of today.
+            let records = Recorded::new(&view);
             for told in &block.events {
                 let position = told.stored.position;
                 let before = after.is_some_and(|after| position <= after);
-                if before || until.is_some_and(|until| position > until) || !self.wants(told)? {
+                if before
+                    || until.is_some_and(|until| position > until)
+                    || !self.wants(told, &records)?
+                {
                     continue;
                 }
                 let json = self.json(told)?;

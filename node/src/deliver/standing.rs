@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tracehold_chain::epcis::Event;
 use tracehold_chain::epcis::context::GS1_CONTEXT;
-use tracehold_chain::epcis::query::{self, Extensions, NoPlaces};
+use tracehold_chain::epcis::query::{self, Extensions};
 use tracehold_chain::epcis::translate::to_digital_links;
 use tracehold_chain::units::TimestampMs;
 
@@ -55,11 +55,6 @@ impl Standing {
     }
 }
 
-/// Whether an event that was recorded at `at` answers the query.
-pub(super) fn matches(asked: &query::Query, event: &Event, at: TimestampMs) -> bool {
-    asked.matches(event, at, &NoPlaces)
-}
-
 /// An event as a subscriber is told it: readable alone, with its record time.
 pub(super) fn told(event: &Event, at: TimestampMs, format: EpcFormat) -> String {
     let mut value = event.self_contained();
@@ -108,6 +103,7 @@ pub(super) fn document(
 #[cfg(test)]
 mod tests {
     use tracehold_chain::epcis::Document;
+    use tracehold_chain::epcis::query::NoPlaces;
     use tracehold_chain::state::Position;
     use tracehold_chain::units::Height;
 
@@ -133,9 +129,8 @@ mod tests {
         )
         .unwrap();
         let asked = standing.asked().unwrap();
-        assert!(
-            matches(&asked, &event, TimestampMs(5)) && !matches(&asked, &event, TimestampMs(4))
-        );
+        assert!(asked.matches(&event, TimestampMs(5), &NoPlaces));
+        assert!(!asked.matches(&event, TimestampMs(4), &NoPlaces), "before its first moment");
         let json = told(&event, TimestampMs(9), standing.format);
         let position = Position { height: Height(1), transaction: 0, event: 0 };
         let entries = [1, 2].map(|_| Entry { position, json: json.clone().into() });

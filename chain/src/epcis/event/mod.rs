@@ -261,6 +261,15 @@ impl Event {
         Event::understand(object, document_context, event_type)
     }
 
+    /// Understands an object that was validated before it was stored.
+    pub(super) fn recorded(
+        object: Object,
+        document_context: Option<Arc<Value>>,
+    ) -> Result<Event, Vec<Violation>> {
+        let event_type = event_type(&mut Checker::default(), &Path::Root, &object);
+        Event::understand(object, document_context, event_type)
+    }
+
     /// Takes the facts from an object that has been checked.
     fn understand(
         object: Object,

@@ -104,6 +104,35 @@ impl Condition {
     }
 }
 
+impl Condition {
+    /// The place that this asks the records about, when it asks about nothing else.
+    #[must_use]
+    pub fn place_field(&self) -> Option<PlaceField> {
+        match self {
+            Condition::Within(field, _)
+            | Condition::HasAttribute(RecordField::Place(field), _)
+            | Condition::Attribute(RecordField::Place(field), ..) => Some(*field),
+            _ => None,
+        }
+    }
+
+    /// Whether an event at `place`, in the field that [`Condition::place_field`] says, meets this.
+    #[must_use]
+    pub fn is_met_by_place(&self, place: &str, places: &dyn Places) -> bool {
+        match self {
+            Condition::Within(field, ids) => lies_within(place, *field, ids, places),
+            Condition::HasAttribute(_, names) => {
+                names.iter().any(|name| places.attribute(MasterKind::Place, place, name).is_some())
+            }
+            Condition::Attribute(_, name, wanted) => {
+                let own = places.attribute(MasterKind::Place, place, name);
+                own.is_some_and(|own| own.iter().any(|own| wanted.contains(own)))
+            }
+            _ => false,
+        }
+    }
+}
+
 /// Whether a word of an event is the wanted one; both are in the one spelling, but for URIs of
 /// one's own that the event writes with a prefix.
 fn same_word(wanted: &str, own: &str, contexts: Contexts<'_>) -> bool {

@@ -23,6 +23,7 @@ use crate::units::TimestampMs;
 struct Given<'g> {
     name: &'g str,
     values: Vec<String>,
+    extensions: &'g Extensions,
 }
 
 /// What is wrong with a parameter: rule and mend.
@@ -48,7 +49,11 @@ pub(super) fn pairs(
             });
             continue;
         }
-        given.push(Given { name, values: value.split('|').map(str::to_owned).collect() });
+        given.push(Given {
+            name,
+            values: value.split('|').map(str::to_owned).collect(),
+            extensions,
+        });
     }
     read(given, errors, extensions)
 }
@@ -78,7 +83,7 @@ pub(super) fn json(query: &Value, extensions: &Extensions) -> Result<Query, Vec<
             single => text(single).map(|text| vec![text]),
         };
         match values {
-            Some(values) => given.push(Given { name, values }),
+            Some(values) => given.push(Given { name, values, extensions }),
             None => errors.push(refused(
                 name,
                 "must be a text, a number or a list of them",
@@ -165,7 +170,7 @@ fn order_by(value: &str, extensions: &Extensions) -> Result<OrderBy, Wrong> {
 
 /// Parameters whose names are fixed, with how their values are read.
 const FIXED: [(&str, fn(&Given<'_>) -> Result<Condition, Wrong>); 59] = [
-    ("eventType", |g| g.each(event_type).map(Condition::EventType)),
+    ("eventType", |g| g.each(|t| event_type(t, g.extensions)).map(Condition::EventType)),
     ("GE_eventTime", |g| g.time().map(|at| Condition::From(TimeField::Event, at))),
     ("LT_eventTime", |g| g.time().map(|at| Condition::Before(TimeField::Event, at))),
     ("GE_recordTime", |g| g.time().map(|at| Condition::From(TimeField::Record, at))),
@@ -289,7 +294,7 @@ fn flexible(
             && let Some(kind) = rest.strip_prefix(prefix)
         {
             return Some(
-                word(vocabulary, kind)
+                word(vocabulary, kind, extensions)
                     .and_then(|kind| Ok(Condition::Link(field, kind, given.ids()?))),
             );
         }
@@ -381,7 +386,7 @@ fn unknown(name: &str) -> Wrong {
     ("is not known".to_owned(), mend)
 }
 
-fn event_type(text: &str) -> Result<String, Wrong> {
+fn event_type(text: &str, extensions: &Extensions) -> Result<String, Wrong> {
     const KNOWN: [&str; 5] = [
         "ObjectEvent",
         "AggregationEvent",
@@ -397,7 +402,7 @@ fn event_type(text: &str) -> Result<String, Wrong> {
         return Ok(plain.to_owned());
     }
     if is_uri(text) {
-        return Ok(text.to_owned());
+        return Ok(extensions.expand(text).unwrap_or_else(|| text.to_owned()));
     }
     wrong("must name event types", format!("use {} or the URI of an extension", KNOWN.join(", ")))
 }
@@ -412,7 +417,7 @@ fn action(text: &str) -> Result<Action, Wrong> {
 }
 
 /// A word of CBV in any spelling, also that of older versions, as the bare word; or a URI.
-fn word(vocabulary: Vocabulary, text: &str) -> Result<String, Wrong> {
+fn word(vocabulary: Vocabulary, text: &str, extensions: &Extensions) -> Result<String, Wrong> {
     let urn = match vocabulary {
         Vocabulary::BizStep => "urn:epcglobal:cbv:bizstep:",
         Vocabulary::Disposition => "urn:epcglobal:cbv:disp:",
@@ -423,8 +428,11 @@ fn word(vocabulary: Vocabulary, text: &str) -> Result<String, Wrong> {
         Vocabulary::MeasurementType | Vocabulary::SensorAlert => "https://www.gs1.org/voc/",
     };
     let plain = text.strip_prefix(urn).unwrap_or_else(|| vocabulary.plain(text));
-    if vocabulary.has(plain) || is_uri(plain) {
+    if vocabulary.has(plain) {
         return Ok(plain.to_owned());
+    }
+    if is_uri(plain) {
+        return Ok(extensions.expand(plain).unwrap_or_else(|| plain.to_owned()));
     }
     let what = vocabulary.what();
     wrong(
@@ -489,7 +497,7 @@ impl Given<'_> {
     }
 
     fn words(&self, field: WordField) -> Result<Condition, Wrong> {
-        let words = self.each(|value| word(field.vocabulary(), value))?;
+        let words = self.each(|value| word(field.vocabulary(), value, self.extensions))?;
         Ok(Condition::Word(field, words))
     }
 

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{OriginalUri, State};
 use axum::response::{IntoResponse as _, Response};
 use http::HeaderMap;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, LINK};
 use tracehold_chain::transaction::TransactionId;
 use tracehold_chain::units::{MemberId, TimestampMs};
 use tracehold_contracts::Verdict;
@@ -72,7 +72,7 @@ pub async fn get_captures(
     }
     let mut response = Json(jobs).into_response();
     if let Some(token) = next {
-        response.headers_mut().extend(headers::next_page(next_link(uri.path(), &pairs, &token)));
+        response.headers_mut().insert(LINK, next_link(uri.path(), &pairs, &token));
     }
     Ok(response)
 }

@@ -4,9 +4,10 @@ use futures::StreamExt as _;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{WebSocketStream, client_async};
 use tracehold_chain::epcis::Document;
 use tracehold_chain::epcis::query::Extensions;
 
@@ -174,7 +175,7 @@ async fn a_schedule_reports_when_it_is_due_and_that_nothing_matched() {
 async fn a_subscription_that_cannot_be_is_refused_by_its_field() {
     let api = Api::of_members(&[("other", &[], &["erp"])]).await;
     shipping(&api);
-    let dest = "http://127.0.0.1:9/x";
+    let dest = "http://127.0.0.1:9999/x";
     let controls = "epcisException:SubscriptionControlsException";
     for (body, field) in [
         (json!({"dest": dest}), "/stream"),
@@ -225,7 +226,8 @@ async fn a_subscription_that_cannot_be_is_refused_by_its_field() {
     api.stop().await;
 }
 
-type Socket = WebSocketStream<TcpStream>;
+/// A socket that is read all the time, so that pings are answered.
+struct Socket(mpsc::UnboundedReceiver<Message>);
 
 async fn connect(address: std::net::SocketAddr, key: &str, path: &str) -> Result<Socket, u16> {
     let url = format!("ws://{address}/epcis/v2/queries/{path}");
@@ -233,24 +235,25 @@ async fn connect(address: std::net::SocketAddr, key: &str, path: &str) -> Result
     let key = format!("Bearer {key}").parse().unwrap();
     request.headers_mut().insert("authorization", key);
     let stream = TcpStream::connect(address).await.unwrap();
-    match client_async(request, stream).await {
-        Ok((socket, _)) => Ok(socket),
-        Err(Error::Http(answer)) => Err(answer.status().as_u16()),
+    let mut socket = match client_async(request, stream).await {
+        Ok((socket, _)) => socket,
+        Err(Error::Http(answer)) => return Err(answer.status().as_u16()),
         Err(other) => panic!("{other}"),
-    }
+    };
+    let (to, heard) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Some(Ok(message)) = socket.next().await {
+            if !message.is_ping() && !message.is_pong() {
+                to.send(message).unwrap();
+            }
+        }
+    });
+    Ok(Socket(heard))
 }
 
 /// The next report or farewell.
 async fn heard(socket: &mut Socket) -> Message {
-    let wait = async {
-        loop {
-            match socket.next().await.unwrap().unwrap() {
-                Message::Ping(_) | Message::Pong(_) => {}
-                message => return message,
-            }
-        }
-    };
-    tokio::time::timeout(PATIENCE, wait).await.unwrap()
+    tokio::time::timeout(PATIENCE, socket.0.recv()).await.unwrap().unwrap()
 }
 
 async fn heard_ids(socket: &mut Socket) -> Vec<String> {
