@@ -30,6 +30,16 @@ impl PublicKey {
             key.verify_strict(digest.as_bytes(), &signature).is_ok()
         })
     }
+
+    /// Whether `signature` is this key's signature of the two hashes of a credential, by the same
+    /// strict rule ([`crate::credential::proof`]).
+    #[must_use]
+    pub fn verify_hashes(&self, hashes: &[u8; 64], signature: &Signature) -> bool {
+        ed25519_dalek::VerifyingKey::from_bytes(&self.0).is_ok_and(|key| {
+            let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
+            key.verify_strict(hashes, &signature).is_ok()
+        })
+    }
 }
 
 /// Holds a private key and signs with it. The one seam for keys: a key file now, a hardware module
@@ -39,6 +49,9 @@ pub trait Signer: Send + Sync {
     fn public_key(&self) -> PublicKey;
     /// Signs a domain-separated digest.
     fn sign(&self, digest: &Digest) -> Signature;
+    /// Signs the two hashes of a W3C credential (Data Integrity EdDSA Cryptosuites §3.3.7), which
+    /// have no domain of ours. What the ledger signs has 32 bytes, so neither passes for the other.
+    fn sign_hashes(&self, hashes: &[u8; 64]) -> Signature;
 }
 
 /// A private key in memory, wiped when dropped.
@@ -66,6 +79,10 @@ impl Signer for SecretKey {
 
     fn sign(&self, digest: &Digest) -> Signature {
         Signature(self.0.sign(digest.as_bytes()).to_bytes())
+    }
+
+    fn sign_hashes(&self, hashes: &[u8; 64]) -> Signature {
+        Signature(self.0.sign(hashes).to_bytes())
     }
 }
 

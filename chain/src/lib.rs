@@ -9,7 +9,8 @@
 //! commits to the result of executing them; a [`certificate`] makes it final for a set of
 //! [`validators`]; [`genesis`] is where all of it starts. The [`mempool`] holds what waits.
 //! [`masterdata`] is what owners say of products, places and parties. [`money`] is what is owned
-//! and moved, [`agreement`] the terms on which it waits.
+//! and moved, [`agreement`] the terms on which it waits. A [`credential`] is what an owner says of
+//! a product in a form that strangers check without this ledger.
 //! [`state`] is what blocks change, under one root. [`consensus`] gives Malachite's core our types.
 //! Every fixed limit is in [`limits`].
 
@@ -19,6 +20,7 @@ pub mod block;
 pub mod certificate;
 pub mod codec;
 pub mod consensus;
+pub mod credential;
 pub mod digest;
 pub mod epcis;
 pub mod genesis;

@@ -61,5 +61,14 @@ pub const MAX_SENSOR_LIMITS: usize = 16;
 /// Values of attributes of one record that have no field of their own.
 pub const MAX_ATTRIBUTES: usize = 64;
 
+/// Links of one product, lot, thing or place.
+pub const MAX_LINKS: usize = 100;
+
+/// Bytes of the type of a link.
+pub const MAX_LINK_TYPE_BYTES: usize = 256;
+
+/// Bytes of the media type of what a link leads to (RFC 6838 allows 127 for each half).
+pub const MAX_MEDIA_TYPE_BYTES: usize = 127;
+
 /// Places one inside another, from the innermost to the outermost.
 pub const MAX_PLACE_DEPTH: usize = 16;

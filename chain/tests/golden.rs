@@ -17,7 +17,8 @@ use tracehold_chain::epcis::{Event, SectionedEvent};
 use tracehold_chain::genesis::{Agent, Genesis, Member, Node, NodeRole, Parameters};
 use tracehold_chain::keys::{SecretKey, Signer};
 use tracehold_chain::masterdata::{
-    Attributes, MasterData, MasterKind, MasterRecord, Product, SensorLimit, Texts, decimal,
+    Attributes, Link, Links, MasterData, MasterKind, MasterRecord, Product, SensorLimit, Texts,
+    decimal,
 };
 use tracehold_chain::merkle::Frontier;
 use tracehold_chain::money::{
@@ -169,6 +170,19 @@ fn master_record() -> MasterRecord {
     }
 }
 
+fn links() -> MasterData {
+    let link = Link {
+        link_type: "gs1:pip".to_owned(),
+        href: "https://acme.example/milk".to_owned(),
+        title: "Milk".to_owned(),
+        hreflang: vec!["en".to_owned()],
+        media_type: Some("text/html".to_owned()),
+        is_default: true,
+    };
+    let id = "https://id.gs1.org/01/09521101530001/21/a1".to_owned();
+    MasterData::Links(Links { id, links: vec![link] })
+}
+
 fn state_root() -> Digest {
     let mut tree = StateTree::new(4);
     let key = StateKey::Item("https://id.gs1.org/01/09521101530001/21/a1".to_owned()).encode();
@@ -311,6 +325,8 @@ fn vectors() -> String {
     lines.push(("journal entry", codec::encode(&journal_entry())));
     lines.push(("journal entry, packed", codec::pack(&journal_entry())));
     lines.extend(money_keys());
+    lines.push(("key of links", links().key().encode()));
+    lines.push(("links", codec::encode(&links())));
     let mut text = String::new();
     for (name, bytes) in lines {
         writeln!(text, "{name}: {}", hex::encode(bytes)).expect("writing to a string");

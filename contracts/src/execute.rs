@@ -358,6 +358,7 @@ impl<'a> Execution<'a> {
                 Command::Capture(_) | Command::SetMasterData(_) => Ok(()),
             };
             if let Err(rejection) = done {
+                let rejection = Rejection { command: Some(place), ..rejection };
                 return Ok(Verdict::Rejected(rejection));
             }
         }

@@ -110,8 +110,10 @@ pub struct Rejection {
     pub code: RejectionCode,
     /// Which event of the transaction, from 0, when it is about one.
     pub event: Option<u32>,
-    /// What it is about: an identifier, a field and its fault, a limit. Bounded by
-    /// [`MAX_SUBJECT_BYTES`].
+    /// Which command of the transaction, from 0, when it is about one on money or an agreement.
+    pub command: Option<u32>,
+    /// What it is about: an identifier, a field and its fault, a limit; of an agreement it begins
+    /// with the clause. Bounded by [`MAX_SUBJECT_BYTES`].
     pub subject: String,
 }
 
@@ -126,7 +128,7 @@ impl Rejection {
         if subject.len() > MAX_SUBJECT_BYTES {
             subject.truncate(subject.floor_char_boundary(MAX_SUBJECT_BYTES));
         }
-        Rejection { code, event: None, subject }
+        Rejection { code, event: None, command: None, subject }
     }
 
     /// A rejection because of the event at `index`.
@@ -135,12 +137,22 @@ impl Rejection {
         let event = Some(u32::try_from(index).unwrap_or(u32::MAX));
         Rejection { event, ..Rejection::new(code, subject) }
     }
+
+    /// The clause of an agreement's terms that it is about: a JSON pointer (RFC 6901).
+    #[must_use]
+    pub fn clause(&self) -> Option<&str> {
+        let (clause, _) = self.subject.split_once(": ")?;
+        clause.starts_with('/').then_some(clause)
+    }
 }
 
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(event) = self.event {
             write!(f, "event {event}: ")?;
+        }
+        if let Some(command) = self.command {
+            write!(f, "command {command}: ")?;
         }
         write!(f, "{} ({})", self.code.message(), self.subject)
     }
@@ -318,7 +330,7 @@ rejection_codes! {
         "the agreement does not give your member this role: name your own role";
     /// Not now.
     WrongStage = "wrong-stage",
-        "this cannot be done at the agreement's stage: its page says what can";
+        "this cannot be done at the agreement's stage: do what can be done now, or wait for it";
     /// No such deposit, or not yours.
     DepositUnknown = "deposit-unknown",
         "the agreement has no such deposit for your role: check its terms";

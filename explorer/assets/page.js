@@ -25,22 +25,31 @@
   // A line that says what is being committed. On small screens it waits to be asked for.
   const live = document.querySelector("[data-live]");
   if (live && window.EventSource) {
-    const begin = () => {
-      const source = new EventSource(live.dataset.live);
-      live.textContent = say("Waiting for the next block …", "等待下一个区块……");
-      source.onmessage = (message) => { live.textContent = message.data; };
-      addEventListener("pagehide", () => source.close());
-    };
-    live.hidden = false;
-    if (matchMedia("(min-width: 48rem)").matches) {
-      begin();
-    } else {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.className = "copy";
+    const line = document.createElement("span");
+    line.setAttribute("role", "status");
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "copy";
+    let source = null;
+    const rest = () => {
+      source?.close();
+      source = null;
+      delete live.dataset.state;
+      line.textContent = "";
       button.textContent = say("Show what is being recorded", "显示正在记录的内容");
-      button.addEventListener("click", begin);
-      live.replaceChildren(button);
-    }
+    };
+    const begin = () => {
+      source = new EventSource(live.dataset.live);
+      button.textContent = say("Stop", "停止");
+      line.textContent = say("Waiting for the next record …", "等待下一条记录……");
+      source.onopen = () => { live.dataset.state = "open"; };
+      source.onmessage = (message) => { line.textContent = message.data; };
+    };
+    button.addEventListener("click", () => (source ? rest() : begin()));
+    addEventListener("pagehide", rest);
+    live.replaceChildren(line, " ", button);
+    live.hidden = false;
+    rest();
+    if (matchMedia("(min-width: 48rem)").matches) begin();
   }
 })();

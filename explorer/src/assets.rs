@@ -13,7 +13,7 @@ pub struct Asset {
 
 /// What pages gain with a script.
 pub const SCRIPT: Asset = Asset {
-    path: "/assets/page-1.js",
+    path: "/assets/page-2.js",
     media_type: "text/javascript; charset=utf-8",
     text: include_str!("../assets/page.js"),
 };

@@ -137,8 +137,8 @@ pub struct Texts {
 static ENGLISH: Texts = Texts {
     tagline: "The recorded story of goods",
     other_language: "中文",
-    search_label: "Find an item or an event",
-    search_hint: "A product's link, GTIN with lot or serial, SSCC, EPC, GLN or an event's id",
+    search_label: "Find goods, a place or a record",
+    search_hint: "What is printed on it, a link, a name, or the id of an event",
     search: "Find",
     latest: "Latest events",
     nothing_yet: "Nothing has been recorded yet.",
@@ -186,8 +186,8 @@ static ENGLISH: Texts = Texts {
 static CHINESE: Texts = Texts {
     tagline: "货物经历的记录",
     other_language: "English",
-    search_label: "查找物品或事件",
-    search_hint: "商品链接、GTIN（可加批次或序列号）、SSCC、EPC、GLN 或事件编号",
+    search_label: "查找货物、地点或记录",
+    search_hint: "货物上印刷的内容、链接、名称或事件编号",
     search: "查找",
     latest: "最新事件",
     nothing_yet: "尚无任何记录。",

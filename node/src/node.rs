@@ -153,6 +153,7 @@ impl Node {
         let state = ApiState::new(ApiParts {
             genesis: genesis.clone(),
             node_name: name,
+            dir: dir.to_owned(),
             keystore,
             http: config.http,
             capture: config.capture,

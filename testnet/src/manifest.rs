@@ -6,6 +6,7 @@
 //! again with the same keys and, where they are free, the same ports.
 
 use std::fs;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tracehold_chain::genesis::MemberRole;
 
-use crate::network::TestnetError;
+use crate::network::{TestnetError, listens};
 use crate::ports::Ports;
 
 /// The manifest's name in a network's folder. It holds API keys: readable by its owner only.
@@ -185,35 +186,54 @@ impl Manifest {
     }
 
     /// Chooses ports for every node, the last ones where they are free, and writes them and the
-    /// peers' addresses into the nodes' settings.
+    /// peers' addresses into the nodes' settings. The HTTP interface of the node `open_to` listens
+    /// on the address named there.
     ///
     /// # Errors
     /// [`TestnetError`] when there are no free ports or settings cannot be written.
-    pub fn assign_ports(&mut self, dir: &Path, first: (u16, u16)) -> Result<(), TestnetError> {
+    pub fn assign_ports(
+        &mut self,
+        dir: &Path,
+        first: (u16, u16),
+        open_to: Option<(usize, IpAddr)>,
+    ) -> Result<(), TestnetError> {
         let mut ports = Ports::default();
         for (index, node) in self.nodes.iter_mut().enumerate() {
             let offset = u16::try_from(index).unwrap_or(u16::MAX);
-            for (port, first) in [(&mut node.http_port, first.0), (&mut node.p2p_port, first.1)] {
+            // Only HTTP is opened to others.
+            let http = listens(index, 0, open_to).ip();
+            let loopback = IpAddr::from(Ipv4Addr::LOCALHOST);
+            for (port, first, address) in
+                [(&mut node.http_port, first.0, http), (&mut node.p2p_port, first.1, loopback)]
+            {
                 let wanted = match (*port, first) {
                     (0, 0) => 0,
                     (0, first) => first.saturating_add(offset),
                     (last, _) => last,
                 };
-                *port = ports.take(wanted).ok_or(TestnetError::Ports(wanted))?;
+                *port = ports.take(address, wanted).ok_or(TestnetError::Ports(wanted))?;
             }
         }
         self.save(dir)?;
-        self.nodes.iter().try_for_each(|node| self.write_settings(dir, node))
+        let mut nodes = self.nodes.iter().enumerate();
+        nodes.try_for_each(|(index, node)| {
+            self.write_settings(dir, node, listens(index, node.http_port, open_to))
+        })
     }
 
-    fn write_settings(&self, dir: &Path, node: &NodeEntry) -> Result<(), TestnetError> {
+    fn write_settings(
+        &self,
+        dir: &Path,
+        node: &NodeEntry,
+        http: SocketAddr,
+    ) -> Result<(), TestnetError> {
         let path = dir.join(&node.name).join("tracehold.toml");
         let damaged = |reason: String| TestnetError::Manifest { path: path.clone(), reason };
         let read = fs::read_to_string(&path);
         let read = read.map_err(|source| TestnetError::io("read", &path, source))?;
         let mut settings: toml::Table =
             toml::from_str(&read).map_err(|error| damaged(error.to_string()))?;
-        set(&mut settings, "http", "listen", format!("127.0.0.1:{}", node.http_port));
+        set(&mut settings, "http", "listen", http.to_string());
         set(&mut settings, "p2p", "listen", format!("/ip4/127.0.0.1/tcp/{}", node.p2p_port));
         let peers = self.nodes.iter().filter(|other| other.name != node.name).map(|other| {
             let address = format!("/ip4/127.0.0.1/tcp/{}", other.p2p_port);

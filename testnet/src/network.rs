@@ -1,6 +1,7 @@
 //! A network of node processes.
 
 use std::fs::{self, File};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +20,7 @@ const READY_POLL: Duration = Duration::from_millis(40);
 /// How often a network is started with other ports when somebody takes one in between.
 const PORT_TRIES: usize = 3;
 /// The lock file's name in a network's folder.
-const LOCK_FILE: &str = "lock";
+pub const LOCK_FILE: &str = "lock";
 
 /// Why a network could not be made or run.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +67,7 @@ pub enum TestnetError {
         reason: String,
     },
     /// No free port.
-    #[error("no free TCP port on 127.0.0.1 from {0} upwards")]
+    #[error("no free TCP port from {0} upwards")]
     Ports(u16),
     /// A node ended before it was ready.
     #[error("{name} ended ({status}) before it was ready; the end of its log:\n{log}")]
@@ -129,6 +130,9 @@ pub struct Options {
     pub plan: Plan,
     /// First choice of the first node's HTTP port and its port for other nodes; 0 for any.
     pub first_ports: (u16, u16),
+    /// A node, by its place, whose HTTP interface listens on this address of the machine instead of
+    /// loopback: whoever can reach the address can reach the node.
+    pub open_to: Option<(usize, IpAddr)>,
     /// Variables for the nodes' processes.
     pub env: Vec<(String, String)>,
     /// How long all nodes have to become ready.
@@ -146,6 +150,7 @@ impl Options {
             dir: dir.into(),
             plan: Plan::plain(validators, 0),
             first_ports: (HTTP_PORT, P2P_PORT),
+            open_to: None,
             env: Vec::new(),
             ready_timeout: Duration::from_secs(120),
             cancelled: Arc::default(),
@@ -258,7 +263,7 @@ impl Testnet {
         };
         let mut tries = 1;
         loop {
-            manifest.assign_ports(&options.dir, options.first_ports)?;
+            manifest.assign_ports(&options.dir, options.first_ports, options.open_to)?;
             let mut network = Testnet::of(&manifest, &options);
             let started = network.start_all().and_then(|()| network.wait_level());
             match started {
@@ -278,11 +283,11 @@ impl Testnet {
     }
 
     fn of(manifest: &Manifest, options: &Options) -> Testnet {
-        let nodes = manifest.nodes.iter().map(|node| RunningNode {
+        let nodes = manifest.nodes.iter().enumerate().map(|(index, node)| RunningNode {
             name: node.name.clone(),
             role: node.role.clone(),
             member: node.member.clone(),
-            http: format!("http://127.0.0.1:{}", node.http_port),
+            http: format!("http://{}", listens(index, node.http_port, options.open_to)),
             api_key: node.api_key.clone(),
             dir: options.dir.join(&node.name),
             process: None,
@@ -404,6 +409,12 @@ impl Testnet {
         });
         Description { chain_id: self.chain_id.clone(), nodes: nodes.collect() }
     }
+}
+
+/// Where the HTTP interface of a node listens.
+pub(crate) fn listens(index: usize, port: u16, open_to: Option<(usize, IpAddr)>) -> SocketAddr {
+    let open = open_to.filter(|(node, _)| *node == index);
+    SocketAddr::new(open.map_or(Ipv4Addr::LOCALHOST.into(), |(_, address)| address), port)
 }
 
 fn check_same(manifest: Manifest, options: &Options) -> Result<Manifest, TestnetError> {

@@ -4,6 +4,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
+import { craft } from "./craft.mjs";
 
 const plan = JSON.parse(readFileSync(process.argv[2], "utf8"));
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -20,7 +21,7 @@ const browser = await chromium.launch({
 });
 
 const findings = [];
-const report = { looks: 0, findings, codes: [], paints: [] };
+const report = { looks: 0, findings, codes: [], crafted: [] };
 const find = (where, what) => findings.push(`${where}: ${what}`);
 
 async function look(page, one, where, { language, scripts, width }) {
@@ -56,45 +57,46 @@ async function look(page, one, where, { language, scripts, width }) {
   report.looks += 1;
 }
 
-for (const language of ["en", "zh"]) {
-  for (const scripts of [true, false]) {
-    for (const keyed of [true, false]) {
-      const wanted = plan.pages.filter((one) => Boolean(one.keyed) === keyed);
-      if (wanted.length === 0) continue;
-      const context = await browser.newContext({
-        javaScriptEnabled: scripts,
-        bypassCSP: false,
-        colorScheme: (language === "en") === scripts ? "light" : "dark",
-        extraHTTPHeaders: keyed ? { authorization: `Bearer ${plan.key}` } : {},
-      });
-      const page = await context.newPage();
-      let where = "";
-      page.on("console", (message) => {
-        // A browser calls an answer that says so itself an error, too.
-        const wanted = where.match(/\((\d+)\)$/)?.[1];
-        const told = wanted !== undefined && message.text().includes(`status of ${wanted}`);
-        if (message.type() === "error" && !told) find(where, `console: ${message.text()}`);
-      });
-      page.on("pageerror", (error) => find(where, `script: ${error.message}`));
-      context.on("request", (request) => {
-        const url = request.url();
-        if (!url.startsWith(plan.base) && !url.startsWith("data:")) find(where, `asks ${url}`);
-      });
-      for (const width of WIDTHS) {
-        await page.setViewportSize({ width, height: width === 1280 ? 900 : 740 });
-        for (const one of wanted) {
-          where = `${one.name} ${language} ${scripts ? "with" : "without"} scripts at ${width}${one.status ? ` (${one.status})` : ""}`;
-          try {
-            await look(page, one, where, { language, scripts, width });
-          } catch (error) {
-            find(where, `failed: ${error.message}`);
-          }
-        }
+async function lookAtAll(language, scripts, keyed) {
+  const wanted = plan.pages.filter((one) => Boolean(one.keyed) === keyed);
+  const context = await browser.newContext({
+    javaScriptEnabled: scripts,
+    bypassCSP: false,
+    colorScheme: (language === "en") === scripts ? "light" : "dark",
+    extraHTTPHeaders: keyed ? { authorization: `Bearer ${plan.key}` } : {},
+  });
+  const page = await context.newPage();
+  let where = "";
+  page.on("console", (message) => {
+    // A browser calls an answer that says so itself an error, too.
+    const wanted = where.match(/\((\d+)\)$/)?.[1];
+    const told = wanted !== undefined && message.text().includes(`status of ${wanted}`);
+    if (message.type() === "error" && !told) find(where, `console: ${message.text()}`);
+  });
+  page.on("pageerror", (error) => find(where, `script: ${error.message}`));
+  context.on("request", (request) => {
+    const url = request.url();
+    if (!url.startsWith(plan.base) && !url.startsWith("data:")) find(where, `asks ${url}`);
+  });
+  for (const width of WIDTHS) {
+    await page.setViewportSize({ width, height: width === 1280 ? 900 : 740 });
+    for (const one of wanted) {
+      where = `${one.name} ${language} ${scripts ? "with" : "without"} scripts at ${width}${one.status ? ` (${one.status})` : ""}`;
+      try {
+        await look(page, one, where, { language, scripts, width });
+      } catch (error) {
+        find(where, `failed: ${error.message}`);
       }
-      await context.close();
     }
   }
+  await context.close();
 }
+
+const ways = ["en", "zh"].flatMap((language) => [true, false].map((scripts) => [language, scripts]));
+await Promise.all(ways.map(async ([language, scripts]) => {
+  for (const keyed of [true, false]) await lookAtAll(language, scripts, keyed);
+}));
+report.crafted = await craft(browser, plan, find);
 
 writeFileSync(`${plan.out}/report.json`, JSON.stringify(report, null, 2));
 
@@ -120,24 +122,6 @@ for (const code of plan.codes) {
   report.codes.push({ path: code.path, read });
   await blank.close();
   await page.close();
-}
-
-// How long a first visit takes on a slow line. Told, not judged.
-for (const one of plan.paints ?? []) {
-  const slow = await browser.newContext({ viewport: { width: 390, height: 740 } });
-  const page = await slow.newPage();
-  const session = await slow.newCDPSession(page);
-  await session.send("Network.enable");
-  await session.send("Network.emulateNetworkConditions", {
-    offline: false, latency: 400, downloadThroughput: 50_000, uploadThroughput: 50_000,
-  });
-  await page.goto(`${plan.base}${one}`, { waitUntil: "load" });
-  const ms = await page.evaluate(() => Object.fromEntries([
-    ...performance.getEntriesByType("paint").map((entry) => [entry.name, Math.round(entry.startTime)]),
-    ["load", Math.round(performance.getEntriesByType("navigation")[0].loadEventStart)],
-  ]));
-  report.paints.push({ path: one, ...ms });
-  await slow.close();
 }
 
 await browser.close();

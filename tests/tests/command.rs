@@ -2,97 +2,13 @@
 
 mod common;
 
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::io::Read as _;
+use std::process::{Command, Stdio};
 
+use common::up::{Up, run, runs, signal};
 use common::{binary, event, turn, wait_until};
 use serde_json::Value;
 use tracehold_chain::epcis::uri::percent_encoded;
-use tracehold_testnet::client::Client;
-
-fn run(dir: &Path, args: &[&str]) -> Output {
-    Command::new(binary()).args(args).current_dir(dir).output().expect("the command runs")
-}
-
-fn signal(child: &Child, name: &str) {
-    let pid = child.id().to_string();
-    let sent = Command::new("kill").args([name, &pid]).status().expect("kill runs");
-    assert!(sent.success());
-}
-
-/// Whether the process runs. One that has ended but that nobody has asked about yet does not.
-fn runs(pid: u64) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let state = stat.rsplit_once(')').map(|(_, rest)| rest.trim_start().chars().next());
-    !matches!(state, None | Some(None | Some('Z' | 'X')))
-}
-
-/// A command that runs a network, and what it printed first.
-struct Up {
-    child: Child,
-    first: Value,
-    // Closing the pipe early would end the command's output.
-    _stdout: BufReader<std::process::ChildStdout>,
-}
-
-impl Up {
-    fn start(dir: &Path, args: &[&str]) -> Up {
-        let mut child = Command::new(binary())
-            .args(args)
-            .current_dir(dir)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the command runs");
-        let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
-        let mut line = String::new();
-        stdout.read_line(&mut line).expect("a first line");
-        let first = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
-        Up { child, first, _stdout: stdout }
-    }
-
-    fn pids(&self) -> Vec<u64> {
-        let nodes = self.first["nodes"].as_array().expect("nodes");
-        nodes.iter().map(|node| node["pid"].as_u64().expect("a pid")).collect()
-    }
-
-    fn client(&self, node: usize) -> Client {
-        let node = &self.first["nodes"][node];
-        let http = node["http"].as_str().expect("an address");
-        Client::new(http).with_key(node["api_key"].as_str().expect("a key"))
-    }
-
-    fn height(&self, node: usize) -> u64 {
-        let status = self.client(node).get("/api/v1/status").expect("a status");
-        status.json["height"].as_u64().expect("a height")
-    }
-
-    /// What must be the same when the network is started again.
-    fn lasting(&self) -> Value {
-        let mut first = self.first.clone();
-        for node in first["nodes"].as_array_mut().expect("nodes") {
-            node["pid"] = Value::Null;
-        }
-        first
-    }
-
-    fn stop(mut self, name: &str) {
-        signal(&self.child, name);
-        let status = self.child.wait().expect("it ends");
-        assert!(status.success(), "{status}");
-        for pid in self.pids() {
-            assert!(!runs(pid), "process {pid} was left behind");
-        }
-    }
-}
-
-impl Drop for Up {
-    fn drop(&mut self) {
-        // A test that failed must not leave a network behind; one that passed has ended it.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 const UP: [&str; 11] = [
     "testnet",
@@ -142,46 +58,6 @@ fn a_test_network_says_what_it_is_resumes_and_leaves_nothing_behind() {
 
     let other = run(folder.path(), &["testnet", "up", "--nodes", "2", "--dir", "net"]);
     assert_eq!(other.status.code(), Some(3), "another network than the folder's");
-}
-
-#[test]
-fn the_demo_tells_its_story_resumes_and_can_be_reset() {
-    let _turn = turn();
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let args = ["demo", "--dir", "coffee", "--json"];
-    let up = Up::start(folder.path(), &args);
-    assert_eq!(up.first["nodes"].as_array().unwrap().len(), 6, "four companies, bank, inspectors");
-    let page = up.first["page"].as_str().expect("a page").to_owned();
-    let html = Client::new("").get_as(&page, "text/html").unwrap();
-    assert_eq!(html.status, 200);
-    assert!(html.text.contains("Harbour Roastery") && html.text.contains("Corner Grocer"));
-    // The first sale paid its price of 48,000; the second broke its cold chain: the buyer has its
-    // price back, and the penalty of 1,500.
-    let stages = up.first["agreements"].as_array().unwrap().iter().map(|a| a["stage"].clone());
-    assert_eq!(stages.collect::<Vec<_>>(), ["released", "released"]);
-    let buyer = up.first["agreements"][0]["member"].as_str().unwrap();
-    let seller = up.first["nodes"][0]["member"].as_str().unwrap();
-    let free = |member: &str| {
-        let nodes = up.first["nodes"].as_array().unwrap();
-        let node = nodes.iter().position(|node| node["member"] == member).unwrap();
-        let told = up.client(node).get(&format!("/api/v1/accounts/{member}:main")).unwrap();
-        told.json["balances"][0]["available"].clone()
-    };
-    assert_eq!((free(buyer), free(seller)), ("23500.00".into(), "48000.00".into()));
-    let lasting = up.lasting();
-    up.stop("-INT");
-
-    let up = Up::start(folder.path(), &args);
-    assert_eq!(up.lasting(), lasting, "the folder goes on where it stopped");
-    up.stop("-TERM");
-    let up = Up::start(folder.path(), &["demo", "--dir", "coffee", "--json", "--reset"]);
-    assert_ne!(up.lasting()["nodes"][0]["api_key"], lasting["nodes"][0]["api_key"]);
-    up.stop("-INT");
-
-    std::fs::create_dir(folder.path().join("mine")).unwrap();
-    let refused = run(folder.path(), &["demo", "--dir", "mine", "--reset"]);
-    assert_eq!(refused.status.code(), Some(3), "what is no demo is not removed");
-    assert!(folder.path().join("mine").exists());
 }
 
 #[test]

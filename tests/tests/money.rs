@@ -252,14 +252,17 @@ fn a_delivery_releases_in_its_own_block_and_prices_stay_private() {
     let page = path.replace("/api/v1", "");
     let anybody = Client::new(&network.net.nodes[SELLER].http);
     let scan = piece(0).replace("https://id.gs1.org", "");
-    for reader in [&anybody, &seller] {
-        let html = reader.get_as(&scan, "text/html").expect("a page");
-        assert_eq!(html.status, 200);
-        for secret in ["10.00", "EUR", page.as_str(), "buyer", "price"] {
-            assert!(!html.text.contains(secret), "{secret} is on the scan page");
-        }
+    let html = anybody.get_as(&scan, "text/html").expect("a page");
+    assert_eq!(html.status, 200);
+    for secret in ["10.00", "EUR", page.as_str(), "buyer", "price"] {
+        assert!(!html.text.contains(secret), "{secret} is on the scan page");
     }
-    for closed in [page.as_str(), "/accounts", "/agreements"] {
+    // Whoever has a role in the agreement is led to it; its price is not on the item's page either.
+    let html = seller.get_as(&scan, "text/html").expect("a page").text;
+    assert!(html.contains(page.as_str()) && !html.contains("10.00"), "{html}");
+    for closed in
+        [page.as_str(), "/accounts", "/accounts/member-2:main", "/agreements", "/approvals"]
+    {
         let asked = anybody.get_as(closed, "text/html").expect("a page");
         assert_eq!(asked.status, 401, "{closed}");
         assert!(asked.text.contains("/sign-in") && !asked.text.contains("10.00"), "{closed}");
@@ -270,12 +273,19 @@ fn a_delivery_releases_in_its_own_block_and_prices_stay_private() {
         assert!(html.text.contains("10.00 EUR@member-0"), "{}", html.text);
         assert!(html.text.contains("urn%3Aexample%3Aevent%3Asale0"), "the event is linked");
         let html = seller.get_as(&format!("/accounts?lang={language}"), "text/html").expect("it");
-        assert!(html.text.contains("member-2/main") && html.text.contains(page.as_str()));
+        assert!(
+            html.text.contains("member-2/main") && html.text.contains("/accounts/member-2:main")
+        );
+        let statement = format!("/accounts/member-2:main?lang={language}");
+        let html = seller.get_as(&statement, "text/html").expect("it");
+        assert!(html.text.contains("+10.00 EUR@member-0") && html.text.contains(page.as_str()));
     }
     // Somebody with a key and no role in it sees nothing of it.
     let stranger = client(&network, 3).get_as(&page, "text/html").expect("a page");
     assert_eq!(stranger.status, 404);
     assert!(!stranger.text.contains("10.00"));
+    let html = client(&network, 3).get_as(&scan, "text/html").expect("a page").text;
+    assert!(!html.contains(page.as_str()), "nor does the item lead there");
 
     sign_in(&network, &page);
 }
@@ -298,6 +308,8 @@ fn sign_in(network: &Network, page: &str) {
     let shown = browser.get_with(page, &headers).expect("a page");
     assert!(shown.status == 200 && shown.text.contains("10.00 EUR@member-0"));
     // A session reads pages and nothing else.
+    let item = browser.get_with(&piece(0).replace("https://id.gs1.org", ""), &headers);
+    assert!(item.expect("a page").text.contains(page), "the item leads to the agreement");
     let api = browser.get_with("/api/v1/accounts", &headers).expect("an answer");
     assert_eq!(api.status, 401);
 }

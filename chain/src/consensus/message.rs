@@ -123,11 +123,24 @@ pub struct RoundVote {
     pub signature: Signature,
 }
 
+/// Bytes of the version that a node says it runs.
+pub const MAX_VERSION_BYTES: usize = 32;
+
 /// How far a node is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusMessage {
     /// Its highest decided block.
     pub height: Height,
+    /// The version of its program, for the people who run nodes: 1 to [`MAX_VERSION_BYTES`] of
+    /// printable ASCII. Nothing is decided by it.
+    pub version: String,
+}
+
+impl StatusMessage {
+    fn is_sound(&self) -> bool {
+        (1..=MAX_VERSION_BYTES).contains(&self.version.len())
+            && self.version.bytes().all(|byte| byte.is_ascii_graphic())
+    }
 }
 
 /// A question to one peer.
@@ -229,7 +242,8 @@ pub fn decode_gossip(bytes: &[u8]) -> Result<Gossip, CodecError> {
             polka.round <= MAX_ROUND && polka.signatures.len() <= MAX_VALIDATORS
         }
         Gossip::Round(round) => round.round <= MAX_ROUND && round.votes.len() <= MAX_VALIDATORS,
-        Gossip::Transaction(_) | Gossip::Status(_) => true,
+        Gossip::Status(status) => status.is_sound(),
+        Gossip::Transaction(_) => true,
     };
     if in_bounds { Ok(gossip) } else { Err(CodecError::Malformed) }
 }

@@ -30,7 +30,7 @@ use serde_json::Value;
 
 use super::hierarchy::attribute_of;
 use super::{
-    Address, Attributes, MasterData, MasterKind, Party, Place, Product, Texts, UNDETERMINED,
+    Address, Attributes, Links, MasterData, MasterKind, Party, Place, Product, Texts, UNDETERMINED,
     decimal, is_country, is_language,
 };
 use crate::epcis::context::Contexts;
@@ -387,12 +387,15 @@ impl Change {
             MasterData::Party(party) => {
                 rest = address(&self.attributes, &mut party.names, &mut party.address);
             }
+            // No vocabulary of a document is about links.
+            MasterData::Links(_) => {}
         }
         let mut left_out = Vec::new();
         let attributes = match after {
             MasterData::Product(product) => &mut product.attributes,
             MasterData::Place(place) => &mut place.attributes,
             MasterData::Party(party) => &mut party.attributes,
+            MasterData::Links(_) => return (after.clone(), left_out),
         };
         keep(attributes, &rest, &mut left_out);
         for field in [PlaceField::ReadPoint, PlaceField::BizLocation] {
@@ -419,6 +422,7 @@ fn empty(kind: MasterKind, id: &str) -> MasterData {
         MasterKind::Product => MasterData::Product(Product { id, ..Product::default() }),
         MasterKind::Place => MasterData::Place(Place { id, ..Place::default() }),
         MasterKind::Party => MasterData::Party(Party { id, ..Party::default() }),
+        MasterKind::Links => MasterData::Links(Links { id, ..Links::default() }),
     }
 }
 

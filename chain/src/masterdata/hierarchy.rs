@@ -44,6 +44,7 @@ pub fn attribute(data: &MasterData, name: &str) -> Option<Vec<String>> {
         MasterData::Product(product) => (&product.attributes, &product.names, None),
         MasterData::Place(place) => (&place.attributes, &place.names, Some(&place.address)),
         MasterData::Party(party) => (&party.attributes, &party.names, Some(&party.address)),
+        MasterData::Links(_) => return None,
     };
     if let Some(values) = attributes.get(name) {
         return Some(values.clone());

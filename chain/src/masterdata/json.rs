@@ -8,7 +8,8 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
 use super::{
-    Address, Attributes, MasterData, MasterKind, Party, Place, Product, SensorLimit, Texts, decimal,
+    Address, Attributes, Link, Links, MasterData, MasterKind, Party, Place, Product, SensorLimit,
+    Texts, decimal, plain_type,
 };
 use crate::digest::Digest;
 use crate::epcis::vocabulary::Vocabulary;
@@ -30,6 +31,7 @@ impl MasterData {
             MasterKind::Product => MasterData::Product(product(&mut fields)),
             MasterKind::Place => MasterData::Place(place(&mut fields)),
             MasterKind::Party => MasterData::Party(party(&mut fields)),
+            MasterKind::Links => MasterData::Links(links(&mut fields)),
         };
         fields.checker.finish()?;
         data.check()?;
@@ -94,6 +96,11 @@ fn party(fields: &mut Fields<'_, '_>) -> Party {
         member: fields.member("member"),
         attributes: fields.attributes(),
     }
+}
+
+fn links(fields: &mut Fields<'_, '_>) -> Links {
+    fields.known(&["id", "links", "record"]);
+    Links { id: fields.id(), links: fields.links() }
 }
 
 /// An object that is being read, and what was wrong so far.
@@ -211,6 +218,46 @@ impl<'v> Fields<'_, 'v> {
             self.checker = fields.checker;
         }
         limits
+    }
+
+    fn links(&mut self) -> Vec<Link> {
+        let Some(value) = self.value("links") else {
+            let message = "links is missing: add a list, an empty one to take all links away";
+            self.checker.report(&self.at.key("links"), "required", message);
+            return Vec::new();
+        };
+        let at = self.at.key("links");
+        let mut links = Vec::new();
+        let list = self.checker.list(&at, value).unwrap_or_default();
+        for (index, value) in list.iter().enumerate() {
+            let at = at.index(index);
+            let Some(object) = self.checker.object(&at, value) else { continue };
+            let checker = std::mem::take(&mut self.checker);
+            let mut fields = Fields { checker, object, at };
+            fields.known(&["linkType", "href", "title", "hreflang", "type", "default"]);
+            links.push(Link {
+                link_type: plain_type(&fields.required("linkType")),
+                href: fields.required("href"),
+                title: fields.required("title"),
+                hreflang: match fields.value("hreflang") {
+                    Some(Value::String(one)) => vec![one.clone()],
+                    _ => fields.lines("hreflang"),
+                },
+                media_type: fields.text("type"),
+                is_default: fields.flag("default"),
+            });
+            self.checker = fields.checker;
+        }
+        links
+    }
+
+    fn flag(&mut self, name: &str) -> bool {
+        let Some(value) = self.value(name) else { return false };
+        if !value.is_boolean() {
+            let message = format!("{name} is true or false");
+            self.checker.report(&self.at.key(name), "type", message);
+        }
+        *value == Value::Bool(true)
     }
 
     fn address(&mut self) -> Address {

@@ -22,6 +22,7 @@
 mod document;
 pub mod hierarchy;
 mod json;
+mod links;
 
 use std::collections::BTreeMap;
 
@@ -41,6 +42,7 @@ use crate::state::StateKey;
 use crate::units::{AgentId, Height, MemberId, TimestampMs};
 
 pub use document::{Change, Changes};
+pub use links::{GS1_VOCABULARY, Link, Links, plain_type, type_uri};
 
 /// Text by language: BCP 47 tags such as `en`; [`UNDETERMINED`] when nobody said which.
 pub type Texts = BTreeMap<String, String>;
@@ -60,6 +62,8 @@ pub enum MasterData {
     Place(Place),
     /// Of a party.
     Party(Party),
+    /// Of where to go from something.
+    Links(Links),
 }
 
 /// Which kind of record.
@@ -71,6 +75,8 @@ pub enum MasterKind {
     Place,
     /// [`Party`].
     Party,
+    /// [`Links`].
+    Links,
 }
 
 /// A kind of goods.
@@ -159,7 +165,8 @@ pub struct Party {
     pub attributes: Attributes,
 }
 
-/// What the state keeps, at [`StateKey::Product`], [`StateKey::Place`] and [`StateKey::Party`].
+/// What the state keeps, at [`StateKey::Product`], [`StateKey::Place`], [`StateKey::Party`] and
+/// [`StateKey::Links`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MasterRecord {
     /// What was set last.
@@ -182,6 +189,7 @@ impl MasterData {
             MasterData::Product(_) => MasterKind::Product,
             MasterData::Place(_) => MasterKind::Place,
             MasterData::Party(_) => MasterKind::Party,
+            MasterData::Links(_) => MasterKind::Links,
         }
     }
 
@@ -192,6 +200,7 @@ impl MasterData {
             MasterData::Product(product) => &product.id,
             MasterData::Place(place) => &place.id,
             MasterData::Party(party) => &party.id,
+            MasterData::Links(links) => &links.id,
         }
     }
 
@@ -200,7 +209,7 @@ impl MasterData {
     pub fn picture(&self) -> Option<&Digest> {
         match self {
             MasterData::Product(product) => product.picture.as_ref(),
-            MasterData::Place(_) | MasterData::Party(_) => None,
+            MasterData::Place(_) | MasterData::Party(_) | MasterData::Links(_) => None,
         }
     }
 
@@ -221,6 +230,7 @@ impl MasterData {
             MasterData::Product(product) => product.check(&mut faults),
             MasterData::Place(place) => place.check(&mut faults),
             MasterData::Party(party) => party.check(&mut faults),
+            MasterData::Links(links) => links.check(&mut faults),
         }
         if faults.0.is_empty() {
             let bytes = codec::encode(self).len();
@@ -237,15 +247,17 @@ impl MasterData {
 
 impl MasterKind {
     /// Every kind.
-    pub const ALL: [MasterKind; 3] = [MasterKind::Product, MasterKind::Place, MasterKind::Party];
+    pub const ALL: [MasterKind; 4] =
+        [MasterKind::Product, MasterKind::Place, MasterKind::Party, MasterKind::Links];
 
-    /// What it is called: `product`, `place` or `party`.
+    /// What it is called: `product`, `place`, `party` or `links`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             MasterKind::Product => "product",
             MasterKind::Place => "place",
             MasterKind::Party => "party",
+            MasterKind::Links => "links",
         }
     }
 
@@ -257,6 +269,7 @@ impl MasterKind {
             MasterKind::Product => StateKey::Product(id),
             MasterKind::Place => StateKey::Place(id),
             MasterKind::Party => StateKey::Party(id),
+            MasterKind::Links => StateKey::Links(id),
         }
     }
 
@@ -268,6 +281,7 @@ impl MasterKind {
                 MasterKind::Product => identifier.level() == Level::Class,
                 MasterKind::Place => identifier.level() == Level::Location,
                 MasterKind::Party => matches!(identifier.level(), Level::Party | Level::Location),
+                MasterKind::Links => true,
             }
     }
 
@@ -282,6 +296,10 @@ impl MasterKind {
             }
             MasterKind::Party => {
                 "give the GLN of a party, such as https://id.gs1.org/417/9521321000018"
+            }
+            MasterKind::Links => {
+                "give a GS1 key with or without lot and serial, such as \
+                 https://id.gs1.org/01/09521568251204"
             }
         }
     }
@@ -504,7 +522,8 @@ impl Faults {
             let message = format!("this has {} bytes: {MAX_URI_BYTES} is the limit", id.len());
             self.report(at, "uri-length", message);
         } else if !kind.fits(&identifier) {
-            let message = format!("{} names no {}: {wanted}", shown(id), kind.as_str());
+            let named = if kind == MasterKind::Links { "GS1 key" } else { kind.as_str() };
+            let message = format!("{} names no {named}: {wanted}", shown(id));
             self.report(at, "identifier", message);
         } else if let Some(Flaw::CheckDigit { right }) = identifier.flaw() {
             let message = format!("{} has a wrong check digit: it should be {right}", shown(id));

@@ -57,6 +57,8 @@ pub enum StateKey {
     Place(String),
     /// What is on record of a party, by canonical identifier.
     Party(String),
+    /// Where to go from something, by canonical identifier.
+    Links(String),
     /// An asset that was issued.
     Asset(Asset),
     /// An account that was opened or has an approval rule.
@@ -351,6 +353,7 @@ impl StateKey {
             StateKey::Product(uri) => master_key(MasterKind::Product, &name_digest(uri)),
             StateKey::Place(uri) => master_key(MasterKind::Place, &name_digest(uri)),
             StateKey::Party(uri) => master_key(MasterKind::Party, &name_digest(uri)),
+            StateKey::Links(uri) => master_key(MasterKind::Links, &name_digest(uri)),
             StateKey::Asset(asset) => named(b"su", &asset.to_string()),
             StateKey::Account(account) => named(b"sa", &account.to_string()),
             StateKey::Balance { account, asset } => {
@@ -411,6 +414,7 @@ fn master_prefix(kind: MasterKind) -> [u8; 3] {
         MasterKind::Product => *b"srp",
         MasterKind::Place => *b"srl",
         MasterKind::Party => *b"sry",
+        MasterKind::Links => *b"srk",
     }
 }
 

@@ -11,7 +11,7 @@ use tracehold_chain::money::{
 };
 use tracehold_chain::state::key::party_agreement_key;
 use tracehold_chain::state::{StateKey, TableError};
-use tracehold_chain::units::{AgentId, MemberId};
+use tracehold_chain::units::AgentId;
 
 use super::check::{Known, check};
 use super::life::{Life, next_step};
@@ -182,16 +182,19 @@ pub(super) fn fund(
     let mut life = find(staged, id)?;
     life.catch_up(staged, now)?;
     let Some(place) = life.terms.deposits.iter().position(|d| d.id == *deposit) else {
-        return refuse(RejectionCode::DepositUnknown, deposit.as_str());
+        let subject = format!("/deposits: there is no {deposit}");
+        return refuse(RejectionCode::DepositUnknown, subject);
     };
     let Some(terms) = life.terms.deposits.get(place).cloned() else { return Ok(()) };
     let payer = life.role(&terms.role).map(|(_, role)| &role.member);
     if account.member() != payer {
-        return refuse(RejectionCode::DepositUnknown, deposit.as_str());
+        let subject = format!("/deposits/{place}: {} pays {deposit}, not {account}", terms.role);
+        return refuse(RejectionCode::DepositUnknown, subject);
     }
     let missing = life.record.deposited.get(place).is_some_and(Option::is_none);
     if life.record.stage != Stage::Accepted || !missing {
-        return refuse(RejectionCode::WrongStage, life.stage_words());
+        let why = if missing { "cannot be paid now" } else { "is in already" };
+        return life.wrong_stage(&format!("/deposits/{place}"), &format!("{deposit} {why}"));
     }
     // With the last deposit it begins to wait for events: many may have been accepted while few
     // ran.
@@ -255,30 +258,6 @@ fn check_reason(reason: &str) -> Result<(), Stop> {
 }
 
 impl Life {
-    /// The stage, for refusals.
-    pub fn stage_words(&self) -> String {
-        let stage = match self.record.stage {
-            Stage::Proposed => "it waits for all to accept",
-            Stage::Accepted => "it waits for deposits",
-            Stage::Running => "it runs",
-            Stage::Disputed => "a dispute is open",
-            Stage::Ended { .. } => "it has ended",
-        };
-        format!("{}: {stage}", self.record.id)
-    }
-
-    fn wrong_stage<T>(&self) -> Result<T, Stop> {
-        refuse(RejectionCode::WrongStage, self.stage_words())
-    }
-
-    /// The place of a role of the sender's member.
-    fn own_role(&self, label: &Label, member: &MemberId) -> Result<usize, Stop> {
-        match self.role(label) {
-            Some((place, role)) if role.member == *member => Ok(place),
-            _ => refuse(RejectionCode::RoleNotYours, label.as_str()),
-        }
-    }
-
     fn accept(
         &mut self,
         staged: &mut Staged<'_>,
@@ -292,7 +271,7 @@ impl Life {
             return Ok(());
         }
         if self.record.stage != Stage::Proposed {
-            return self.wrong_stage();
+            return self.wrong_stage(&format!("/roles/{place}"), &format!("{role} cannot accept"));
         }
         let Some(account) = self.account(role) else { return Ok(()) };
         let rule = money::approval_rule(&staged.overlay, &account)?;
@@ -321,12 +300,12 @@ impl Life {
         sender: &AgentId,
         now: Now<'_>,
     ) -> Result<(), Stop> {
-        self.own_role(role, sender.member())?;
+        let place = self.own_role(role, sender.member())?;
         let how = Ending::NotAccepted { declined_by: Some(role.clone()) };
         match &self.record.stage {
             Stage::Ended { how: before, .. } if *before == how => Ok(()),
             Stage::Proposed => Ok(self.end(staged, how, Vec::new(), now.block_time, now)?),
-            _ => self.wrong_stage(),
+            _ => self.wrong_stage(&format!("/roles/{place}"), &format!("{role} cannot decline")),
         }
     }
 
@@ -337,15 +316,16 @@ impl Life {
         sender: &AgentId,
         now: Now<'_>,
     ) -> Result<(), Stop> {
-        self.own_role(role, sender.member())?;
+        let place = self.own_role(role, sender.member())?;
         if !self.terms.milestones.iter().any(|m| asks(&m.when, role, approval)) {
-            return refuse(RejectionCode::ApprovalNotAsked, approval.as_str());
+            return self.not_asked(role, approval);
         }
         if self.record.approvals.iter().any(|(r, what, _)| r == role && what == approval) {
             return Ok(());
         }
         if !matches!(self.record.stage, Stage::Running | Stage::Disputed) {
-            return self.wrong_stage();
+            let what = format!("{role} cannot approve {approval}");
+            return self.wrong_stage(&format!("/roles/{place}"), &what);
         }
         self.record.approvals.push((role.clone(), approval.clone(), now.block_time));
         let what = StepKind::Approved { role: role.clone(), what: approval.clone() };
@@ -370,8 +350,11 @@ impl Life {
             Stage::Running => self.terms.cancel.is_some(),
             Stage::Disputed | Stage::Ended { .. } => false,
         };
-        if !may || self.is_arbiter(role) {
-            return self.wrong_stage();
+        if self.is_arbiter(role) {
+            return self.wrong_stage("/cancel", &format!("{role} is the arbiter and is not asked"));
+        }
+        if !may {
+            return self.wrong_stage("/cancel", &format!("{role} cannot ask to cancel"));
         }
         if asked {
             return Ok(());
@@ -414,7 +397,7 @@ impl Life {
         let place = self.own_role(role, sender.member())?;
         let terms = self.terms.dispute.as_ref().filter(|dispute| dispute.by.contains(role));
         let Some(terms) = terms else {
-            return refuse(RejectionCode::NotDisputable, role.as_str());
+            return self.not_disputable(role);
         };
         check_reason(reason)?;
         let last = self.record.dispute.as_ref();
@@ -424,7 +407,7 @@ impl Life {
         let (after_end, latest) = match &self.record.stage {
             Stage::Disputed if again => return Ok(()),
             Stage::Running if has_opened => {
-                let subject = format!("{role}: a role opens one dispute");
+                let subject = format!("/dispute: {role} has opened its one dispute before");
                 return refuse(RejectionCode::NotDisputable, subject);
             }
             Stage::Running => (false, self.terms.deadline),
@@ -436,11 +419,19 @@ impl Life {
                 let until = self.disputable_until(*at);
                 let corrected = self.record.milestones.iter().any(|m| !m.corrected.is_empty());
                 if recorded.is_some() || !corrected || now.block_time >= until {
-                    return refuse(RejectionCode::NotDisputable, self.stage_words());
+                    let why = match (recorded.is_some(), corrected) {
+                        (true, _) => "one was recorded after the end before",
+                        (_, false) => "no event that it paid on was corrected",
+                        _ => "the time for it after the end is over",
+                    };
+                    let subject = format!("/dispute: {why}: {}", self.stage_words());
+                    return refuse(RejectionCode::NotDisputable, subject);
                 }
                 (true, now.block_time.plus_ms(terms.ruling_within.0))
             }
-            Stage::Proposed | Stage::Accepted | Stage::Disputed => return self.wrong_stage(),
+            Stage::Proposed | Stage::Accepted | Stage::Disputed => {
+                return self.wrong_stage("/dispute", &format!("{role} cannot open a dispute"));
+            }
         };
         let until = now.block_time.plus_ms(terms.ruling_within.0).min(latest);
         self.record.dispute = Some(DisputeState {
@@ -477,16 +468,16 @@ impl Life {
         now: Now<'_>,
     ) -> Result<(), Stop> {
         let Some(dispute) = &self.record.dispute else {
-            return refuse(RejectionCode::NotTheArbiter, "no dispute is open");
+            return self.not_the_arbiter(sender);
         };
         if self.arbiter() != Some(sender.member()) {
-            return refuse(RejectionCode::NotTheArbiter, sender.to_string());
+            return self.not_the_arbiter(sender);
         }
         if dispute.ruled.as_deref() == Some(reason) && dispute.pay == pay {
             return Ok(());
         }
         if dispute.ruled.is_some() || dispute.lapsed {
-            return refuse(RejectionCode::NotTheArbiter, "no dispute is open");
+            return self.not_the_arbiter(sender);
         }
         let after_end = dispute.after_end;
         check_reason(reason)?;

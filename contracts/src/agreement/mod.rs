@@ -13,6 +13,7 @@ mod outcome;
 mod pay;
 pub mod readings;
 mod record;
+mod refusals;
 mod settle;
 mod step;
 pub mod templates;

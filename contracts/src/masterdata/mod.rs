@@ -2,8 +2,8 @@
 //!
 //! | who | may describe |
 //! |---|---|
-//! | a member | all that its GS1 company prefixes begin: products, places, parties |
-//! | a member | places and parties whose GLN its record lists, whoever holds the prefix |
+//! | a member | all that its GS1 company prefixes begin: products, places, parties, and links |
+//! | a member | places, parties and links of the GLNs its record lists, whoever holds the prefix |
 //! | a member with prefix `*` (test networks) | everything |
 //!
 //! A record is put whole in the place of the one before and names the block, its time and who
@@ -61,7 +61,7 @@ pub fn product(overlay: &Overlay<'_>, id: &str) -> Result<Option<Product>, Table
     let found = record(overlay, MasterKind::Product, id)?;
     Ok(found.and_then(|record| match record.data {
         MasterData::Product(product) => Some(product),
-        MasterData::Place(_) | MasterData::Party(_) => None,
+        MasterData::Place(_) | MasterData::Party(_) | MasterData::Links(_) => None,
     }))
 }
 
@@ -140,7 +140,7 @@ pub fn set<'r>(
 pub fn inside(data: &MasterData) -> Option<&String> {
     match data {
         MasterData::Place(place) => place.inside.as_ref(),
-        MasterData::Product(_) | MasterData::Party(_) => None,
+        MasterData::Product(_) | MasterData::Party(_) | MasterData::Links(_) => None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The rules of master data, one line each.
 
-use tracehold_chain::masterdata::{Texts, decimal};
+use tracehold_chain::masterdata::{Link, Links, Texts, decimal};
 use tracehold_chain::state::{Batch, MemoryTable, StateKey, StateTree, Table as _};
 use tracehold_chain::units::MemberId;
 
@@ -108,6 +108,42 @@ fn a_party_names_no_member_but_the_one_that_describes_it() {
     };
     let (outcomes, _) = run(&[("acme", &[party("acme")]), ("acme", &[party("bolt")])]);
     assert_eq!(outcomes, [None, Some("party-of-another")]);
+}
+
+/// Promise P103.
+#[test]
+fn only_owners_say_where_to_go_from_their_things() {
+    let table = "
+        acme  01/09521321000018                  yes
+        acme  01/09521321000018/10/L1            yes
+        acme  01/09521321000018/21/A1            yes
+        acme  00/395213210000000019              yes
+        acme  414/9521321000018                  yes
+        acme  01/04000000000006/21/A1            not-yours
+        acme  00/340000000000000007              not-yours
+        bolt  414/9521321000018                  yes
+        bolt  414/9521321000025                  not-yours
+        bolt  01/09521321000018/21/A1            not-yours
+        test  01/09521321000018/21/A1            yes
+        nobody 01/09521321000018/21/A1           not-yours
+    ";
+    for line in table.lines().filter(|line| !line.trim().is_empty()) {
+        let [sender, path, wanted] = line.split_whitespace().collect::<Vec<_>>()[..] else {
+            panic!("{line}");
+        };
+        let link = Link {
+            link_type: "gs1:pip".to_owned(),
+            href: "https://acme.example/".to_owned(),
+            title: "About".to_owned(),
+            ..Link::default()
+        };
+        let id = format!("https://id.gs1.org/{path}");
+        let data = MasterData::Links(Links { id, links: vec![link] });
+        assert_eq!(data.check(), Ok(()), "{line}");
+        let (outcomes, writes) = run(&[(sender, std::slice::from_ref(&data))]);
+        assert_eq!(outcomes[0].unwrap_or("yes"), wanted, "{line}");
+        assert_eq!(writes.contains_key(&data.key().encode()), wanted == "yes", "{line}");
+    }
 }
 
 /// Promise P30.

@@ -174,7 +174,7 @@ impl Order<'_> {
             MoneyAction::Void { hold } => self.void_hold(staged, hold),
             MoneyAction::Fund { agreement, deposit } => {
                 let Some(money) = agreement::deposit(staged, *agreement, deposit)? else {
-                    let subject = format!("deposit: {deposit} of {agreement}");
+                    let subject = format!("/deposits: there is no {deposit} in {agreement}");
                     return refuse(RejectionCode::DepositUnknown, subject);
                 };
                 affords(&staged.overlay, self.account, &money)??;

@@ -4,7 +4,8 @@ use tracehold_chain::units::TimestampMs;
 
 use super::Frame;
 use super::plain::{Cell, List, Plain, plain};
-use crate::numbers::number;
+use crate::language::Language;
+use crate::numbers::{number, span};
 use crate::story::{Places, Recorded, Reference, moment, tell_all};
 use crate::verdict::Signal;
 
@@ -21,7 +22,26 @@ pub struct NetworkNode {
     pub is_this: bool,
     /// Whether it is connected to the node that answers.
     pub is_connected: bool,
+    /// What it last said of itself; nothing when it was never heard from.
+    pub heard: Option<Heard>,
 }
+
+/// What a node last said of itself.
+#[derive(Clone, Debug)]
+pub struct Heard {
+    /// The newest block that it has.
+    pub height: u64,
+    /// The version of its program.
+    pub version: String,
+    /// How long ago it said so, in milliseconds.
+    pub ago_ms: u64,
+}
+
+/// A node that has said nothing for this long is called silent: it speaks once a second.
+const SILENT_MS: u64 = 30_000;
+
+/// Blocks that a node may be behind before it is said: the newest may be on its way.
+const ON_ITS_WAY: u64 = 2;
 
 /// The network, as the node that is asked knows it.
 #[derive(Clone, Debug)]
@@ -34,6 +54,10 @@ pub struct Network {
     pub block_time: TimestampMs,
     /// Blocks that others have and this node does not, as far as it knows.
     pub behind: u64,
+    /// Voting power of this node and those connected to it.
+    pub power_connected: u64,
+    /// Voting power that it takes to decide a block.
+    pub power_needed: u64,
     /// Transactions that wait.
     pub waiting: u64,
     /// What this node runs.
@@ -47,20 +71,40 @@ pub struct Network {
 pub fn network(frame: &Frame, network: &Network) -> String {
     let language = frame.language;
     let nodes = network.nodes.iter().map(|node| {
-        let state = match (node.is_this, node.is_connected) {
-            (true, _) => Cell::signal(Signal::Fine, frame.say("answers you", "正在应答")),
-            (false, true) => Cell::signal(Signal::Fine, frame.say("connected", "已连接")),
-            (false, false) => Cell::signal(Signal::Attention, frame.say("not connected", "未连接")),
-        };
         let role = match node.is_validator {
-            true => frame.say("validator: votes on blocks", "验证节点：对区块投票"),
-            false => frame.say("follower: checks and serves", "跟随节点：校验并提供查询"),
+            true => frame.say("confirms records", "确认记录"),
+            false => frame.say("checks and serves", "校验并提供查询"),
+        };
+        let (height, version, last) = match &node.heard {
+            Some(heard) => {
+                let behind = network.height.saturating_sub(heard.height);
+                let height = number(&heard.height.to_string());
+                let height = match behind {
+                    0..ON_ITS_WAY => height,
+                    _ => language.pick(
+                        format!("{height} ({} behind)", number(&behind.to_string())),
+                        format!("{height}（落后 {}）", number(&behind.to_string())),
+                    ),
+                };
+                let last = match node.is_this {
+                    true => frame.say("now", "现在").to_owned(),
+                    false => ago(heard.ago_ms, language),
+                };
+                (height, heard.version.clone(), last)
+            }
+            None => {
+                let unknown = || frame.say("not known", "未知").to_owned();
+                (unknown(), unknown(), frame.say("never", "从未").to_owned())
+            }
         };
         vec![
             Cell::text(node.name.clone()),
             Cell::link(node.member.clone()),
             Cell::text(role),
-            state,
+            node_state(frame, node, network.height),
+            Cell::text(height),
+            Cell::text(version),
+            Cell::text(last),
         ]
     });
     let blocks = network.blocks.iter().map(|(height, time, transactions)| {
@@ -83,9 +127,9 @@ pub fn network(frame: &Frame, network: &Network) -> String {
         &Plain {
             title: frame.say("The network", "网络").to_owned(),
             intro: frame.say(
-                "As the node that answers you knows it. What others are connected to, and how far \
-                 they are, their own pages say.",
-                "以下为应答节点所知的情况。其他节点的连接与高度以其自身页面为准。",
+                "As the node that answers you knows it. Every node tells the others once a second how \
+                 far it is and which version it runs.",
+                "以下为应答节点所知的情况。每个节点每秒向其他节点通报自己的进度和版本。",
             ),
             facts: vec![
                 (
@@ -97,6 +141,7 @@ pub fn network(frame: &Frame, network: &Network) -> String {
                     vec![Cell::text(moment(network.block_time, language))],
                 ),
                 (frame.say("Lag", "同步状态"), vec![lag]),
+                (frame.say("Can confirm records", "能否确认记录"), vec![quorum(frame, network)]),
                 (
                     frame.say("Waiting transactions", "等待中的交易"),
                     vec![Cell::text(number(&network.waiting.to_string()))],
@@ -111,6 +156,9 @@ pub fn network(frame: &Frame, network: &Network) -> String {
                         frame.say("Member", "成员"),
                         frame.say("What it does", "职责"),
                         frame.say("State", "状态"),
+                        frame.say("Newest block", "最新区块"),
+                        frame.say("Version", "版本"),
+                        frame.say("Last heard from", "上次收到消息"),
                     ],
                     rows: nodes.collect(),
                     empty: "",
@@ -126,9 +174,58 @@ pub fn network(frame: &Frame, network: &Network) -> String {
                     empty: frame.say("No block holds a transaction yet.", "尚无包含交易的区块。"),
                 },
             ],
+            is_wide: true,
             ..Plain::default()
         },
     )
+}
+
+/// How a node is, in one word or two.
+fn node_state(frame: &Frame, node: &NetworkNode, height: u64) -> Cell {
+    let attention = |text| Cell::signal(Signal::Attention, text);
+    if node.is_this {
+        return Cell::signal(Signal::Fine, frame.say("answers you", "正在应答"));
+    }
+    match &node.heard {
+        None if node.is_connected => attention(frame.say("connected, silent", "已连接，无消息")),
+        None => attention(frame.say("never heard from", "从未收到消息")),
+        Some(heard) if heard.ago_ms >= SILENT_MS => attention(frame.say("silent", "无消息")),
+        Some(heard) if height.saturating_sub(heard.height) >= ON_ITS_WAY => {
+            attention(frame.say("catching up", "正在追赶"))
+        }
+        Some(_) if node.is_connected => {
+            Cell::signal(Signal::Fine, frame.say("connected", "已连接"))
+        }
+        Some(_) => Cell::signal(Signal::Fine, frame.say("heard through others", "经其他节点收到")),
+    }
+}
+
+/// Whether enough validators are connected to go on.
+fn quorum(frame: &Frame, network: &Network) -> Cell {
+    let (connected, needed) = (network.power_connected, network.power_needed);
+    let language = frame.language;
+    if connected >= needed {
+        return Cell::signal(Signal::Fine, frame.say("yes", "可以"));
+    }
+    let text = language.pick(
+        format!("no: {connected} of the {needed} votes that it takes are connected"),
+        format!("不能：需要 {needed} 票，目前已连接 {connected} 票"),
+    );
+    Cell::signal(Signal::Stop, text)
+}
+
+/// How long ago something was, to the second under a minute.
+fn ago(ms: u64, language: Language) -> String {
+    match ms / 1_000 {
+        0..2 => language.pick("just now", "刚刚").to_owned(),
+        seconds @ 2..60 => {
+            language.pick(format!("{seconds} seconds ago"), format!("{seconds} 秒前"))
+        }
+        _ => {
+            let span = span(ms, language);
+            language.pick(format!("{span} ago"), format!("{span}前"))
+        }
+    }
 }
 
 fn block_link(frame: &Frame, height: u64) -> Reference {

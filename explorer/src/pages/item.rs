@@ -151,6 +151,17 @@ pub struct Item {
     pub footprint: Option<Footprint>,
     /// The path of its label.
     pub label: Option<String>,
+    /// The reader's agreements about it.
+    pub about: About,
+}
+
+/// Agreements about an item in which its reader has a part.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    /// Each with its page, what its stage means, and how it stands.
+    pub agreements: Vec<(Reference, Signal, String)>,
+    /// How many of the reader's newest agreements were looked at.
+    pub looked_at: usize,
 }
 
 /// A line of what is known: an icon, a question and its answer.
@@ -392,7 +403,7 @@ fn product_shown(product: &Product, language: Language) -> ProductShown {
         name: text_in(&product.names, language).map(shortened),
         brand: product.brand.as_deref().map(shortened),
         description: text_in(&product.descriptions, language).map(shortened),
-        picture: product.picture.map(|digest| format!("/api/v1/pictures/{digest}")),
+        picture: product.picture.map(|digest| format!("/api/v1/pictures/{digest}?size=small")),
         limits: limits.collect(),
         mass: product
             .net_mass_kg

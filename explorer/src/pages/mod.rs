@@ -5,21 +5,27 @@ mod event;
 mod home;
 pub mod item;
 mod label;
+pub mod members;
 mod message;
 mod plain;
+mod search;
 mod shipments;
 #[cfg(test)]
 mod tests;
+mod ways;
 mod whereabouts;
 
-pub use chain::{Block, Network, NetworkNode, Transaction, block, network, transaction};
+pub use chain::{Block, Heard, Network, NetworkNode, Transaction, block, network, transaction};
 pub use event::event;
 pub use home::{Head, Home, home};
 pub use item::{Item, item};
 pub use label::{Label, label};
-pub(crate) use message::message;
-pub use message::{malformed, not_found, unknown_event, unknown_item};
+pub use message::{
+    Trouble, malformed, malformed_because, not_found, trouble, unknown_event, unknown_item,
+};
+pub use search::{Hit, HitKind, Hits, found};
 pub use shipments::{Board, Shipment, shipments};
+pub use ways::{Way, ways};
 pub use whereabouts::{Whereabouts, whereabouts};
 
 use askama::Template;

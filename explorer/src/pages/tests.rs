@@ -139,3 +139,57 @@ fn pages_load_nothing_from_elsewhere_and_fit_a_phone() {
         assert!(!page.contains("http://") && !page.contains("https://"));
     }
 }
+
+/// Promise P93: what is not known of a node is said, and what is wrong with it stands out.
+#[test]
+fn the_network_page_says_what_is_known_of_each_node() {
+    let heard = |height, ago_ms| Some(Heard { height, version: "9.8.7".to_owned(), ago_ms });
+    let node = |name: &str, is_this, is_connected, heard| NetworkNode {
+        name: name.to_owned(),
+        member: Reference { text: SCRIPT.to_owned(), path: None },
+        is_validator: true,
+        is_this,
+        is_connected,
+        heard,
+    };
+    let network = Network {
+        nodes: vec![
+            node("own", true, false, heard(1_000, 0)),
+            node("near", false, true, heard(999, 400)),
+            node("far", false, false, heard(1_000, 5_400)),
+            node("slow", false, true, heard(970, 900)),
+            node("gone", false, false, heard(900, 7_200_000)),
+            node("new", false, false, None),
+        ],
+        height: 1_000,
+        block_time: TimestampMs(1),
+        behind: 0,
+        power_connected: 3,
+        power_needed: 5,
+        waiting: 0,
+        version: "9.8.7".to_owned(),
+        blocks: Vec::new(),
+    };
+    let row = |page: &str, name: &str| {
+        let begin = page.find(&format!("<bdi>{name}</bdi>")).expect("a row");
+        page[begin..].split("</tr>").next().expect("its end").to_owned()
+    };
+    let page = super::network(&frame(Language::English), &network);
+    for (name, told) in [
+        ("own", ["answers you", "1,000", "now"]),
+        ("near", ["connected", "999", "just now"]),
+        ("far", ["heard through others", "1,000", "5 seconds ago"]),
+        ("slow", ["catching up", "970 (30 behind)", "just now"]),
+        ("gone", ["silent", "900 (100 behind)", "2 hours ago"]),
+        ("new", ["never heard from", "not known", "never"]),
+    ] {
+        let row = row(&page, name);
+        assert!(told.iter().all(|told| row.contains(told)), "{name}: {told:?} in {row}");
+    }
+    assert!(page.contains("no: 3 of the 5 votes"), "{page}");
+    let page = super::network(&frame(Language::Chinese), &network);
+    for (name, told) in [("new", "从未收到消息"), ("gone", "无消息"), ("slow", "落后 30")]
+    {
+        assert!(row(&page, name).contains(told), "{name}: {page}");
+    }
+}

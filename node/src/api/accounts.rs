@@ -5,13 +5,17 @@ use axum::extract::{OriginalUri, State};
 use axum::response::{IntoResponse as _, Response};
 use http::header::LINK;
 use serde::{Deserialize, Serialize};
-use tracehold_chain::money::{AccountId, Asset, EntryId, MoneyCause};
+use tracehold_chain::money::{AccountId, ApprovalRule, Asset, AssetTerms, EntryId, MoneyCause};
+use tracehold_chain::state::Position;
 use tracehold_contracts::agreement::StepKind;
 use tracehold_contracts::money::Balance;
 
 use super::ApiState;
 use super::auth::Keyed;
-use super::entries::{EntryView, MoneyView, account_in_path, decimal, parties_of, path_of};
+use super::entries::{
+    ApprovalRuleView, AssetTermsView, EntryView, MoneyView, account_in_path, decimal, parties_of,
+    path_of,
+};
 use super::extract::{InPath, Params, query_pairs};
 use super::limits::{MAX_HOLDERS_SUMMED, SUMMING_TRIES};
 use super::paging::{next_link, per_page, to_token};
@@ -21,7 +25,7 @@ use crate::fault::Fault;
 use crate::view::{Line, ReadView};
 
 /// How much of an asset is on an account.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct BalanceView {
     /// Of what.
     pub asset: String,
@@ -36,32 +40,32 @@ pub struct BalanceView {
 }
 
 /// An account.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AccountView {
     /// Its name, such as `buyer/main`, or `agreement:` and an id.
     pub account: String,
     /// Its name as paths have it: `buyer:main`.
     pub id: String,
     /// When two agents are needed: `"one_agent"`, or `{"two_agents": {"above": […]}}`.
-    #[schema(value_type = Object)]
-    pub approval: serde_json::Value,
+    #[schema(value_type = ApprovalRuleView)]
+    pub approval: ApprovalRule,
     /// By asset, of which there is any.
     pub balances: Vec<BalanceView>,
     /// Whether there are more balances than the 1,000 that are told.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false)]
     pub more: bool,
 }
 
 /// A member's accounts, by name.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Accounts {
     /// One page of them.
     pub accounts: Vec<AccountView>,
 }
 
 /// An event on record.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct EventLink {
     /// Its eventID.
     pub event_id: Option<String>,
@@ -70,7 +74,7 @@ pub struct EventLink {
 }
 
 /// One line of a statement.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct LineView {
     /// Where the entry stands in the history: the cursor of this line.
     pub entry: String,
@@ -89,13 +93,13 @@ pub struct LineView {
     #[serde(flatten)]
     pub journal: EntryView,
     /// The events on which a milestone paid.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub events: Vec<EventLink>,
 }
 
 /// A statement.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Statement {
     /// Whose.
     pub account: String,
@@ -104,7 +108,7 @@ pub struct Statement {
 }
 
 /// What is known of an asset.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AssetView {
     /// Its name.
     pub asset: String,
@@ -113,8 +117,8 @@ pub struct AssetView {
     /// Decimal places of its smallest unit.
     pub decimals: u32,
     /// What was said of it when it was made.
-    #[schema(value_type = Object)]
-    pub terms: serde_json::Value,
+    #[schema(value_type = AssetTermsView)]
+    pub terms: AssetTerms,
     /// How much of it is outstanding.
     pub outstanding: String,
     /// For its issuer only: every balance, and their sum.
@@ -123,7 +127,7 @@ pub struct AssetView {
 }
 
 /// Every balance of an asset: they sum to zero, the issuer's side being below it.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TrialBalance {
     /// Whether every account that holds it is listed. None is of an asset with more than 100,000
     /// holders, nor when blocks came too fast to add it all up at one of them: then ask again.
@@ -138,7 +142,7 @@ pub struct TrialBalance {
 }
 
 /// How much an account holds.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Held {
     /// Who.
     pub account: String,
@@ -184,11 +188,10 @@ pub fn account_of(
     }
     let (balances, more) = view.balances(account)?;
     let rule = view.account(account)?.map(|record| record.approval).unwrap_or_default();
-    let approval = serde_json::to_value(rule).unwrap_or_default();
     Ok(Some(AccountView {
         account: account.to_string(),
         id: path_of(account),
-        approval,
+        approval: rule,
         balances: balances.iter().map(BalanceView::of).collect(),
         more,
     }))
@@ -380,11 +383,20 @@ fn line_view(view: &ReadView, account: &AccountId, (id, line): &Line) -> Result<
 }
 
 /// The events on which a milestone paid with an entry.
-pub(super) fn paid_on(
+fn paid_on(view: &ReadView, id: EntryId, cause: &MoneyCause) -> Result<Vec<EventLink>, Fault> {
+    let positions = paid_on_positions(view, id, cause)?;
+    positions.into_iter().map(|position| event_link(view, position)).collect()
+}
+
+/// Where the events stand on which a milestone paid with an entry.
+///
+/// # Errors
+/// [`Fault`] when the steps cannot be read.
+pub fn paid_on_positions(
     view: &ReadView,
     id: EntryId,
     cause: &MoneyCause,
-) -> Result<Vec<EventLink>, Fault> {
+) -> Result<Vec<Position>, Fault> {
     let MoneyCause::Milestone { agreement, milestone: wanted } = cause else {
         return Ok(Vec::new());
     };
@@ -402,17 +414,14 @@ pub(super) fn paid_on(
     }
     positions.sort_unstable();
     positions.dedup();
-    positions.into_iter().map(|position| event_link(view, position)).collect()
+    Ok(positions)
 }
 
 /// An event by its place in the history.
 ///
 /// # Errors
 /// [`Fault`] when it cannot be read.
-pub fn event_link(
-    view: &ReadView,
-    position: tracehold_chain::state::Position,
-) -> Result<EventLink, Fault> {
+pub fn event_link(view: &ReadView, position: Position) -> Result<EventLink, Fault> {
     use tracehold_contracts::provenance::trace::TraceReader as _;
     Ok(EventLink { event_id: view.event_id(position)?, cursor: to_token(position) })
 }
@@ -491,7 +500,7 @@ fn asset_view(view: &ReadView, caller: &Caller, asset: &Asset) -> Result<Option<
         asset: asset.to_string(),
         issuer: asset.issuer().to_string(),
         decimals: asset.minor_digits(),
-        terms: serde_json::to_value(&record.terms).unwrap_or_default(),
+        terms: record.terms.clone(),
         outstanding: decimal(outstanding, asset),
         trial_balance,
     }))

@@ -5,28 +5,98 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
-use serde::Serialize;
-use tracehold_chain::money::{MoneyAction, MoneyCommand};
+use serde::{Deserialize, Serialize};
+use tracehold_chain::money::{MoneyAction, MoneyCommand, Reference};
+use tracehold_chain::units::MemberId;
+use tracehold_contracts::agreement::Stage;
 use tracehold_contracts::money::ReferenceStatus;
 
 use super::ApiState;
 use super::auth::Keyed;
 use super::body::Fields;
+use super::command::{CommandAnswers, CommandView, Sent, own_account, reference_in_path, run};
+use super::entries::MoneyView;
 use super::extract::InPath;
-use super::limits::MAX_WAITED_SEEN;
-use super::money::{CommandView, own_account, reference_in_path, run};
+use super::limits::{MAX_AGREEMENTS_SCANNED, MAX_WAITED_SEEN};
 use super::problem::Problem;
+use crate::fault::Fault;
+use crate::view::ReadView;
 
-/// Commands that wait for a second agent.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+/// What waits for a second agent.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Approvals {
-    /// Those of the caller's member, newest first.
+    /// Commands on money of the caller's member, newest first.
     pub waiting: Vec<CommandView>,
+    /// Agreements that one agent of the caller's member has accepted, newest first: another one
+    /// accepts (`POST /api/v1/agreements/{id}/accept`) or declines.
+    pub acceptances: Vec<AcceptanceView>,
+    /// Whether everything was looked through: of a member's commands that ever waited the newest
+    /// 10,000 are, of its agreements the newest 2,000.
+    pub complete: bool,
+}
+
+/// An agreement that a second agent is to accept.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct AcceptanceView {
+    /// The agreement.
+    pub agreement: String,
+    /// What people call it.
+    pub title: String,
+    /// For which role.
+    pub role: String,
+    /// The agent that has accepted.
+    pub by: String,
+    /// Until when it waits (RFC 3339): when all must have accepted.
+    pub until: String,
+    /// What the role pays in.
+    pub pays_in: Vec<MoneyView>,
+}
+
+impl Approvals {
+    /// What waits for a second agent of a member.
+    ///
+    /// # Errors
+    /// [`Fault`] when something of it cannot be read.
+    pub fn of(view: &ReadView, member: &MemberId) -> Result<Approvals, Fault> {
+        let records = view.waited(member, MAX_WAITED_SEEN.saturating_add(1))?;
+        let ids = view.agreements_of(member, None, MAX_AGREEMENTS_SCANNED.saturating_add(1))?;
+        let complete = records.len() <= MAX_WAITED_SEEN && ids.len() <= MAX_AGREEMENTS_SCANNED;
+        let open = records
+            .iter()
+            .take(MAX_WAITED_SEEN)
+            .filter(|record| matches!(record.status, ReferenceStatus::Waiting { .. }));
+        let waiting = open.map(|record| CommandView::of(view, record, false));
+        let mut acceptances = Vec::new();
+        for (_, id) in ids.iter().take(MAX_AGREEMENTS_SCANNED) {
+            let Some(record) = view.agreement(*id)? else { continue };
+            if record.stage != Stage::Proposed {
+                continue;
+            }
+            let Some(terms) = view.terms(*id)? else { continue };
+            for (role, accepted) in terms.roles.iter().zip(&record.accepted) {
+                let Some(by) = accepted.by.first().filter(|_| !accepted.complete) else { continue };
+                if role.member != *member {
+                    continue;
+                }
+                let own = terms.deposits.iter().filter(|deposit| deposit.role == role.role);
+                acceptances.push(AcceptanceView {
+                    agreement: id.to_string(),
+                    title: terms.title.clone(),
+                    role: role.role.to_string(),
+                    by: by.to_string(),
+                    until: terms.accept_by.to_string(),
+                    pays_in: own.map(|deposit| (&deposit.money).into()).collect(),
+                });
+            }
+        }
+        Ok(Approvals { waiting: waiting.collect::<Result<_, _>>()?, acceptances, complete })
+    }
 }
 
 /// List what waits for a second agent
 ///
-/// The commands of the caller's member that another agent of it approves or declines.
+/// The commands of the caller's member that another agent of it approves or declines, and the
+/// agreements that another agent of it accepts or declines.
 #[utoipa::path(
     get, path = "/api/v1/approvals", tag = "Money",
     responses((status = 200, description = "What waits", body = Approvals)),
@@ -37,14 +107,7 @@ pub async fn get_approvals(
     keyed: Keyed,
 ) -> Result<Json<Approvals>, Problem> {
     let member = keyed.agent.agent_id.member().clone();
-    let waiting = state.read(move |view| {
-        let records = view.waited(&member, MAX_WAITED_SEEN)?;
-        let open = records
-            .iter()
-            .filter(|record| matches!(record.status, ReferenceStatus::Waiting { .. }));
-        open.map(|record| CommandView::of(view, record, false)).collect::<Result<Vec<_>, _>>()
-    });
-    Ok(Json(Approvals { waiting: waiting.await? }))
+    state.read_much(move |view| Approvals::of(view, &member)).await.map(Json)
 }
 
 /// What a second agent says.
@@ -55,63 +118,50 @@ pub struct ApprovalRequest {
     reference: String,
 }
 
-/// Approve what waits
-///
-/// By another agent than the one that gave the command: it takes effect now, with all checks made
-/// again. The answer tells what became of the command.
-#[utoipa::path(
-    post, path = "/api/v1/approvals/{id}/{waiting}/approve", tag = "Money",
-    params(
-        ("id" = String, Path, description = "the account: `member:purpose`"),
-        ("waiting" = String, Path, description = "the reference of what waits"),
-    ),
-    request_body(content = ApprovalRequest, content_type = "application/json"),
-    responses(
-        (status = 200, description = "Approved before under this reference", body = CommandView),
-        (status = 201, description = "Approved, and done", body = CommandView),
-        (status = 400, description = "A field breaks a rule"),
-        (status = 403, description = "You gave the command: another agent approves"),
-        (status = 404, description = "Nothing waits under this reference"),
-        (status = 422, description = "A check fails now; it keeps waiting"),
-    ),
-    security(("api_key" = []))
-)]
-pub async fn post_approve(
-    State(state): State<ApiState>,
-    keyed: Keyed,
-    InPath((id, waiting)): InPath<(String, String)>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
-    answer(&state, &keyed, (id, waiting), (headers, body), true).await
+macro_rules! answers {
+    ($($(#[$doc:meta])* $name:ident, $path:literal, $answer:expr;)*) => {
+        $(
+            $(#[$doc])*
+            #[utoipa::path(
+                post, path = $path, tag = "Money",
+                params(
+                    ("id" = String, Path, description = "the account: `member:purpose`"),
+                    ("waiting" = String, Path, description = "the reference of what waits"),
+                ),
+                request_body(content = ApprovalRequest, content_type = "application/json"),
+                responses(
+                    CommandAnswers,
+                    (status = 403, description = "You gave the command: another agent approves"),
+                    (status = 404, description = "Nothing waits under this reference"),
+                    (status = 422, description = "A check fails now; it keeps waiting"),
+                ),
+                security(("api_key" = []))
+            )]
+            pub async fn $name(
+                State(state): State<ApiState>,
+                keyed: Keyed,
+                InPath(place): InPath<(String, String)>,
+                headers: HeaderMap,
+                body: Body,
+            ) -> Result<Response, Problem> {
+                answer(&state, &keyed, place, (headers, body), $answer).await
+            }
+        )*
+    };
 }
 
-/// Decline what waits
-///
-/// By any agent of the member, its giver included.
-#[utoipa::path(
-    post, path = "/api/v1/approvals/{id}/{waiting}/decline", tag = "Money",
-    params(
-        ("id" = String, Path, description = "the account: `member:purpose`"),
-        ("waiting" = String, Path, description = "the reference of what waits"),
-    ),
-    request_body(content = ApprovalRequest, content_type = "application/json"),
-    responses(
-        (status = 200, description = "Declined before under this reference", body = CommandView),
-        (status = 201, description = "Declined", body = CommandView),
-        (status = 400, description = "A field breaks a rule"),
-        (status = 404, description = "Nothing waits under this reference"),
-    ),
-    security(("api_key" = []))
-)]
-pub async fn post_decline(
-    State(state): State<ApiState>,
-    keyed: Keyed,
-    InPath((id, waiting)): InPath<(String, String)>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
-    answer(&state, &keyed, (id, waiting), (headers, body), false).await
+answers! {
+    /// Approve what waits
+    ///
+    /// By another agent than the one that gave the command: it takes effect now, with all checks
+    /// made again. The answer tells what became of the command.
+    post_approve, "/api/v1/approvals/{id}/{waiting}/approve",
+        |waiting| MoneyAction::Approve { waiting };
+    /// Decline what waits
+    ///
+    /// By any agent of the member, its giver included.
+    post_decline, "/api/v1/approvals/{id}/{waiting}/decline",
+        |waiting| MoneyAction::Decline { waiting };
 }
 
 async fn answer(
@@ -119,7 +169,7 @@ async fn answer(
     keyed: &Keyed,
     (id, waiting): (String, String),
     (headers, body): (HeaderMap, Body),
-    yes: bool,
+    action: fn(Reference) -> MoneyAction,
 ) -> Result<Response, Problem> {
     let account = own_account(keyed, &id)?;
     let waiting = reference_in_path(&waiting)?;
@@ -127,11 +177,6 @@ async fn answer(
     let reference = fields.reference();
     let reference = fields.finish(reference)?;
     let shown = Some(waiting.clone());
-    let action = match yes {
-        true => MoneyAction::Approve { waiting },
-        false => MoneyAction::Decline { waiting },
-    };
-    run(state, &keyed.agent, MoneyCommand { account, reference, action }, shown)
-        .await
-        .map(CommandView::response)
+    let command = MoneyCommand { account, reference, action: action(waiting) };
+    run(state, &keyed.agent, command, (Sent::Answer, shown)).await.map(CommandView::response)
 }

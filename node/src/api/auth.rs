@@ -87,3 +87,24 @@ impl FromRequestParts<ApiState> for Caller {
         })
     }
 }
+
+/// Who reads a page: by a key in the header or the session of the browser; or anyone. The API takes
+/// no sessions.
+pub struct PageReader(pub Caller);
+
+impl FromRequestParts<ApiState> for PageReader {
+    type Rejection = Problem;
+
+    /// Anyone; but a key that is given must be a known one.
+    async fn from_request_parts(
+        parts: &mut Parts,
+        state: &ApiState,
+    ) -> Result<PageReader, Problem> {
+        let keyed = agent(parts, state)?;
+        let agent = keyed.or_else(|| state.sessions().agent(state.keystore(), &parts.headers));
+        Ok(PageReader(match agent {
+            Some(agent) => Caller::Agent(agent.agent_id),
+            None => Caller::Anonymous,
+        }))
+    }
+}

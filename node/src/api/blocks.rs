@@ -15,8 +15,9 @@ use tracehold_chain::units::Height;
 use tracehold_contracts::{Receipt, Verdict};
 
 use super::ApiState;
-use super::agreements::step_json;
+use super::agreements::{StepView, step_view};
 use super::auth::Keyed;
+use super::command::place_in_transaction;
 use super::entries::{EntryView, Parties};
 use super::extract::{InPath, media_type, read_body};
 use super::problem::{Kind, Problem};
@@ -110,6 +111,9 @@ pub struct ReceiptView {
     /// Which event (from 0) broke it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event: Option<u32>,
+    /// Which command (from 0) broke it, of those on money and agreements.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<u32>,
     /// What is wrong and how to mend it; shown to callers with a key, of money and agreements to
     /// the sender's member only.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -119,8 +123,8 @@ pub struct ReceiptView {
     pub entries: Vec<EntryView>,
     /// The steps that agreements went: shown to those who have a role in them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schema(value_type = Vec<Object>)]
-    pub steps: Vec<serde_json::Value>,
+    #[schema(required = false)]
+    pub steps: Vec<StepView>,
     /// Money commands that had taken effect before: a retry moves nothing again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub repeats: Vec<RepeatView>,
@@ -168,7 +172,7 @@ impl ReceiptView {
         }
         for step in &receipt.effects.steps {
             if has_part(caller, &parties.of_agreement(view, step.agreement)?) {
-                told.steps.push(step_json(step.agreement, &step.what));
+                told.steps.push(step_view(step.agreement, &step.what));
             }
         }
         Ok(told)
@@ -187,6 +191,7 @@ impl ReceiptView {
             repeated: Vec::new(),
             code: None,
             event: None,
+            command: None,
             detail: None,
             entries: Vec::new(),
             steps: Vec::new(),
@@ -198,6 +203,7 @@ impl ReceiptView {
                 view.result = "rejected".to_owned();
                 view.code = Some(rejection.code.as_str().to_owned());
                 view.event = rejection.event;
+                view.command = rejection.command;
                 view.detail = Some(rejection.to_string());
             }
         }
@@ -319,9 +325,15 @@ pub async fn post_transaction(
     let events = bundle.events.len();
     let is_sender = has_part(&keyed.caller(), [bundle.transaction.body.sender.member()]);
     let tell = if is_private(&bundle) && !is_sender { refused_by_rule } else { refused };
+    let commands = bundle.transaction.body.commands.clone();
     let committed = submit_telling(&state, bundle, state.limits().commit, tell).await?;
     if let Verdict::Rejected(rejection) = &committed.receipt.verdict {
-        return Err(tell(rejection).transaction(id));
+        let problem = tell(rejection).transaction(id);
+        let rule = rejection.code.as_str();
+        return Err(match place_in_transaction(&commands, rejection) {
+            Some(place) => problem.field(place, rule, rejection.code.message()),
+            None => problem,
+        });
     }
     state.metrics().captured(events);
     let location = format!("/api/v1/transactions/{id}");

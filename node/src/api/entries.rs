@@ -23,6 +23,40 @@ pub struct MoneyView {
     pub amount: String,
 }
 
+/// When two different agents of a member must say the same before money moves.
+#[derive(utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "described here, written by the rule itself")]
+pub enum ApprovalRuleView {
+    /// One agent is always enough.
+    OneAgent,
+    /// Two agents for more than these amounts.
+    TwoAgents {
+        /// Up to which amount of an asset one agent is enough; assets that are not listed always
+        /// need two.
+        above: Vec<MoneyView>,
+    },
+}
+
+/// What is said of an asset when it is made.
+#[derive(utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "described here, written by the terms themselves")]
+pub enum AssetTermsView {
+    /// Cash needs no more than its name.
+    Cash,
+    /// A note.
+    Note {
+        /// When the debtor pays (RFC 3339).
+        due: String,
+    },
+    /// A title.
+    Title {
+        /// The SHA-256 of the document, if there is one.
+        document: Option<String>,
+    },
+}
+
 /// One account gets or gives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PostingView {

@@ -5,25 +5,24 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
-use serde::Serialize;
-use tracehold_chain::money::{
-    AccountId, Amount, HoldId, Money, MoneyAction, MoneyCommand, Reference,
-};
+use serde::{Deserialize, Serialize};
+use tracehold_chain::money::{AccountId, Amount, HoldId, Money, MoneyAction, Reference};
 use tracehold_contracts::money::{HoldRecord, HoldStatus};
 use tracehold_contracts::{Rejection, RejectionCode as Code};
 
 use super::ApiState;
 use super::auth::Keyed;
 use super::body::Fields;
+use super::command::{CommandAnswers, give, own_account, reference_in_path};
 use super::entries::{MoneyView, account_in_path};
 use super::extract::InPath;
-use super::money::{CommandView, own_account, reference_in_path, run};
+
 use super::problem::{Kind, Problem};
 use super::submit::refused;
 use super::visible::{Caller, has_part};
 
 /// Money set aside.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct HoldView {
     /// The payer's account.
     pub account: String,
@@ -37,7 +36,7 @@ pub struct HoldView {
     /// When it is free again (RFC 3339).
     pub expires_at: String,
     /// `pending`, `posted`, `voided` or `expired`.
-    pub status: &'static str,
+    pub status: String,
     /// How much was taken; the rest is free.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub posted: Option<String>,
@@ -68,12 +67,8 @@ pub struct HoldRequest {
     params(("id" = String, Path, description = "the payer's account: `member:purpose`")),
     request_body(content = HoldRequest, content_type = "application/json"),
     responses(
-        (status = 200, description = "Held before under this reference", body = CommandView),
-        (status = 201, description = "Held", body = CommandView),
-        (status = 202, description = "It waits for a second agent, also when sent again", body = CommandView),
-        (status = 400, description = "A field breaks a rule"),
+        CommandAnswers,
         (status = 404, description = "An account is not open, or not yours"),
-        (status = 409, description = "The reference stands for another command, or was declined"),
         (status = 422, description = "There is not enough"),
     ),
     security(("api_key" = []))
@@ -92,9 +87,7 @@ pub async fn post_hold(
     let all = (|| Some((read.0?, read.1?, read.2?, expires_at?)))();
     let (reference, money, to, expires_at) = fields.finish(all)?;
     let action = MoneyAction::Hold { money, to, expires_at };
-    run(&state, &keyed.agent, MoneyCommand { account, reference, action }, None)
-        .await
-        .map(CommandView::response)
+    give(&state, &keyed, (account, reference, action)).await
 }
 
 /// A hold that a path names, seen by payer and payee.
@@ -135,7 +128,7 @@ impl HoldView {
             money: (&record.money).into(),
             to: record.to.to_string(),
             expires_at: record.expires_at.to_string(),
-            status,
+            status: status.to_owned(),
             posted: posted.map(|money| money.decimal().to_string()),
         }
     }
@@ -186,9 +179,7 @@ pub struct SettleRequest {
     ),
     request_body(content = SettleRequest, content_type = "application/json"),
     responses(
-        (status = 200, description = "Taken before under this reference", body = CommandView),
-        (status = 201, description = "Taken", body = CommandView),
-        (status = 400, description = "A field breaks a rule"),
+        CommandAnswers,
         (status = 403, description = "It is held for another account"),
         (status = 404, description = "There is no such hold for you"),
         (status = 422, description = "It was taken, given back or has expired"),
@@ -216,10 +207,7 @@ pub async fn post_hold_post(
     ),
     request_body(content = SettleRequest, content_type = "application/json"),
     responses(
-        (status = 200, description = "Given back before under this reference",
-            body = CommandView),
-        (status = 201, description = "Given back", body = CommandView),
-        (status = 400, description = "A field breaks a rule"),
+        CommandAnswers,
         (status = 403, description = "It is held for another account"),
         (status = 404, description = "There is no such hold for you"),
         (status = 422, description = "It was taken, given back or has expired"),
@@ -266,7 +254,5 @@ async fn settle(
         true => MoneyAction::Post { hold, amount },
         false => MoneyAction::Void { hold },
     };
-    run(state, &keyed.agent, MoneyCommand { account, reference, action }, None)
-        .await
-        .map(CommandView::response)
+    give(state, keyed, (account, reference, action)).await
 }

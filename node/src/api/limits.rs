@@ -27,9 +27,9 @@ pub const MAX_QUERY_BODY_BYTES: usize = 64 * 1024;
 /// Bytes of the JSON of one product, place or party.
 pub const MAX_RECORD_BODY_BYTES: usize = 256 * 1024;
 
-/// Bytes of an upload that are taken in all, so that whoever sends a photograph as their phone made
-/// it sees that it is too large, and not a broken connection.
-pub const MAX_DRAINED_BYTES: usize = 16 * 1024 * 1024;
+/// Bytes of an upload that are taken in all, so that whoever sends a photograph that is too large
+/// sees that, and not a broken connection.
+pub const MAX_DRAINED_BYTES: usize = 32 * 1024 * 1024;
 
 /// Bytes of the JSON of one command on money or an agreement; terms with all their limits fit.
 pub const MAX_COMMAND_BODY_BYTES: usize = 512 * 1024;
@@ -45,6 +45,9 @@ pub const SUMMING_TRIES: u32 = 5;
 /// Commands that wait, or waited, for a second agent of a member among which those that wait now
 /// are looked for, the newest first.
 pub const MAX_WAITED_SEEN: usize = 10_000;
+
+/// The newest agreements of a member among which the page of an item looks for those about it.
+pub const ITEM_AGREEMENTS_LOOKED_AT: usize = 200;
 
 /// Agreements that are looked through for one page when only those at a stage are wanted.
 pub const MAX_AGREEMENTS_SCANNED: usize = 2_000;
@@ -138,8 +141,23 @@ pub const MAX_DRAWN_ITEMS: usize = 200;
 /// Legs, and open legs, that one footprint lists; all are in its sums.
 pub const MAX_FOOTPRINT_ROWS: usize = 1_000;
 
+/// Events of a thing, the oldest first, in which its passport looks for what its owner said.
+pub const MAX_PASSPORT_EVENTS: usize = 200;
+
+/// Links of one kind in a passport: certificates, and others.
+pub const MAX_PASSPORT_LINKS: usize = 50;
+
+/// Milliseconds for which a passport is valid: a year of 365 days.
+pub const PASSPORT_VALID_MS: u64 = 365 * 86_400_000;
+
 /// Events that the home page shows.
 pub const LATEST_EVENTS: usize = 10;
+
+/// Products, places and parties whose names one search looks through; it says when there are more.
+pub const MAX_NAMES_SEARCHED: usize = 10_000;
+
+/// What one search lists.
+pub const MAX_HITS: usize = 50;
 
 /// Milliseconds from signing to expiry of a transaction that this node makes, unless the network's
 /// expiry window is shorter.

@@ -1,4 +1,5 @@
-//! `/api/v1/products`, `/api/v1/places`, `/api/v1/parties`, and the master data of documents.
+//! `/api/v1/products`, `/api/v1/places`, `/api/v1/parties`, and the master data of documents;
+//! [`super::links`] is one more kind of record.
 
 use std::collections::BTreeMap;
 
@@ -26,6 +27,7 @@ use super::auth::Keyed;
 use super::extract::{Params, check_json, query_pairs, read_body};
 use super::jobs::MasterDataDone;
 use super::limits::MAX_RECORD_BODY_BYTES;
+use super::links::LinksView;
 use super::paging::{next_link, per_page};
 use super::problem::{FieldError, Kind, Problem};
 use super::submit::{refused, submit};
@@ -223,6 +225,7 @@ enum AnyView {
     Product(ProductView),
     Place(PlaceView),
     Party(PartyView),
+    Links(LinksView),
 }
 
 impl AnyView {
@@ -286,6 +289,7 @@ impl AnyView {
                     record,
                 })
             }
+            MasterData::Links(links) => AnyView::Links(LinksView::of(links, record)),
         }
     }
 }
@@ -369,7 +373,7 @@ pub async fn put_party(
     put(&state, keyed, MasterKind::Party, &headers, body).await
 }
 
-async fn put(
+pub(super) async fn put(
     state: &ApiState,
     keyed: Keyed,
     kind: MasterKind,
@@ -513,7 +517,7 @@ pub async fn get_parties(
     get(&state, MasterKind::Party, &uri, wanted).await
 }
 
-async fn get(
+pub(super) async fn get(
     state: &ApiState,
     kind: MasterKind,
     uri: &http::Uri,
@@ -549,6 +553,7 @@ async fn list(
         MasterKind::Product => "products",
         MasterKind::Place => "places",
         MasterKind::Party => "parties",
+        MasterKind::Links => "links",
     };
     let mut response = Json(BTreeMap::from([(name, views)])).into_response();
     if let Some(last) = last.filter(|_| more) {
@@ -651,7 +656,7 @@ fn rings(view: &ReadView, records: &[(Change, MasterData)]) -> Result<Vec<String
         .iter()
         .filter_map(|(_, data)| match data {
             MasterData::Place(place) => Some((place.id.as_str(), place)),
-            MasterData::Product(_) | MasterData::Party(_) => None,
+            MasterData::Product(_) | MasterData::Party(_) | MasterData::Links(_) => None,
         })
         .collect();
     let mut rings = Vec::new();

@@ -10,12 +10,13 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use tokio::time::Instant;
+use tracehold_contracts::RejectionCode;
 
 use super::ApiState;
+use super::gauges::Gauges;
 use super::problem::{Kind, Problem};
 
 /// The media type that Prometheus expects.
@@ -39,9 +40,43 @@ pub struct Metrics {
     requests: Family<Labels, Counter>,
     seconds: Family<RouteLabel, Histogram, fn() -> Histogram>,
     captured: Counter,
-    height: Gauge,
-    peers: Gauge,
-    jobs: Gauge,
+    transactions: Family<ResultLabel, Counter>,
+    refusals: Family<CodeLabel, Counter>,
+    gauges: Gauges,
+}
+
+/// What became of a transaction that was handed in here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Submitted {
+    /// It is on record.
+    Recorded,
+    /// It breaks a rule.
+    Refused(RejectionCode),
+    /// There was no room for it to wait, or the node could not take it.
+    Busy,
+    /// No block had it in time; it may come yet.
+    TimedOut,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResultLabel {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CodeLabel {
+    code: &'static str,
+}
+
+impl Submitted {
+    fn as_str(self) -> &'static str {
+        match self {
+            Submitted::Recorded => "recorded",
+            Submitted::Refused(_) => "refused",
+            Submitted::Busy => "busy",
+            Submitted::TimedOut => "timed_out",
+        }
+    }
 }
 
 impl Metrics {
@@ -49,23 +84,45 @@ impl Metrics {
     #[must_use]
     pub fn register(registry: &mut Registry) -> Metrics {
         let histogram: fn() -> Histogram = || Histogram::new(exponential_buckets(0.001, 2.0, 15));
+        let registry = registry.sub_registry_with_prefix("tracehold");
         let metrics = Metrics {
             requests: Family::default(),
             seconds: Family::new_with_constructor(histogram),
             captured: Counter::default(),
-            height: Gauge::default(),
-            peers: Gauge::default(),
-            jobs: Gauge::default(),
+            transactions: Family::default(),
+            refusals: Family::default(),
+            gauges: Gauges::register(registry),
         };
-        let registry = registry.sub_registry_with_prefix("tracehold");
-        let Metrics { requests, seconds, captured, height, peers, jobs } = &metrics;
+        let Metrics { requests, seconds, captured, transactions, refusals, .. } = &metrics;
         registry.register("http_requests", "Requests answered", requests.clone());
         registry.register("http_request_seconds", "Time to the answer's head", seconds.clone());
         registry.register("captured_events", "Events captured at this node", captured.clone());
-        registry.register("height", "Newest block that is readable here", height.clone());
-        registry.register("peers", "Nodes of members connected now", peers.clone());
-        registry.register("capture_jobs_running", "Capture jobs that run", jobs.clone());
+        let help = "Transactions handed in at this node, by what became of them";
+        registry.register("transactions", help, transactions.clone());
+        let help = "Transactions handed in at this node that the ledger refused, by rule";
+        registry.register("refusals", help, refusals.clone());
+        // There from the start, so that the first one is a change that an alert sees.
+        for result in ["recorded", "refused", "busy", "timed_out"] {
+            let _ = metrics.transactions.get_or_create(&ResultLabel { result });
+        }
+        for code in RejectionCode::ALL {
+            let _ = metrics.refusals.get_or_create(&CodeLabel { code: code.as_str() });
+        }
         metrics
+    }
+
+    /// Says in `registry` which node this is.
+    pub fn identify(registry: &mut Registry, node: &str, member: &str, role: &str) {
+        let registry = registry.sub_registry_with_prefix("tracehold");
+        Gauges::register_identity(registry, node, member, role);
+    }
+
+    /// Counts a transaction that was handed in here.
+    pub(super) fn submitted(&self, what: Submitted) {
+        self.transactions.get_or_create(&ResultLabel { result: what.as_str() }).inc();
+        if let Submitted::Refused(code) = what {
+            self.refusals.get_or_create(&CodeLabel { code: code.as_str() }).inc();
+        }
     }
 
     /// Counts events captured through this node.
@@ -110,12 +167,7 @@ pub type SharedRegistry = Arc<Mutex<Registry>>;
         body = String, content_type = "application/openmetrics-text"))
 )]
 pub async fn get_metrics(State(state): State<ApiState>) -> Result<Response, Problem> {
-    let metrics = state.metrics();
-    if let Ok(status) = state.status() {
-        metrics.height.set(i64::try_from(status.height).unwrap_or(i64::MAX));
-        metrics.peers.set(i64::try_from(status.peers).unwrap_or(i64::MAX));
-    }
-    metrics.jobs.set(i64::try_from(state.jobs().running()).unwrap_or(i64::MAX));
+    state.metrics().gauges.read(&state);
     let mut text = String::new();
     let registry = state.registry().lock().expect("no one panics while holding the registry");
     encode(&mut text, &registry)

@@ -2,13 +2,21 @@
 //!
 //! [`server`] accepts connections under deadlines; [`router`] is what they reach. A request passes
 //! [`metrics`], [`headers`] and [`rate`], [`auth`] says who it is from, and it reaches a handler:
-//! [`capture`], [`events`], [`query`], [`subscriptions`] and [`sockets`] speak GS1's EPCIS binding,
-//! [`blocks`] and [`feed`] tell of the ledger itself, [`items`], [`trace`] and [`footprint`] of
-//! goods, [`masterdata`] and [`pictures`] of products, places and parties, [`webhooks`] sends news
-//! out, [`readings`] takes what sensors say, [`tools`] help without recording anything,
-//! [`accounts`], [`money`], [`holds`] and [`approvals`] are about money, [`agreements`] about money
-//! that moves when the goods do; [`entries`] says how both are written and [`body`] reads commands.
-//! [`pages`] shows items to people, [`health`] and [`metrics`] are for those who run the node.
+//!
+//! - [`capture`], [`events`], [`query`], [`subscriptions`] and [`sockets`] speak GS1's EPCIS
+//!   binding;
+//! - [`blocks`] and [`feed`] tell of the ledger itself, [`network`] of its nodes;
+//! - [`items`], [`trace`] and [`footprint`] tell of goods, [`readings`] takes what sensors say;
+//! - [`masterdata`] and [`pictures`] are about products, places and parties;
+//! - [`resolver`] answers lookups of Digital Links by what [`links`] has on record;
+//! - [`passport`] issues credentials under the keys that [`did`] shows;
+//! - [`accounts`], [`money`], [`holds`] and [`approvals`] are about money, [`agreements`] about
+//!   money that moves when the goods do; [`entries`] says how both are written, [`body`] reads
+//!   commands and [`command`] hands them in;
+//! - [`webhooks`] sends news out, [`tools`] help without recording anything;
+//! - [`pages`] and [`money_pages`] show all that to people;
+//! - [`health`], [`metrics`] and [`gauges`] are for those who run the node.
+//!
 //! [`prepare`] makes transactions of events, [`submit`] hands them in, [`records`] reads.
 //! [`visible`] decides who sees what. Whatever fails is a [`problem`]. Every limit is in
 //! [`limits`].
@@ -20,25 +28,32 @@ mod auth;
 mod blocks;
 mod body;
 mod capture;
+mod command;
+mod described;
+mod did;
 mod entries;
 mod epc_format;
 mod events;
 mod extract;
 mod feed;
 mod footprint;
+mod gauges;
 mod headers;
 mod health;
 mod holds;
 mod items;
 mod jobs;
 pub mod limits;
+mod links;
 mod masterdata;
 mod metrics;
 mod money;
 mod money_pages;
+mod network;
 mod openapi;
 mod pages;
 mod paging;
+mod passport;
 mod pictures;
 mod prepare;
 pub mod problem;
@@ -46,6 +61,7 @@ mod query;
 mod rate;
 mod readings;
 mod records;
+mod resolver;
 mod server;
 mod sessions;
 mod sockets;

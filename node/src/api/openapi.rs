@@ -4,7 +4,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler as _;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, post};
+use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Content, Ref, RefOr, Response};
@@ -15,9 +15,10 @@ use utoipa_axum::routes;
 use super::limits::MAX_URI_BYTES;
 use super::problem::{Kind, PROBLEM_JSON, Problem, render};
 use super::{
-    ApiState, accounts, agreements, approvals, blocks, capture, events, feed, footprint, headers,
-    health, holds, items, masterdata, metrics, money, money_pages, pages, pictures, query, rate,
-    readings, sockets, subscriptions, tools, trace, webhooks,
+    ApiState, accounts, agreements, approvals, blocks, capture, described, did, events, feed,
+    footprint, headers, health, holds, items, links, masterdata, metrics, money, money_pages,
+    network, pages, pictures, query, rate, readings, resolver, sockets, subscriptions, tools, trace,
+    webhooks,
 };
 
 #[derive(OpenApi)]
@@ -29,6 +30,7 @@ use super::{
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     modifiers(&ApiKey),
+    paths(resolver::get_digital_link),
     components(schemas(super::problem::ProblemBody, super::problem::FieldError)),
     tags(
         (name = "EPCIS", description = "GS1's EPCIS 2.0 REST binding"),
@@ -97,6 +99,10 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(masterdata::put_product, masterdata::get_products))
         .routes(routes!(masterdata::put_place, masterdata::get_places))
         .routes(routes!(masterdata::put_party, masterdata::get_parties))
+        .routes(routes!(links::put_links, links::get_links))
+        .routes(routes!(resolver::describe))
+        .routes(routes!(did::own))
+        .routes(routes!(did::of_member))
         .routes(routes!(pictures::post_picture))
         .routes(routes!(pictures::get_picture))
         .routes(routes!(webhooks::post_webhook, webhooks::get_webhooks))
@@ -143,6 +149,7 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(subscriptions::post_subscription, subscriptions::get_subscriptions))
         .routes(routes!(subscriptions::get_subscription, subscriptions::delete_subscription))
         .routes(routes!(tools::post_event_hash))
+        .routes(routes!(network::get_network))
         .routes(routes!(metrics::get_metrics))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
@@ -150,24 +157,20 @@ fn routes() -> OpenApiRouter<ApiState> {
 
 /// The OpenAPI 3.1 description of the HTTP side.
 #[must_use]
-pub fn document() -> utoipa::openapi::OpenApi {
-    with_problems(routes().into_openapi())
+pub fn document() -> serde_json::Value {
+    described::complete(&with_problems(routes().into_openapi()))
 }
 
 /// Everything that the HTTP side answers.
 pub fn router(state: ApiState) -> Router {
     let (router, description) = routes().split_for_parts();
-    let description = with_problems(description).to_pretty_json();
-    let description: &'static str = description.map(String::leak).expect("it is plain data");
+    let description = described::complete(&with_problems(description));
+    let description: &'static str = format!("{description:#}").leak();
     let json = [(http::header::CONTENT_TYPE, "application/json")];
     let router = router
         .route("/openapi.json", get(move || async move { (json, description) }))
         .merge(pages::routes())
-        .route("/sign-in", get(money_pages::sign_in_form).post(money_pages::sign_in))
-        .route("/sign-out", post(money_pages::sign_out))
-        .route("/agreements", get(money_pages::agreements))
-        .route("/agreements/{id}", get(money_pages::agreement))
-        .route("/accounts", get(money_pages::accounts))
+        .merge(money_pages::routes())
         .fallback(pages::item_or_nothing.layer(pages::compression()))
         // Handlers bound their own bodies.
         .layer(DefaultBodyLimit::disable())
@@ -180,6 +183,7 @@ pub fn router(state: ApiState) -> Router {
         }))
         .layer(from_fn_with_state(state.rate(), rate::limit))
         .layer(from_fn(render))
+        .layer(from_fn_with_state(state.clone(), pages::error_pages))
         .layer(from_fn_with_state(state.clone(), headers::layer))
         .layer(from_fn_with_state(state.metrics().clone(), metrics::count))
         .with_state(state.clone());
@@ -206,12 +210,13 @@ mod tests {
 
     #[test]
     fn the_description_is_openapi_3_1_and_every_answer_is_described() {
-        let json = serde_json::to_value(document()).unwrap();
+        let json = document();
         assert_eq!(json["openapi"], "3.1.0");
         for path in [
             "/epcis/v2/capture",
             "/epcis/v2/events/{eventID}",
             "/api/v1/status",
+            "/api/v1/network",
             "/api/v1/feed",
             "/api/v1/webhooks/{id}/deliveries",
             "/api/v1/readings",

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{OriginalUri, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{
     ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION,
@@ -14,11 +14,11 @@ use tracehold_chain::digest::Digest;
 
 use super::ApiState;
 use super::auth::Keyed;
-use super::extract::{InPath, media_type, read_or_drain};
+use super::extract::{InPath, media_type, query_pairs, read_or_drain};
 use super::limits::{MAX_DRAINED_BYTES, PLACEHOLDER_SECONDS};
 use super::problem::{Finished, Kind, Problem};
 use super::visible::Caller;
-use crate::pictures::{MAX_PICTURE_BYTES, NoPicture, NotKept, PLACEHOLDER, Shape, image};
+use crate::pictures::{MAX_PHOTO_BYTES, NoPicture, NotKept, PLACEHOLDER, Shape, image};
 
 /// Says on an answer that it is no picture of the product but what is shown in its place.
 const PLACEHOLDER_MARK: HeaderName = HeaderName::from_static("tracehold-placeholder");
@@ -40,12 +40,17 @@ pub struct PictureView {
     pub width: u32,
     /// Pixels from top to bottom.
     pub height: u32,
+    /// Whether it was too large to be kept as it was sent, and was made smaller.
+    pub scaled: bool,
 }
 
 /// Upload a picture
 ///
-/// Takes the bytes of a PNG, JPEG or WebP file of at most 1 MiB. This node keeps it; other nodes
-/// fetch it by its digest once a product names it.
+/// Takes the bytes of a PNG, JPEG or WebP file of at most 16 MiB, such as a photograph straight from
+/// a phone. One of at most 1 MiB and 24 million pixels is kept byte for byte. A larger one is made
+/// smaller first (`scaled` is true): the right side up, at most 2,048 pixels along its longer side,
+/// as JPEG and without what the camera wrote beside it; `digest` is that of what is kept. Other
+/// nodes fetch it by its digest once a product names it.
 #[utoipa::path(
     post, path = "/api/v1/pictures", tag = "Master data",
     request_body(content = Vec<u8>, content_type = "application/octet-stream",
@@ -66,10 +71,9 @@ pub async fn post_picture(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    // Room for a picture, whatever is announced: what is more is not kept.
-    let _room = state.make_room(&HeaderMap::new(), MAX_PICTURE_BYTES).await?;
+    let _room = state.make_room(&headers, MAX_PHOTO_BYTES).await?;
     let deadline = state.limits().body;
-    let read = read_or_drain(body, MAX_PICTURE_BYTES, MAX_DRAINED_BYTES, deadline).await;
+    let read = read_or_drain(body, MAX_PHOTO_BYTES, MAX_DRAINED_BYTES, deadline).await;
     let bytes = read.map_err(|problem| match problem.status() {
         StatusCode::PAYLOAD_TOO_LARGE => no_picture(&NoPicture::TooLarge),
         _ => problem,
@@ -83,6 +87,16 @@ pub async fn post_picture(
         let problem = Problem::new(Kind::UnsupportedMedia, detail).code("wrong_media_type");
         return Err(problem.field("Content-Type", "must be what the bytes are", mend));
     }
+    let sent = bytes.len();
+    let (shape, bytes) = match state.pictures().to_keep(bytes, shape).await {
+        Some(kept) => kept.map_err(|wrong| no_picture(&wrong))?,
+        None => {
+            let detail =
+                "other photographs are being made smaller: send this one again in a moment";
+            return Err(Problem::new(Kind::Unavailable, detail).code("busy"));
+        }
+    };
+    let scaled = bytes.len() != sent;
     let (store, length) = (state.pictures().store(), bytes.len());
     let kept = tokio::task::spawn_blocking(move || store.upload(&bytes)).await;
     let kept = kept.map_err(|error| Problem::new(Kind::Internal, error.to_string()))?;
@@ -97,8 +111,9 @@ pub async fn post_picture(
         }
     })?;
     let Shape { width, height, .. } = shape;
-    let (media_type, bytes) = (is.to_owned(), length);
-    let view = PictureView { digest: digest.to_string(), media_type, bytes, width, height };
+    let (media_type, bytes) = (shape.format.media_type().to_owned(), length);
+    let digest_text = digest.to_string();
+    let view = PictureView { digest: digest_text, media_type, bytes, width, height, scaled };
     let location = format!("/api/v1/pictures/{digest}");
     let location = HeaderValue::from_str(&location).expect("a digest is plain");
     let status = if new { StatusCode::CREATED } else { StatusCode::OK };
@@ -123,9 +138,14 @@ fn no_picture(wrong: &NoPicture) -> Problem {
 /// for `application/json` gets a problem instead.
 #[utoipa::path(
     get, path = "/api/v1/pictures/{digest}", tag = "Master data",
-    params(("digest" = String, Path, description = "the SHA-256 of the file: 64 hex digits")),
+    params(
+        ("digest" = String, Path, description = "the SHA-256 of the file: 64 hex digits"),
+        ("size" = Option<String>, Query, description = "`small` for at most 40 KB and 384 pixels \
+            along the longer side, as pages show it"),
+    ),
     responses(
-        (status = 200, description = "The picture, byte for byte; it never changes",
+        (status = 200, description = "The picture, byte for byte; it never changes. With \
+            `size=small` it is the same picture made small",
             content_type = "image/*"),
         (status = 304, description = "The caller has it already"),
         (status = 400, description = "Not a digest"),
@@ -138,7 +158,9 @@ pub async fn get_picture(
     _caller: Caller,
     headers: HeaderMap,
     InPath(digest): InPath<String>,
+    OriginalUri(uri): OriginalUri,
 ) -> Result<Response, Problem> {
+    let is_small = wants_small(&uri)?;
     let digest: Digest = digest.parse().map_err(|_| {
         let rule = "must be a SHA-256: 64 lower-case hexadecimal digits";
         let mend = "take it from the product's record or from the answer to the upload";
@@ -153,13 +175,38 @@ pub async fn get_picture(
         }
     }
     match found {
-        Some((shape, bytes)) => Ok(picture(&headers, &digest, shape, bytes)),
+        Some((shape, bytes)) if is_small => {
+            match state.pictures().small(digest, shape, bytes).await {
+                Some((shape, bytes)) => {
+                    let tag = format!("\"{digest}-small\"");
+                    Ok(picture(&headers, &tag, shape, bytes.to_vec()))
+                }
+                None => missing(&headers, &digest),
+            }
+        }
+        Some((shape, bytes)) => Ok(picture(&headers, &format!("\"{digest}\""), shape, bytes)),
         None => missing(&headers, &digest),
     }
 }
 
-fn picture(headers: &HeaderMap, digest: &Digest, shape: Shape, bytes: Vec<u8>) -> Response {
-    let tag = format!("\"{digest}\"");
+/// Whether the picture is wanted as pages show it.
+fn wants_small(uri: &http::Uri) -> Result<bool, Problem> {
+    let pairs = query_pairs(uri);
+    match pairs.iter().find(|(name, _)| name == "size").map(|(_, size)| size.as_str()) {
+        None => Ok(false),
+        Some("small") => Ok(true),
+        Some(other) => {
+            let rule = "must be small, or left out for the picture as it is kept";
+            Err(Problem::new(Kind::Parameter, format!("size {rule}, not {other:?}")).field(
+                "size",
+                rule,
+                "use ?size=small",
+            ))
+        }
+    }
+}
+
+fn picture(headers: &HeaderMap, tag: &str, shape: Shape, bytes: Vec<u8>) -> Response {
     let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     let is_known = known
         .flat_map(|value| value.split(','))
@@ -173,7 +220,7 @@ fn picture(headers: &HeaderMap, digest: &Digest, shape: Shape, bytes: Vec<u8>) -
     let headers = response.headers_mut();
     let forever = HeaderValue::from_static("public, max-age=31536000, immutable");
     headers.insert(CACHE_CONTROL, forever);
-    headers.insert(ETAG, HeaderValue::from_str(&tag).expect("a digest is plain"));
+    headers.insert(ETAG, HeaderValue::from_str(tag).expect("a digest is plain"));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(shape.format.media_type()));
     harmless(headers);
     response

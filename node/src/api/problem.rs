@@ -268,6 +268,12 @@ pub struct ProblemBody {
     /// The eventID of the event at fault, when it has one.
     #[serde(rename = "eventID", skip_serializing_if = "Option::is_none")]
     pub event_id: Option<String>,
+    /// The command at fault, counted from 0 in its transaction.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<u32>,
+    /// The clause of an agreement's terms that this is about: a JSON pointer into them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clause: Option<String>,
     /// The transaction that this is about, when there is one.
     #[serde(rename = "transactionID", skip_serializing_if = "Option::is_none")]
     pub transaction_id: Option<String>,
@@ -300,6 +306,8 @@ impl Problem {
             errors: Vec::new(),
             event: None,
             event_id: None,
+            command: None,
+            clause: None,
             transaction_id: None,
             epcis_type,
             headers,

@@ -48,6 +48,8 @@ pub struct ApiParts {
     pub genesis: Arc<Genesis>,
     /// This node's name in it.
     pub node_name: NodeName,
+    /// The data folder.
+    pub dir: std::path::PathBuf,
     /// The keys of agents, and the API keys.
     pub keystore: Arc<Keystore>,
     /// Where the HTTP side listens and how much it takes.
@@ -97,15 +99,16 @@ impl ApiState {
     /// to everything else until [`ApiState::attach`].
     #[must_use]
     pub fn new(parts: ApiParts) -> ApiState {
-        let metrics = {
-            let mut registry = parts.registry.lock().expect("no one panics while registering");
-            Metrics::register(&mut registry)
-        };
         let own = parts.genesis.nodes().find(|(_, node)| node.name == parts.node_name);
         let member = own.map(|(member, _)| member.id.to_string()).unwrap_or_default();
         let role = match own.map(|(_, node)| node.role) {
             Some(NodeRole::Validator { .. }) => "validator",
             _ => "follower",
+        };
+        let metrics = {
+            let mut registry = parts.registry.lock().expect("no one panics while registering");
+            Metrics::identify(&mut registry, parts.node_name.as_str(), &member, role);
+            Metrics::register(&mut registry)
         };
         let members = &parts.genesis.members;
         let member_names = members.iter().map(|m| (m.id.clone(), m.name.clone())).collect();
@@ -262,6 +265,16 @@ impl ApiState {
         })
     }
 
+    /// This node's name in the genesis record.
+    pub(super) fn node_name(&self) -> &str {
+        self.0.parts.node_name.as_str()
+    }
+
+    /// The data folder.
+    pub(super) fn dir(&self) -> &std::path::Path {
+        &self.0.parts.dir
+    }
+
     /// When a transaction that is signed now expires.
     pub(super) fn expiry(&self) -> TimestampMs {
         // Half the window, so that clocks may differ.
@@ -295,6 +308,27 @@ impl ApiState {
     /// The scheme and host under which this node's pages are reached, if its operator said so.
     pub(super) fn public_url(&self) -> Option<&str> {
         self.0.parts.http.public_url.as_deref()
+    }
+
+    /// The scheme and host that this node's settings give it: what the operator said, else where
+    /// it listens. Nothing of a request is in it.
+    pub(super) fn configured_root(&self) -> String {
+        match self.public_url() {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => format!("http://{}", self.0.parts.http.listen),
+        }
+    }
+
+    /// The member that runs this node.
+    pub(super) fn own_member(&self) -> Option<&MemberId> {
+        let name = &self.0.parts.node_name;
+        let own = self.0.parts.genesis.nodes().find(|(_, node)| node.name == *name);
+        own.map(|(member, _)| &member.id)
+    }
+
+    /// Its name for people.
+    pub(super) fn own_member_name(&self) -> String {
+        self.own_member().map(|id| self.member_name(id)).unwrap_or_default()
     }
 
     /// What sends to webhooks.

@@ -6,6 +6,7 @@ use tracehold_chain::transaction::{Bundle, TransactionId};
 use tracehold_contracts::{Rejection, RejectionCode, Verdict};
 
 use super::ApiState;
+use super::metrics::Submitted;
 use super::problem::{Kind, Problem};
 use crate::replica::Committed;
 use crate::runtime::{NotReady, SubmitError};
@@ -34,7 +35,17 @@ pub async fn submit_telling(
     tell: fn(&Rejection) -> Problem,
 ) -> Result<Committed, Problem> {
     let id = bundle.transaction.id();
-    match tokio::time::timeout(deadline, state.node()?.submit(bundle)).await {
+    let outcome = tokio::time::timeout(deadline, state.node()?.submit(bundle)).await;
+    state.metrics().submitted(match &outcome {
+        Ok(Ok(committed)) => match &committed.receipt.verdict {
+            Verdict::Recorded { .. } => Submitted::Recorded,
+            Verdict::Rejected(rejection) => Submitted::Refused(rejection.code),
+        },
+        Ok(Err(SubmitError::Rejected(rejection))) => Submitted::Refused(rejection.code),
+        Ok(Err(_)) => Submitted::Busy,
+        Err(_) => Submitted::TimedOut,
+    });
+    match outcome {
         Ok(Ok(committed)) => Ok(committed),
         Ok(Err(error)) => Err(not_committed(&error, tell).transaction(id)),
         Err(_) => Err(timed_out(&id, deadline)),
@@ -130,6 +141,8 @@ pub fn refused(rejection: &Rejection) -> Problem {
     let detail = format!("{}: {}", rejection.subject, rejection.code.message());
     let mut problem = Problem::new(kind, detail).code(rejection.code.as_str());
     problem.event = rejection.event;
+    problem.command = rejection.command;
+    problem.clause = rejection.clause().map(str::to_owned);
     problem
 }
 
@@ -138,6 +151,7 @@ pub fn refused(rejection: &Rejection) -> Problem {
 pub fn refused_by_rule(rejection: &Rejection) -> Problem {
     let mut problem = refused(rejection);
     problem.detail = rejection.code.message().to_owned();
+    problem.clause = None;
     problem
 }
 

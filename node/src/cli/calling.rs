@@ -1,6 +1,7 @@
 //! Calling a node's API for a member: key, answers and refusals, and lines that fit 80 columns.
 
 use serde_json::{Value, json};
+use tracehold_contracts::agreement::words::Language;
 use tracehold_testnet::client::{Answer, Client};
 
 use super::{Failure, NodeAddress, output};
@@ -16,9 +17,36 @@ pub struct Call {
     /// The API key of the agent that acts
     #[arg(long, value_name = "KEY", env = "TRACEHOLD_API_KEY", hide_env_values = true)]
     api_key: String,
+    /// The language of what is said; that of LC_ALL, LC_MESSAGES or LANG when left out
+    #[arg(long, value_enum, env = "TRACEHOLD_LANG")]
+    lang: Option<Spoken>,
     /// Print the node's answer as one JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+/// A language that commands speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Spoken {
+    /// English
+    En,
+    /// Chinese
+    Zh,
+}
+
+/// The language that an environment asks for: of its first variable that is set.
+fn of_environment(get: impl Fn(&str) -> Option<String>) -> Spoken {
+    let mut set = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().filter_map(get);
+    match set.find(|value| !value.is_empty()) {
+        Some(value) if value.to_ascii_lowercase().starts_with("zh") => Spoken::Zh,
+        _ => Spoken::En,
+    }
+}
+
+/// The name by which answers hold a language's sentences.
+#[must_use]
+pub fn tag(language: Language) -> &'static str {
+    language.say("en", "zh")
 }
 
 impl Call {
@@ -59,6 +87,31 @@ impl Call {
             output::json(&json!({"success": false, "problem": answer.json}))?;
         }
         Err(Failure::Refused(refusal(&answer)))
+    }
+
+    /// In which language people are spoken to.
+    #[must_use]
+    pub fn language(&self) -> Language {
+        match self.lang.unwrap_or_else(|| of_environment(|name| std::env::var(name).ok())) {
+            Spoken::En => Language::En,
+            Spoken::Zh => Language::Zh,
+        }
+    }
+
+    /// Everything that a list has, page after page: what stands under `name`.
+    ///
+    /// # Errors
+    /// [`Failure`] when the node refuses or cannot be reached.
+    pub fn all(&self, first: &str, name: &str) -> Result<Vec<Value>, Failure> {
+        let (mut next, mut all) = (Some(first.to_owned()), Vec::new());
+        while let Some(path) = next {
+            let mut answer = self.get(&path)?;
+            if let Some(page) = answer.json[name].as_array_mut() {
+                all.append(page);
+            }
+            next = answer.next;
+        }
+        Ok(all)
     }
 
     /// Prints the answer as JSON when that is asked for; says whether it was.
@@ -116,12 +169,21 @@ pub fn money(value: &Value) -> String {
 /// What a problem says, its fields on lines of their own.
 fn refusal(answer: &Answer) -> String {
     let mut told = answer.problem();
-    for error in answer.json["errors"].as_array().into_iter().flatten() {
-        let words: Vec<&str> =
-            ["field", "rule", "mend"].into_iter().map(|name| text(&error[name])).collect();
-        told = format!("{told}\n  {}", words.join(": "));
+    if let Some(command) = answer.json["command"].as_u64() {
+        told = format!("{told}\n  command {command} of the transaction, counted from 0");
     }
-    told
+    if let Some(clause) = answer.json["clause"].as_str() {
+        told = format!("{told}\n  clause of the terms: {clause}");
+    }
+    for error in answer.json["errors"].as_array().into_iter().flatten() {
+        let [field, rule, mend] = ["field", "rule", "mend"].map(|name| text(&error[name]));
+        let field = field.strip_prefix('/').unwrap_or(field);
+        told = format!("{told}\n  {field} ({rule}): {mend}");
+    }
+    match answer.json["code"].as_str() {
+        Some(code) => format!("{told}\n  code: {code}"),
+        None => told,
+    }
 }
 
 /// Columns that a character takes: Chinese ones take two.
@@ -196,6 +258,22 @@ pub fn pair(name: &str, value: &str) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Promise P90: commands speak the language of the shell they are typed in.
+    #[test]
+    fn the_shell_chooses_the_language() {
+        let with = |pairs: &[(&str, &str)]| {
+            let pairs: Vec<(String, String)> =
+                pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+            of_environment(move |name| {
+                pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+            })
+        };
+        assert_eq!(with(&[]), Spoken::En);
+        assert_eq!(with(&[("LANG", "zh_CN.UTF-8")]), Spoken::Zh);
+        assert_eq!(with(&[("LC_ALL", ""), ("LANG", "zh_TW")]), Spoken::Zh);
+        assert_eq!(with(&[("LC_ALL", "C"), ("LANG", "zh_CN")]), Spoken::En);
+    }
 
     #[test]
     fn lines_fit_eighty_columns_in_both_languages() {

@@ -13,6 +13,7 @@ mod init;
 mod keys;
 mod money;
 mod output;
+mod passport;
 mod signals;
 mod start;
 mod status;
@@ -34,8 +35,8 @@ use crate::keystore::KeystoreError;
     name = "tracehold",
     version,
     propagate_version = true,
-    after_help = "Start here:\n  tracehold demo                 a whole network with a product's \
-                  journey\n  tracehold testnet up --nodes 4 an empty network for development\n\
+    after_help = "Start here:\n  tracehold demo                 a whole network with a year of \
+                  trade\n  tracehold testnet up --nodes 4 an empty network for development\n\
                   \nExit codes: 0 done, 1 refused, 2 wrong command line, 3 data folder unusable,\n\
                   4 node not reachable, 5 the node stopped on a fault of its machine"
 )]
@@ -46,7 +47,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run four companies' nodes and the journey of a bag of coffee
+    /// Run six companies' nodes and a year of their trade
     Demo(demo::Args),
     /// Make and run a test network on this machine
     Testnet(testnet::Args),
@@ -76,6 +77,9 @@ enum Command {
     /// Read, write and check GS1 Digital Links, without a node
     #[command(subcommand)]
     DigitalLink(digital_link::Command),
+    /// Check a product's passport, without a node
+    #[command(subcommand)]
+    Passport(passport::Command),
     /// Print the HTTP interface's description (OpenAPI 3.1, JSON)
     #[command(after_help = "Example:\n  tracehold openapi > openapi.json")]
     Openapi,
@@ -207,6 +211,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Bench(args) => bench::run(&args),
         Command::Epcis(command) => epcis::run(&command),
         Command::DigitalLink(command) => digital_link::run(&command),
+        Command::Passport(command) => passport::run(&command),
         Command::Openapi => output::line(openapi()),
         Command::Completions { shell } => completions(shell),
     }
@@ -214,7 +219,7 @@ fn run(command: Command) -> Result<(), Failure> {
 
 fn openapi() -> String {
     let document = crate::api::openapi_document();
-    document.to_pretty_json().expect("the description is JSON")
+    format!("{document:#}")
 }
 
 /// The binary that is running, to run it again as a node.

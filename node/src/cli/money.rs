@@ -4,6 +4,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 use tracehold_chain::digest::Digest;
 use tracehold_chain::money::MAX_REFERENCE_BYTES;
+use tracehold_contracts::agreement::words::Language;
 
 use super::calling::{COLUMNS, Call, columns, encoded, money, pair, print, text};
 use super::{Failure, output};
@@ -327,60 +328,90 @@ pub fn report(call: &Call, done: &Value) -> Result<(), Failure> {
     if call.printed(done)? {
         return Ok(());
     }
-    for line in told(done) {
+    for line in told(done, call.language()) {
         print(&line, 2)?;
     }
     Ok(())
 }
 
 /// What became of a command, in lines.
-fn told(done: &Value) -> Vec<String> {
+fn told(done: &Value, language: Language) -> Vec<String> {
     let (account, reference) = (text(&done["account"]), text(&done["reference"]));
+    let until = text(&done["waiting_until"]);
+    let pick = |en: String, zh: String| match language {
+        Language::En => en,
+        Language::Zh => zh,
+    };
     let mut lines = vec![match text(&done["status"]) {
-        "waiting" => format!(
-            "{reference} of {account} waits for a second agent until {}; nothing moved yet",
-            text(&done["waiting_until"])
+        "waiting" => pick(
+            format!(
+                "{reference} of {account} waits for a second agent until {until}; nothing moved yet"
+            ),
+            format!("{account} 的 {reference} 等待第二名代理人，至 {until}；尚未变动"),
         ),
-        "declined" => format!("{reference} of {account} was declined; nothing moved"),
-        status => format!("{reference} of {account} is {status}"),
+        "declined" => pick(
+            format!("{reference} of {account} was declined; nothing moved"),
+            format!("{account} 的 {reference} 已被拒绝；没有变动"),
+        ),
+        "done" => pick(
+            format!("{reference} of {account} is done"),
+            format!("{account} 的 {reference} 已完成"),
+        ),
+        status => format!("{reference} of {account}: {status}"),
     }];
     if done["repeated"] == true {
-        lines.push("it had been sent before: nothing happened again".to_owned());
+        let again = language
+            .say("it had been sent before: nothing happened again", "此前已发送：没有再次发生");
+        lines.push(again.to_owned());
     }
     for posting in done["moved"]["postings"].as_array().into_iter().flatten() {
         lines.push(format!("  {} {}", text(&posting["account"]), money(posting)));
     }
-    lines.push(format!("transaction {}", text(&done["transaction_id"])));
+    let transaction = language.say("transaction", "交易");
+    lines.push(format!("{transaction} {}", text(&done["transaction_id"])));
     lines
 }
 
 fn balance(args: &Balance) -> Result<(), Failure> {
-    let path = match &args.account {
-        Some(account) => format!("/api/v1/accounts/{}", args.call.account(account)?),
-        None => "/api/v1/accounts?perPage=1000".to_owned(),
+    let call = &args.call;
+    let (answer, accounts) = match &args.account {
+        Some(account) => {
+            let answer = call.get(&format!("/api/v1/accounts/{}", call.account(account)?))?.json;
+            (answer.clone(), vec![answer])
+        }
+        None => {
+            let accounts = call.all("/api/v1/accounts?perPage=1000", "accounts")?;
+            (json!({"accounts": accounts}), accounts)
+        }
     };
-    let answer = args.call.get(&path)?;
-    if args.call.printed(&answer.json)? {
+    if call.printed(&answer)? {
         return Ok(());
     }
-    let one = [answer.json.clone()];
-    let accounts = answer.json["accounts"].as_array().map_or(&one[..], Vec::as_slice);
-    for account in accounts {
-        print(text(&account["account"]), 0)?;
-        let balances = account["balances"].as_array().map_or(&[][..], Vec::as_slice);
-        if balances.is_empty() {
-            output::line("  nothing")?;
-        }
-        for balance in balances {
-            let asset = text(&balance["asset"]);
-            let mut line = format!("  {:>24} {asset}", text(&balance["posted"]));
-            if balance["posted"] != balance["available"] {
-                line = format!("{line}, {} of it free", text(&balance["available"]));
-            }
+    for account in &accounts {
+        for line in balance_lines(account, call.language()) {
             print(&line, 27)?;
         }
     }
     Ok(())
+}
+
+/// What is on an account, in lines.
+fn balance_lines(account: &Value, language: Language) -> Vec<String> {
+    let mut lines = vec![text(&account["account"]).to_owned()];
+    let balances = account["balances"].as_array().map_or(&[][..], Vec::as_slice);
+    if balances.is_empty() {
+        lines.push(language.say("  nothing", "  无").to_owned());
+    }
+    for balance in balances {
+        let (asset, free) = (text(&balance["asset"]), text(&balance["available"]));
+        let line = format!("  {:>24} {asset}", text(&balance["posted"]));
+        lines.push(match (balance["posted"] == balance["available"], language) {
+            (true, _) => line,
+            (false, Language::En) => format!("{line}, {free} of it free"),
+            (false, Language::Zh) => format!("{line}，其中可用 {free}"),
+        });
+    }
+    lines
 }
 
 fn statement(args: &Statement) -> Result<(), Failure> {
@@ -395,18 +426,19 @@ fn statement(args: &Statement) -> Result<(), Failure> {
     }
     let entries = answer.json["entries"].as_array().map_or(&[][..], Vec::as_slice);
     for entry in entries {
-        for line in statement_lines(entry) {
+        for line in statement_lines(entry, args.call.language()) {
             output::line(line)?;
         }
     }
     if let Some(last) = entries.last().filter(|_| answer.next.is_some()) {
-        output::line(format!("older lines: --before {}", text(&last["entry"])))?;
+        let older = args.call.language().say("older lines", "更早的明细");
+        output::line(format!("{older}: --before {}", text(&last["entry"])))?;
     }
     Ok(())
 }
 
 /// One change in lines: when and how much with what was there after it, then what for.
-fn statement_lines(entry: &Value) -> Vec<String> {
+fn statement_lines(entry: &Value, language: Language) -> Vec<String> {
     let time = text(&entry["time"]).get(..19).unwrap_or_default().replace('T', " ");
     let mut lines = Vec::new();
     let none = Vec::new();
@@ -414,10 +446,11 @@ fn statement_lines(entry: &Value) -> Vec<String> {
     let balance = entry["balance"].as_array().unwrap_or(&none);
     for (moved, balance) in moved.iter().zip(balance) {
         let (moved, after) = (money(moved), text(&balance["amount"]));
-        let line = format!("{time}  {moved}, then {after}");
+        let then = language.say("then", "之后");
+        let line = format!("{time}  {moved}, {then} {after}");
         match columns(&line) <= COLUMNS {
             true => lines.push(line),
-            false => lines.extend([format!("{time}  {moved}"), format!("    then {after}")]),
+            false => lines.extend([format!("{time}  {moved}"), format!("    {then} {after}")]),
         }
     }
     let cause = &entry["cause"];
@@ -425,14 +458,25 @@ fn statement_lines(entry: &Value) -> Vec<String> {
         "command" if cause["memo"].is_string() => {
             format!("{}: {}", text(&cause["reference"]), text(&cause["memo"]))
         }
-        "command" => format!("{} of {}", text(&cause["reference"]), text(&cause["account"])),
-        "deposit" => format!("deposit {}", text(&cause["deposit"])),
-        "milestone" => format!("milestone {}", text(&cause["milestone"])),
-        _ => "the agreement ended".to_owned(),
+        "command" => {
+            let (reference, account) = (text(&cause["reference"]), text(&cause["account"]));
+            match language {
+                Language::En => format!("{reference} of {account}"),
+                Language::Zh => format!("{account} 的 {reference}"),
+            }
+        }
+        "deposit" => {
+            format!("{} {}", language.say("deposit", "存入款项"), text(&cause["deposit"]))
+        }
+        "milestone" => {
+            format!("{} {}", language.say("milestone", "里程碑"), text(&cause["milestone"]))
+        }
+        _ => language.say("the agreement ended", "协议结束").to_owned(),
     };
     lines.extend(super::calling::wrapped(&format!("    {why}"), 4));
     if cause["agreement"].is_string() {
-        lines.push(format!("    of {}", text(&cause["agreement"])));
+        let of = language.say("of", "协议");
+        lines.push(format!("    {of} {}", text(&cause["agreement"])));
     }
     lines
 }
@@ -489,8 +533,15 @@ fn waiting(args: &Waiting) -> Result<(), Failure> {
         return Ok(());
     }
     let waiting = answer.json["waiting"].as_array().map_or(&[][..], Vec::as_slice);
-    if waiting.is_empty() {
+    let acceptances = answer.json["acceptances"].as_array().map_or(&[][..], Vec::as_slice);
+    if waiting.is_empty() && acceptances.is_empty() {
         return output::line("nothing waits for a second agent");
+    }
+    for one in acceptances {
+        let (title, role) = (text(&one["title"]), text(&one["role"]));
+        let (by, until) = (text(&one["by"]), text(&one["until"]));
+        print(&format!("accept {title} as {role}, by {by} until {until}"), 2)?;
+        print(&format!("  tracehold agreement accept {}", text(&one["agreement"])), 4)?;
     }
     for one in waiting {
         let until = text(&one["waiting_until"]);
@@ -563,7 +614,7 @@ mod tests {
             "repeated": true, "transaction_id": "ab", "moved": {"postings": [
                 {"account": "buyer/main", "asset": "EUR@bank", "amount": "-12.50"}]}});
         assert_eq!(
-            told(&done),
+            told(&done, Language::En),
             [
                 "INV-7 of buyer/main is done",
                 "it had been sent before: nothing happened again",
@@ -616,7 +667,7 @@ mod tests {
             "moved": [{"asset": "EUR@bank", "amount": "-12.50"}],
             "balance": [{"asset": "EUR@bank", "amount": "87.50"}],
             "cause": {"kind": "command", "reference": "INV-7", "memo": format!("for {long}")}});
-        let lines = statement_lines(&entry);
+        let lines = statement_lines(&entry, Language::En);
         assert_eq!(lines[0], "2026-03-01 09:30:00  -12.50 EUR@bank, then 87.50");
         assert_eq!(lines[1], "    INV-7: for");
         let entry = json!({"time": "2026-03-01T09:30:00.250Z",
@@ -624,7 +675,7 @@ mod tests {
             "balance": [{"asset": asset, "amount": "0.00"}], "cause": {"kind": "end",
             "agreement": "ab"}});
         assert_eq!(
-            statement_lines(&entry)[1..],
+            statement_lines(&entry, Language::En)[1..],
             ["    then 0.00", "    the agreement ended", "    of ab"]
         );
     }

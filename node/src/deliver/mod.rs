@@ -147,6 +147,10 @@ impl Deliverer {
             "Attempts to deliver to webhooks",
             attempts.clone(),
         );
+        // There from the start, so that the first failure is a change that an alert sees.
+        for outcome in ["delivered", "failed"] {
+            let _ = attempts.get_or_create(&Outcome { outcome });
+        }
         let workers = found.into_iter().map(|subscription| {
             let worker = Worker::new(subscription);
             (worker.id().to_owned(), Arc::new(worker))
@@ -251,6 +255,18 @@ impl Deliverer {
             .collect();
         own.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
         own
+    }
+
+    /// How many subscriptions of all members have failed since they last delivered, and how many
+    /// are paused.
+    #[must_use]
+    pub fn ailing(&self) -> (usize, usize) {
+        let workers: Vec<_> = self.lock().values().cloned().collect();
+        let progress: Vec<Progress> =
+            workers.iter().map(|worker| worker.subscription().progress).collect();
+        let paused = progress.iter().filter(|progress| progress.paused.is_some()).count();
+        let failing = progress.iter().filter(|progress| progress.failures > 0);
+        (failing.filter(|progress| progress.paused.is_none()).count(), paused)
     }
 
     /// A subscription of a member.

@@ -52,6 +52,16 @@ impl Direction {
 }
 
 impl Dropped {
+    const ALL: [Dropped; 7] = [
+        Dropped::SlowConsumer,
+        Dropped::AuthorLimit,
+        Dropped::Stranger,
+        Dropped::TooLarge,
+        Dropped::NobodyHears,
+        Dropped::SlowPeer,
+        Dropped::Repeated,
+    ];
+
     fn as_str(self) -> &'static str {
         match self {
             Dropped::SlowConsumer => "slow_consumer",
@@ -126,6 +136,15 @@ impl NetMetrics {
         net.register("strangers_refused", help, metrics.refused_strangers.clone());
         let help = "Connections refused or failed before they were usable, strangers among them";
         net.register("connections_refused", help, metrics.refused_connections.clone());
+        // There from the start, so that the first one is a change that an alert sees.
+        for reason in Dropped::ALL {
+            let _ = metrics.dropped.get_or_create(&DroppedLabels { reason });
+        }
+        for direction in [Direction::In, Direction::Out] {
+            let labels = DirectionLabels { direction };
+            let _ = metrics.requests.get_or_create(&labels);
+            let _ = metrics.failed_requests.get_or_create(&labels);
+        }
         metrics
     }
 

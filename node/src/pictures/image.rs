@@ -1,9 +1,10 @@
 //! What is a picture here: PNG, JPEG or WebP, by what the bytes say.
 //!
-//! Nothing is decoded. The head of the file must be one of its kind, whole enough to tell the size
+//! Nothing is decoded here. The head of the file must be one of its kind, whole enough to tell the size
 //! in pixels, which is bounded: a small file can otherwise claim an area that no phone can hold.
 //! SVG is left out, because it is a program as much as a picture.
 
+use super::scale::{MAX_PHOTO_BYTES, MAX_PHOTO_PIXELS};
 use crate::net::limits::MAX_FILE_BYTES;
 
 /// Bytes of a picture.
@@ -46,6 +47,14 @@ pub struct Shape {
     pub height: u32,
 }
 
+impl Shape {
+    /// All its pixels.
+    #[must_use]
+    pub fn pixels(self) -> u64 {
+        u64::from(self.width) * u64::from(self.height)
+    }
+}
+
 /// Why bytes are no picture here.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoPicture {
@@ -54,7 +63,7 @@ pub enum NoPicture {
     Empty,
     /// Too many bytes.
     #[error(
-        "the picture has more than {MAX_PICTURE_BYTES} bytes, which is the limit: make it smaller, \
+        "the picture has more than {MAX_PHOTO_BYTES} bytes, which is the limit: make it smaller, \
          or save it as JPEG or WebP"
     )]
     TooLarge,
@@ -69,7 +78,7 @@ pub enum NoPicture {
     /// More pixels than a phone can show.
     #[error(
         "the picture is {width} by {height} pixels: each side may have 1 to {MAX_PICTURE_SIDE}, \
-         make it smaller"
+         and both together {MAX_PHOTO_PIXELS}; make it smaller"
     )]
     Side {
         /// As the head says.
@@ -79,7 +88,7 @@ pub enum NoPicture {
     },
 }
 
-/// Looks at the head of a file.
+/// Looks at the head of a file, which may be a photograph that is too large to be kept.
 ///
 /// # Errors
 /// [`NoPicture`] says why it is none.
@@ -87,7 +96,7 @@ pub fn shape(bytes: &[u8]) -> Result<Shape, NoPicture> {
     if bytes.is_empty() {
         return Err(NoPicture::Empty);
     }
-    if bytes.len() > MAX_PICTURE_BYTES {
+    if bytes.len() > MAX_PHOTO_BYTES {
         return Err(NoPicture::TooLarge);
     }
     let (format, side) = if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
@@ -232,7 +241,7 @@ mod tests {
         ] {
             assert_eq!(shape(other), Err(NoPicture::Unknown));
         }
-        let large = some_png(1, 1, &vec![0; MAX_PICTURE_BYTES]);
+        let large = some_png(1, 1, &vec![0; MAX_PHOTO_BYTES]);
         assert_eq!(shape(&large), Err(NoPicture::TooLarge));
         assert_eq!(shape(&some_png(0, 1, b"")), Err(NoPicture::Side { width: 0, height: 1 }));
         let wide = MAX_PICTURE_SIDE + 1;

@@ -1,11 +1,13 @@
 //! Pictures of products: files named by their SHA-256, at most one mebibyte each.
 //!
-//! [`image`] says what is a picture, [`store`] keeps them in the data folder. What is missing here
+//! [`image`] says what is a picture, [`scale`] makes photographs smaller, [`store`] keeps them in
+//! the data folder. What is missing here
 //! is asked of peers, which answer from their own folders: a few at a time, until one gives bytes
 //! with the right digest. All of it ends within [`FETCH_DEADLINE`]; what nobody had is not asked
 //! for again for [`MISS_KEPT`].
 
 pub mod image;
+pub mod scale;
 pub mod store;
 #[cfg(test)]
 mod tests;
@@ -24,6 +26,7 @@ use crate::fault::Fault;
 use crate::net::{FileSource, NetHandle, RequestFailure};
 
 pub use image::{Format, MAX_PICTURE_BYTES, NoPicture, Shape};
+pub use scale::MAX_PHOTO_BYTES;
 pub use store::{NotKept, PICTURES_FOLDER, Store, StoreLimits};
 
 /// From the first question to the end of looking for a picture.
@@ -44,6 +47,13 @@ pub const MISS_KEPT: Duration = Duration::from_secs(15);
 /// Misses that are remembered.
 pub const MAX_MISSES: usize = 4_096;
 
+/// Pictures that are kept in memory as pages show them; the one not asked for longest goes.
+pub const MAX_SMALL_KEPT: usize = 256;
+
+/// How long a picture waits until another one has been scaled; there is one at a time, as each may
+/// take much memory.
+pub const SCALING_WAIT: Duration = Duration::from_secs(8);
+
 /// The pictures of a node. Clones are the same.
 #[derive(Clone)]
 pub struct Pictures(Arc<Shared>);
@@ -55,6 +65,16 @@ struct Shared {
     /// One lock for each picture that is being looked for: who comes later waits for the first.
     looking: Mutex<HashMap<Digest, Arc<tokio::sync::Mutex<()>>>>,
     missing: Mutex<HashMap<Digest, Instant>>,
+    /// One turn for all that scale.
+    scaling: Semaphore,
+    small: Mutex<HashMap<Digest, Small>>,
+}
+
+/// A picture as pages show it.
+struct Small {
+    /// Nothing when it cannot be decoded.
+    picture: Option<(Shape, Arc<Vec<u8>>)>,
+    used: Instant,
 }
 
 impl Pictures {
@@ -69,6 +89,8 @@ impl Pictures {
             fetches: Semaphore::new(MAX_FETCHES),
             looking: Mutex::default(),
             missing: Mutex::default(),
+            scaling: Semaphore::new(1),
+            small: Mutex::default(),
         })))
     }
 
@@ -122,6 +144,68 @@ impl Pictures {
         found
     }
 
+    /// A photograph that was sent, as it is kept: smaller when it is too large.
+    ///
+    /// # Errors
+    /// [`NoPicture`] when it cannot be read; `None` when others are being worked on.
+    pub async fn to_keep(
+        &self,
+        bytes: Vec<u8>,
+        shape: Shape,
+    ) -> Option<Result<(Shape, Vec<u8>), NoPicture>> {
+        if scale::is_kept_as_it_is(&bytes, shape) {
+            return Some(Ok((shape, bytes)));
+        }
+        self.scaled(move || scale::for_keeping(&bytes, shape)).await
+    }
+
+    /// A picture as pages show it; `None` when it cannot be decoded, or others are being worked on.
+    pub async fn small(
+        &self,
+        digest: Digest,
+        shape: Shape,
+        bytes: Vec<u8>,
+    ) -> Option<(Shape, Arc<Vec<u8>>)> {
+        if let Some(known) = self.small_here(&digest) {
+            return known;
+        }
+        let fits = bytes.len() <= scale::MAX_SMALL_BYTES;
+        let picture = match fits && shape.width.max(shape.height) <= scale::SMALL_SIDE {
+            true => Some((shape, bytes)),
+            false => self.scaled(move || scale::for_page(&bytes, shape)).await?.ok(),
+        };
+        let picture = picture.map(|(shape, bytes)| (shape, Arc::new(bytes)));
+        let mut small = self.0.small.lock().expect("nobody panics while holding the lock");
+        while small.len() >= MAX_SMALL_KEPT {
+            let oldest = small.iter().min_by_key(|(_, one)| one.used).map(|(digest, _)| *digest);
+            oldest.and_then(|oldest| small.remove(&oldest));
+        }
+        small.insert(digest, Small { picture: picture.clone(), used: Instant::now() });
+        picture
+    }
+
+    /// What is known of a picture as pages show it.
+    #[allow(clippy::option_option, reason = "not known, or known to be none")]
+    fn small_here(&self, digest: &Digest) -> Option<Option<(Shape, Arc<Vec<u8>>)>> {
+        let mut small = self.0.small.lock().expect("nobody panics while holding the lock");
+        let known = small.get_mut(digest)?;
+        known.used = Instant::now();
+        Some(known.picture.clone())
+    }
+
+    async fn scaled(
+        &self,
+        work: impl FnOnce() -> Result<Vec<u8>, NoPicture> + Send + 'static,
+    ) -> Option<Result<(Shape, Vec<u8>), NoPicture>> {
+        let turn = tokio::time::timeout(SCALING_WAIT, self.0.scaling.acquire()).await;
+        let _turn = turn.ok()?.ok()?;
+        let done = tokio::task::spawn_blocking(move || {
+            let bytes = work()?;
+            Ok((image::shape(&bytes)?, bytes))
+        });
+        done.await.ok()
+    }
+
     async fn look(&self, digest: Digest, peers: Vec<PublicKey>) -> Option<(Shape, Vec<u8>)> {
         let lock = Arc::clone(self.looking().entry(digest).or_default());
         let _turn = lock.lock().await;
@@ -170,7 +254,8 @@ async fn ask(net: NetHandle, peer: PublicKey, digest: Digest) -> Option<(Shape, 
         tracing::warn!(%peer, picture = %digest, "a peer gave another picture than was asked for");
         return None;
     }
-    Some((image::shape(&bytes).ok()?, bytes))
+    let shape = image::shape(&bytes).ok()?;
+    (bytes.len() <= MAX_PICTURE_BYTES).then_some((shape, bytes))
 }
 
 /// What is shown in the place of a picture that is not to be had: drawn here, with no script in it.

@@ -60,6 +60,7 @@ use vote_log::Record;
 
 pub use effect::{Committed, Effect, NotCommitted, Topic};
 pub use input::{Input, RequestId, Ticket, TimerId, TimerStep};
+pub use sync::Heard;
 
 /// Reads a decided block from the block log, to serve it to a peer. Heights that are not there, or
 /// not yet synced, give `None`.
@@ -123,6 +124,7 @@ pub struct Replica {
     pace: Pace,
     pool: Pool,
     peers: BTreeMap<PublicKey, Peer>,
+    heard: BTreeMap<PublicKey, Heard>,
     requests: Requests,
     sync: Sync,
     #[cfg(feature = "planted-bugs")]
@@ -140,6 +142,8 @@ pub struct ReplicaStatus {
     pub is_validator: bool,
     /// Transactions that wait.
     pub waiting: usize,
+    /// Their encoded bytes.
+    pub waiting_bytes: usize,
     /// Connected peers.
     pub peers: usize,
     /// Blocks that this node lags behind validators with more than a third of the power: at least
@@ -213,6 +217,7 @@ impl Replica {
             pace: Pace::default(),
             pool: Pool::new(mempool),
             peers: BTreeMap::new(),
+            heard: BTreeMap::new(),
             requests: Requests::default(),
             sync: Sync::default(),
             #[cfg(feature = "planted-bugs")]
@@ -282,7 +287,7 @@ impl Replica {
             }
             Gossip::Polka(_) | Gossip::Round(_) => {}
             Gossip::Transaction(bundle) => self.on_transaction(bundle),
-            Gossip::Status(status) => self.note_tip(from, status.height),
+            Gossip::Status(status) => self.on_status(from, status),
         }
     }
 
@@ -362,6 +367,7 @@ impl Replica {
             round: self.running.then(|| self.driver.round()).flatten(),
             is_validator: self.keeps_votes(),
             waiting: self.pool.len(),
+            waiting_bytes: self.pool.bytes(),
             peers: self.peers.len(),
             behind: self.credible_tip().0.saturating_sub(head.height.0),
             head,
@@ -383,6 +389,12 @@ impl Replica {
             }
         }
         Height::GENESIS
+    }
+
+    /// What members' nodes last said of themselves.
+    #[must_use]
+    pub fn heard(&self) -> &BTreeMap<PublicKey, Heard> {
+        &self.heard
     }
 
     /// The ledger, for answers that need its tree or its members.

@@ -52,6 +52,10 @@ impl Pool {
         self.mempool.len()
     }
 
+    pub(super) fn bytes(&self) -> usize {
+        self.mempool.bytes()
+    }
+
     /// What waits, in the order in which a block takes it.
     pub(super) fn in_turn(&self, turn: u64) -> impl Iterator<Item = Arc<Admitted>> + '_ {
         self.mempool.in_turn(turn)

@@ -40,6 +40,21 @@ pub(super) struct Peer {
     pub(super) tip: Height,
 }
 
+/// Nodes whose word on how far they are is kept; there are no more members' nodes.
+const MAX_HEARD: usize = 1_024;
+
+/// What a member's node last said of itself, connected or not: gossip reaches those who have no
+/// connection, too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// Its highest decided block, as it says. Only shown to people.
+    pub height: Height,
+    /// The version of its program, as it says: printable ASCII.
+    pub version: String,
+    /// When it said so, by this node's clock.
+    pub at: TimestampMs,
+}
+
 /// The state of catching up.
 #[derive(Debug, Default)]
 pub(super) struct Sync {
@@ -93,7 +108,10 @@ impl Replica {
     /// Tells everybody how far this node is.
     pub(super) fn announce(&mut self) {
         self.sync.status_at = self.now;
-        let status = Gossip::Status(StatusMessage { height: self.tip() });
+        let status = Gossip::Status(StatusMessage {
+            height: self.tip(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        });
         let bytes = codec::encode(&status).into();
         self.outbox.push(Effect::Broadcast { topic: Topic::Consensus, bytes });
     }
@@ -109,6 +127,15 @@ impl Replica {
         if self.now.since_ms(self.sync.status_at) >= STATUS_HINT_MS {
             self.announce();
         }
+    }
+
+    /// A member's node says how far it is.
+    pub(super) fn on_status(&mut self, from: PublicKey, status: StatusMessage) {
+        let StatusMessage { height, version } = status;
+        if self.heard.len() < MAX_HEARD || self.heard.contains_key(&from) {
+            self.heard.insert(from, Heard { height, version, at: self.now });
+        }
+        self.note_tip(from, height);
     }
 
     /// A peer is thought to have decided `tip`.

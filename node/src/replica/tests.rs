@@ -425,13 +425,44 @@ fn one_validator_alone_is_not_believed_to_be_ahead() {
     }
     let say = |rig: &mut Rig, from: PublicKey, height: u64| {
         let height = Height(height);
-        let status = tracehold_chain::consensus::message::StatusMessage { height };
+        let status = tracehold_chain::consensus::message::StatusMessage {
+            height,
+            version: "1.2.3".to_owned(),
+        };
         rig.step(Input::Gossip { from, bytes: codec::encode(&Gossip::Status(status)) })
     };
     say(&mut rig, peers[0], u64::MAX);
     assert_eq!(rig.replica.status().behind, 0);
     say(&mut rig, peers[1], 7);
     assert_eq!(rig.replica.status().behind, 7);
+}
+
+/// Promise P93: what a node last said of itself is kept, also when there is no connection to it,
+/// and what no version can be is not taken.
+#[test]
+fn what_a_node_says_of_itself_is_kept() {
+    let mut rig = Rig::new(4, 1, vec![]);
+    let far = key(3).public_key();
+    let say = |rig: &mut Rig, height: u64, version: &str| {
+        let status = tracehold_chain::consensus::message::StatusMessage {
+            height: Height(height),
+            version: version.to_owned(),
+        };
+        rig.step(Input::Gossip { from: far, bytes: codec::encode(&Gossip::Status(status)) });
+    };
+    assert!(rig.replica.heard().is_empty());
+    say(&mut rig, 9, "1.2.3-rc.1");
+    let first = rig.replica.heard()[&far].clone();
+    assert_eq!((first.height, first.version.as_str()), (Height(9), "1.2.3-rc.1"));
+    for wrong in ["", "1.0\n", "1.0 \u{202E}", &"1".repeat(33)] {
+        say(&mut rig, 12, wrong);
+        assert_eq!(rig.replica.heard()[&far], first, "{wrong:?}");
+    }
+    rig.now = rig.now.plus_ms(5_000);
+    say(&mut rig, 4, "1.2.4");
+    let last = &rig.replica.heard()[&far];
+    assert_eq!((last.height, last.version.as_str()), (Height(4), "1.2.4"), "the last word counts");
+    assert_eq!(last.at.since_ms(first.at), 5_000);
 }
 
 /// A transaction of the first member: its bank makes money and sets it aside, once for each of

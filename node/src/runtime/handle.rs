@@ -1,6 +1,6 @@
 //! What the rest of the process knows of the running node.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock, RwLock};
 
 use libp2p::Multiaddr;
@@ -15,7 +15,7 @@ use tracehold_chain::units::{ChainId, Height, NodeName, TimestampMs};
 use tracehold_contracts::Rejection;
 
 use crate::fault::Fault;
-use crate::replica::{Committed, NotCommitted};
+use crate::replica::{Committed, Heard, NotCommitted};
 use crate::store::recover::{Progress, ProgressReport};
 use crate::view::{ReadView, ViewSource};
 
@@ -89,6 +89,10 @@ pub struct Status {
     pub behind: u64,
     /// Transactions that wait here for a block.
     pub waiting: usize,
+    /// Their encoded bytes.
+    pub waiting_bytes: usize,
+    /// What other nodes last said of themselves.
+    pub heard: Arc<BTreeMap<PublicKey, Heard>>,
     /// The round of agreement above the last block, when one is under way.
     pub round: Option<u32>,
 }
@@ -110,10 +114,12 @@ pub(super) enum Control {
 }
 
 /// Parts of the replica's state that others may read.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Pulse {
     pub behind: u64,
     pub waiting: usize,
+    pub waiting_bytes: usize,
+    pub heard: Arc<BTreeMap<PublicKey, Heard>>,
     pub round: Option<u32>,
 }
 
@@ -223,8 +229,9 @@ impl NodeHandle {
     pub fn status(&self) -> Result<Status, NotReady> {
         let view = self.view()?;
         let head = view.head().clone();
-        let Pulse { behind, waiting, round } =
-            *self.shared.pulse.read().expect("nobody panics while holding the lock");
+        let pulse = self.shared.pulse.read().expect("nobody panics while holding the lock");
+        let Pulse { behind, waiting, waiting_bytes, heard, round } = pulse.clone();
+        drop(pulse);
         let peers = self.shared.peers.read().expect("nobody panics while holding the lock");
         Ok(Status {
             chain_id: self.shared.chain_id.clone(),
@@ -237,6 +244,8 @@ impl NodeHandle {
             peers: peers.clone(),
             behind,
             waiting,
+            waiting_bytes,
+            heard,
             round,
         })
     }

@@ -370,7 +370,13 @@ impl Worker {
         }
         self.pulse_at = now + PULSE;
         let status = self.replica.status();
-        let pulse = Pulse { behind: status.behind, waiting: status.waiting, round: status.round };
+        let pulse = Pulse {
+            behind: status.behind,
+            waiting: status.waiting,
+            waiting_bytes: status.waiting_bytes,
+            heard: Arc::new(self.replica.heard().clone()),
+            round: status.round,
+        };
         *self.shared.pulse.write().expect("nobody panics while holding the lock") = pulse;
     }
 }

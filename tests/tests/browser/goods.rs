@@ -55,6 +55,16 @@ pub fn plan() -> Plan {
     plan
 }
 
+/// An event that a page may record while it is looked at; its eventID wants a number.
+pub fn observed() -> Value {
+    json!({
+        "@context": ["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"],
+        "type": "ObjectEvent", "action": "OBSERVE", "bizStep": "inspecting",
+        "eventID": "urn:example:seen-live-", "eventTime": "2026-11-01T10:00:00Z",
+        "eventTimeZoneOffset": "+00:00", "epcList": [format!("{}/21/1", product(1, 1))],
+    })
+}
+
 /// A network with goods on record.
 pub struct Goods<'n> {
     network: &'n Network,
@@ -298,6 +308,60 @@ impl<'n> Goods<'n> {
                 "epcList": [thing],
             }),
         );
+    }
+
+    /// A thing whose page has as much of everything as a page takes.
+    pub fn everything(&mut self) {
+        let words = "long words that go on and on ".repeat(8);
+        for number in 0..12 {
+            let (north, east) = (50 - number, 10 * number);
+            let body = json!({
+                "id": place(1, 20 + number), "names": {"en": format!("Place {number} {words}")},
+                "address": {"city": format!("City {number}"), "country": "DE"},
+                "latitude": north.to_string(), "longitude": east.to_string(),
+            });
+            self.put(1, "places", &body);
+        }
+        let measures = ["Temperature", "RelativeHumidity", "Illuminance", "Pressure"];
+        let units = ["CEL", "P1", "LUX", "PAL"];
+        let limits = measures.iter().zip(units);
+        let limits: Vec<Value> = limits
+            .map(|(measure, unit)| json!({"type": measure, "min": 2, "max": 8, "uom": unit}))
+            .collect();
+        let body = json!({
+            "id": product(1, 7), "names": {"en": format!("Everything {words}")},
+            "descriptions": {"en": words.repeat(8)}, "brand": words, "limits": limits,
+        });
+        self.put(1, "products", &body);
+        let one = |serial: u32| format!("{}/21/all-{serial}", product(1, 7));
+        let others: Vec<String> = (1..=60).map(one).collect();
+        let thing = json!({
+            "type": "ObjectEvent", "action": "ADD", "bizStep": "commissioning",
+            "disposition": "active", "epcList": others,
+        });
+        self.event(1, 1, 0, Some(place(1, 20)), thing);
+        for step in 1..=45_u32 {
+            let at = Some(place(1, 20 + step % 12));
+            let reports = measures.iter().zip(units).map(|(measure, unit)| {
+                json!({"type": measure, "value": f64::from(step) / 3.7, "uom": unit})
+            });
+            let reports: Vec<Value> = reports.collect();
+            let steps = ["arriving", "inspecting", "storing", "picking", "departing"];
+            let biz_step = steps[usize::try_from(step).expect("few") % steps.len()];
+            // Everyday numbers and some that do not add up.
+            let seen = json!({
+                "type": "ObjectEvent", "action": if step % 9 == 0 { "ADD" } else { "OBSERVE" },
+                "bizStep": biz_step, "epcList": others,
+                "sensorElementList": [{"sensorReport": reports}], "example:note": words,
+            });
+            self.event(1, 2 + step / 20, step % 20 * 60, at, seen);
+        }
+        let children: Vec<String> = (2..=60).map(one).collect();
+        let packed = json!({
+            "type": "AggregationEvent", "action": "ADD", "bizStep": "packing",
+            "parentID": one(1), "childEPCs": children,
+        });
+        self.event(1, 9, 0, Some(place(1, 20)), packed);
     }
 
     /// Words that are attacks, and words that never end; gives the eventID.

@@ -1,6 +1,8 @@
 //! What tests with a whole network share.
 #![allow(dead_code, reason = "every test file uses its own part of this")]
 
+pub mod up;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};

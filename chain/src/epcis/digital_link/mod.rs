@@ -167,6 +167,11 @@ const KEYS: [PrimaryKey; 15] = [
     },
 ];
 
+/// The application identifiers of all primary keys.
+pub fn primary_keys() -> impl Iterator<Item = &'static str> {
+    KEYS.iter().map(|key| key.ai)
+}
+
 /// The application identifier of the primary key that a path calls `name`: by its digits, or by
 /// the word that early versions of the standard had for it.
 pub(super) fn primary_key(name: &str) -> Option<&'static str> {

@@ -15,6 +15,7 @@ use tracehold_chain::units::{MemberId, TimestampMs};
 use super::condition::Context;
 use super::facts::share_of_facts;
 use super::record::{Ending, MilestoneState, Stage};
+use super::words::{capital, money, percent, time};
 pub use tree::{ConditionKind, ConditionStatus, Explained, Gap};
 
 /// A sentence in both languages.
@@ -159,7 +160,7 @@ fn summary(context: &Context<'_>) -> Vec<Sentence> {
                     ));
                 }
             }
-            let at = terms.accept_by;
+            let at = time(terms.accept_by);
             said.push(sentence(
                 format!("If not all have accepted before {at}, it ends and nothing has moved."),
                 format!("若在 {at} 之前未全部接受，协议结束，不发生任何资金变动。"),
@@ -169,7 +170,7 @@ fn summary(context: &Context<'_>) -> Vec<Sentence> {
             for (deposit, paid) in terms.deposits.iter().zip(&record.deposited) {
                 if paid.is_none() {
                     let who = words::who(context, std::slice::from_ref(&deposit.role));
-                    let (money, due) = (&deposit.money, deposit.due);
+                    let (money, due) = (money(&deposit.money), time(deposit.due));
                     said.push(sentence(
                         format!(
                             "Waiting for {} to pay in {money} before {due}; otherwise \
@@ -190,20 +191,21 @@ fn summary(context: &Context<'_>) -> Vec<Sentence> {
             {
                 let arbiter = terms.dispute.iter().map(|clause| clause.arbiter.clone());
                 let who = words::who(context, &arbiter.collect::<Vec<_>>());
-                let (by, until) = (&dispute.by, dispute.until);
+                let (by, until) = (words::role(&dispute.by), time(dispute.until));
                 said.push(sentence(
                     format!(
-                        "{by} has opened a dispute: nothing is paid until {} rules, at the \
+                        "{} has opened a dispute: nothing is paid until {} rules, at the \
                              latest until {until}. Without a ruling it goes on as before.",
+                        capital(&by.en),
                         who.en
                     ),
                     format!(
-                        "{by} 已提出争议：在{}裁决之前不付款，最迟至 {until}；若无裁决则照常继续。",
-                        who.zh
+                        "{}已提出争议：在{}裁决之前不付款，最迟至 {until}；若无裁决则照常继续。",
+                        by.zh, who.zh
                     ),
                 ));
             }
-            let (pay, at) = (words::payouts(&terms.at_deadline), terms.deadline);
+            let (pay, at) = (words::payouts(&terms.at_deadline), time(terms.deadline));
             said.push(sentence(
                 format!("At {at} it ends at the latest; of what is left then: {}.", pay.en),
                 format!("最迟于 {at} 结束；届时余款：{}。", pay.zh),
@@ -215,6 +217,7 @@ fn summary(context: &Context<'_>) -> Vec<Sentence> {
 }
 
 fn ended(how: &Ending, at: TimestampMs) -> Sentence {
+    let at = time(at);
     match how {
         Ending::Released { milestone } => sentence(
             format!("It ended at {at}: released with the milestone {milestone}."),
@@ -230,17 +233,20 @@ fn ended(how: &Ending, at: TimestampMs) -> Sentence {
         ),
         Ending::Ruled => sentence(
             format!("The arbiter settled it at {at}."),
-            format!("仲裁人已于 {at} 裁决结案。"),
+            format!("仲裁方已于 {at} 裁决结案。"),
         ),
         Ending::Expired => sentence(
             format!("It ended at {at}, its deadline."),
             format!("已于截止时间 {at} 结束。"),
         ),
         Ending::NotAccepted { declined_by } => match declined_by {
-            Some(role) => sentence(
-                format!("{role} turned it down at {at}."),
-                format!("{role} 已于 {at} 拒绝。"),
-            ),
+            Some(label) => {
+                let role = words::role(label);
+                sentence(
+                    format!("{} turned it down at {at}.", capital(&role.en)),
+                    format!("{}已于 {at} 拒绝。", role.zh),
+                )
+            }
             None => sentence(
                 format!("It ended at {at}: not all had accepted."),
                 format!("已于 {at} 结束：未获全部接受。"),
@@ -268,7 +274,7 @@ fn milestone(
         said.push(sentence(
             "An event on which it paid was corrected since. The money does not move back by itself; \
              a dispute may be opened if the terms have an arbiter.",
-            "其付款所依据的事件已被更正。款项不会自动退回；若条款约定了仲裁人，可提出争议。",
+            "其付款所依据的事件已被更正。款项不会自动退回；若条款约定了仲裁方，可提出争议。",
         ));
     }
     Ok(ExplainedMilestone {
@@ -288,7 +294,7 @@ fn status(
     state: &MilestoneState,
     said: &mut Vec<Sentence>,
 ) -> MilestoneStatus {
-    if let Some(at) = state.fulfilled_at {
+    if let Some(at) = state.fulfilled_at.map(time) {
         said.push(sentence(
             format!("Fulfilled and paid at {at}."),
             format!("已于 {at} 完成并付款。"),
@@ -311,7 +317,7 @@ fn status(
         ));
         return MilestoneStatus::Lost;
     }
-    if let Some(by) = clause.by.filter(|by| *by < context.as_of) {
+    if let Some(by) = clause.by.filter(|by| *by < context.as_of).map(time) {
         said.push(sentence(
             format!("It cannot be fulfilled any more: its time was over at {by}."),
             format!("期限 {by} 已过，不再可能完成。"),
@@ -327,7 +333,7 @@ fn status(
         return MilestoneStatus::Blocked;
     }
     if let Some(since) = state.holds_since {
-        let until = since.plus_ms(clause.window.0);
+        let (since, until) = (time(since), time(since.plus_ms(clause.window.0)));
         said.push(sentence(
             format!(
                 "Its condition has held since {since}. It pays at {until}, unless an event is \
@@ -338,7 +344,7 @@ fn status(
         return MilestoneStatus::InWindow;
     }
     if state.paid_parts > 0 {
-        let percent = words::percent(state.paid_parts);
+        let percent = percent(state.paid_parts);
         said.push(sentence(
             format!("{percent} % of it was paid so far."),
             format!("已按 {percent}% 付款。"),
@@ -356,7 +362,9 @@ fn outlook(context: &Context<'_>, clause: &Milestone, said: &mut Vec<Sentence>) 
         format!("完成时：{}。", pay.zh),
     ));
     let deadline = context.terms.deadline;
-    said.push(match clause.by.filter(|by| *by < deadline) {
+    let by = clause.by.filter(|by| *by < deadline).map(time);
+    let deadline = time(deadline);
+    said.push(match by {
         Some(by) => sentence(
             format!(
                 "If it is not fulfilled before {by}, it pays nothing and the agreement goes on \

@@ -7,11 +7,12 @@ use tracehold_chain::agreement::{
 use tracehold_chain::state::Position;
 use tracehold_chain::units::TimestampMs;
 
-use super::words::{percent, sighting, who};
+use super::words::{sighting, who};
 use super::{EventRef, Sentence, Who, sentence};
 use crate::agreement::condition::{Context, Interval, State, Tree};
 use crate::agreement::goods::{Counted, Shown};
 use crate::agreement::readings::Verdict;
+use crate::agreement::words::{self, Language, percent};
 
 /// Missing items that an explanation names; it counts the others.
 const MAX_NAMED: usize = 20;
@@ -228,26 +229,31 @@ fn tell(context: &Context<'_>, tree: &Tree<'_>, into: &mut Explained) {
             }
         }
         Condition::After(time) => {
+            let time = words::time(*time);
             if holds {
                 sentence(format!("{time} has come."), format!("{time} 已到。"))
             } else {
                 sentence(format!("Waiting for {time}."), format!("等待 {time}。"))
             }
         }
-        Condition::Elapsed { since, time } => match (holds, tree.next) {
-            (true, _) => sentence(
-                format!("{time} have passed since {since}."),
-                format!("{since} 完成后已满 {time}。"),
-            ),
-            (false, Some(next)) => sentence(
-                format!("Waiting until {next}: {time} after {since}."),
-                format!("等待至 {next}（{since} 完成后 {time}）。"),
-            ),
-            (false, None) => sentence(
-                format!("Waiting for {since} to be fulfilled, and {time} more."),
-                format!("等待 {since} 完成，再过 {time}。"),
-            ),
-        },
+        Condition::Elapsed { since, time } => {
+            let en = words::duration(*time, Language::En);
+            let zh = words::duration(*time, Language::Zh);
+            match (holds, tree.next.map(words::time)) {
+                (true, _) => sentence(
+                    format!("{en} have passed since “{since}” was fulfilled."),
+                    format!("“{since}”完成后已过 {zh}。"),
+                ),
+                (false, Some(next)) => sentence(
+                    format!("Waiting until {next}: {en} after “{since}”."),
+                    format!("等待至 {next}（“{since}”完成后 {zh}）。"),
+                ),
+                (false, None) => sentence(
+                    format!("Waiting for “{since}” to be fulfilled, and {en} more."),
+                    format!("等待“{since}”完成，再过 {zh}。"),
+                ),
+            }
+        }
         Condition::All(_) => inside(tree, sentence("all of these", "以下全部条件")),
         Condition::Any(_) => inside(tree, sentence("one of these", "以下任一条件")),
         Condition::AtLeast { count, .. } => {
@@ -332,7 +338,10 @@ fn decided(
     into: &mut Explained,
 ) {
     let moment = match at {
-        Moment::Time(time) => sentence(format!("at {time}"), format!("{time} 时")),
+        Moment::Time(time) => {
+            let time = words::time(*time);
+            sentence(format!("at {time}"), format!("{time} 时"))
+        }
         Moment::Observed(event) => {
             let (event, by) = (sighting(event), who(context, &event.by));
             into.awaits = awaited(context, tree, at);
@@ -346,10 +355,13 @@ fn decided(
         }
     };
     into.said = match tree.state {
-        State::Decided(time) if tree.holds => sentence(
-            format!("Decided at {time}: {}.", what.en),
-            format!("已于 {time} 判定：{}。", what.zh),
-        ),
+        State::Decided(time) if tree.holds => {
+            let time = words::time(time);
+            sentence(
+                format!("Decided at {time}: {}.", what.en),
+                format!("已于 {time} 判定：{}。", what.zh),
+            )
+        }
         State::DecidedNow if tree.holds => {
             sentence(format!("Decided now: {}.", what.en), format!("现已判定：{}。", what.zh))
         }
@@ -424,7 +436,7 @@ fn read(context: &Context<'_>, tree: &Tree<'_>, readings: &Readings, into: &mut 
         open(&readings.from, &|one| one.from.is_none(), into)
     } else if intervals.iter().any(|one| one.to.is_none()) {
         open(&readings.to, &|one| one.to.is_none(), into)
-    } else if let Some(until) = tree.next {
+    } else if let Some(until) = tree.next.map(words::time) {
         sentence(
             format!("Late readings are awaited until {until}; then it is judged."),
             format!("等待补传读数至 {until}，届时判定。"),
@@ -432,7 +444,9 @@ fn read(context: &Context<'_>, tree: &Tree<'_>, readings: &Readings, into: &mut 
     } else if holes > 0 {
         into.status = ConditionStatus::NotCovered;
         let first = into.gaps.first();
-        let span = first.map_or(String::new(), |gap| format!(" ({} – {})", gap.from, gap.to));
+        let span = first.map_or(String::new(), |gap| {
+            format!(" ({} – {})", words::time(gap.from), words::time(gap.to))
+        });
         sentence(
             format!(
                 "Readings do not cover the way of {holes} of {all}{span}: neither kept nor broken. \

@@ -1,11 +1,15 @@
 //! Terms, outcomes and refusals as plain sentences, in English and Chinese.
 
 mod outcomes;
+mod steps;
 mod terms;
 
 pub use outcomes::{outcome, outcomes};
-pub use terms::{Clause, condition, milestone, payout, terms};
+pub use steps::{ending, stage, step};
+pub(super) use terms::sighting;
+pub use terms::{Clause, condition, milestone, payout, payouts, terms};
 
+use rust_decimal::Decimal;
 use tracehold_chain::agreement::Label;
 use tracehold_chain::money::{Amount, Asset, Money};
 use tracehold_chain::units::{DurationMs, TimestampMs};
@@ -23,7 +27,8 @@ pub enum Language {
 
 impl Language {
     /// One of two texts.
-    pub(super) fn say<'a>(self, en: &'a str, zh: &'a str) -> &'a str {
+    #[must_use]
+    pub fn say<'a>(self, en: &'a str, zh: &'a str) -> &'a str {
         match self {
             Language::En => en,
             Language::Zh => zh,
@@ -60,9 +65,22 @@ pub fn money(money: &Money) -> String {
     format!("{} {}", amount(&money.asset, money.amount), money.asset)
 }
 
+/// So many smallest units of an asset, below zero too: `-1,000.00 EUR@bank`.
+#[must_use]
+pub fn money_of(minor_units: i64, asset: &Asset) -> String {
+    let sign = if minor_units < 0 { "-" } else { "" };
+    let amount =
+        Decimal::from_i128_with_scale(i128::from(minor_units.unsigned_abs()), asset.minor_digits());
+    format!("{sign}{} {asset}", grouped(&amount.to_string()))
+}
+
 fn amount(asset: &Asset, amount: Amount) -> String {
-    let plain = Money { asset: asset.clone(), amount }.decimal().to_string();
-    let (whole, fraction) = plain.split_once('.').unwrap_or((&plain, ""));
+    grouped(&Money { asset: asset.clone(), amount }.decimal().to_string())
+}
+
+/// Thousands apart.
+fn grouped(plain: &str) -> String {
+    let (whole, fraction) = plain.split_once('.').unwrap_or((plain, ""));
     let mut grouped = String::new();
     for (place, digit) in whole.chars().enumerate() {
         if place > 0 && (whole.len().saturating_sub(place)).is_multiple_of(3) {
@@ -104,6 +122,18 @@ pub fn duration(duration: DurationMs, language: Language) -> String {
         })
         .collect();
     if parts.is_empty() { language.say("no time", "0 秒").to_owned() } else { parts.join(" ") }
+}
+
+/// A sentence's beginning.
+pub(super) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// Millionths as a percentage.
+#[must_use]
+pub fn percent(parts: u32) -> String {
+    Decimal::new(parts.into(), 4).normalize().to_string()
 }
 
 /// A refusal: the clause, what is wrong and the mend.
@@ -148,6 +178,7 @@ mod tests {
         };
         assert_eq!(money(&euros("1234567.8")), "1,234,567.80 EUR@bank");
         assert_eq!(money(&euros("999")), "999.00 EUR@bank");
+        assert_eq!(money_of(-123_456, &euros("1").asset), "-1,234.56 EUR@bank");
         assert_eq!(time(TimestampMs(1_772_357_400_000)), "2026-03-01 09:30 UTC");
         assert_eq!(time(TimestampMs(1_772_357_400_250)), "2026-03-01 09:30:00.250 UTC");
         let day_and_half = "P1DT12H".parse().expect("a duration");

@@ -6,7 +6,7 @@ use tracehold_chain::agreement::{
     Share, Sighting, Terms,
 };
 
-use super::{Language, duration, money, names, role, roles, time};
+use super::{Language, capital, duration, money, names, role, roles, time};
 use crate::agreement::check::is_pro_rata;
 
 /// A clause of terms in words.
@@ -117,11 +117,6 @@ pub fn terms(terms: &Terms, language: Language) -> Vec<Clause> {
     clauses
 }
 
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
-}
-
 fn goods(goods: &Goods, language: Language) -> Option<String> {
     const SHOWN: usize = 3;
     let mut parts = Vec::new();
@@ -202,7 +197,9 @@ pub fn milestone(milestone: &Milestone, language: Language) -> String {
     }
 }
 
-fn payouts(pay: &[Payout], language: Language) -> String {
+/// Payouts, in their order.
+#[must_use]
+pub fn payouts(pay: &[Payout], language: Language) -> String {
     let all: Vec<String> = pay.iter().map(|one| payout(one, language)).collect();
     all.join(language.say(", ", "，"))
 }
@@ -351,9 +348,9 @@ fn observed(event: &Sighting, of: Share, language: Language) -> String {
 }
 
 /// What an event must look like, without who.
-fn sighting(event: &Sighting, language: Language) -> String {
+pub(in crate::agreement) fn sighting(event: &Sighting, language: Language) -> String {
     let mut what = match (&event.biz_step, language) {
-        (Some(step), _) => format!("“{step}”"),
+        (Some(step), _) => format!("“{}”", step_word(step, language)),
         (None, Language::En) => "an event".into(),
         (None, Language::Zh) => "事件".into(),
     };
@@ -379,6 +376,31 @@ fn sighting(event: &Sighting, language: Language) -> String {
         };
     }
     what
+}
+
+/// A business step as people say it. Common ones have a word in Chinese.
+fn step_word(step: &str, language: Language) -> String {
+    let known = match step {
+        "accepting" => "验收",
+        "arriving" => "到达",
+        "commissioning" => "启用",
+        "consigning" => "托运",
+        "departing" => "出发",
+        "inspecting" => "检验",
+        "loading" => "装载",
+        "packing" => "装箱",
+        "receiving" => "收货",
+        "shipping" => "发货",
+        "storing" => "入库",
+        "transporting" => "运输",
+        "unloading" => "卸货",
+        "unpacking" => "拆箱",
+        _ => "",
+    };
+    match language {
+        Language::Zh if !known.is_empty() => known.to_owned(),
+        _ => step.replace('_', " "),
+    }
 }
 
 /// The word that JSON has for it.

@@ -5,7 +5,6 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, StatusCode};
-use serde_json::{Value, json};
 use tracehold_chain::agreement::json::read;
 use tracehold_chain::agreement::{AgreementCommand, Label, Payout, Terms};
 use tracehold_chain::money::{AgreementId, Purpose};
@@ -15,11 +14,13 @@ use tracehold_contracts::{Receipt, Rejection, RejectionCode as Code};
 use super::super::ApiState;
 use super::super::auth::Keyed;
 use super::super::body::Fields;
+use super::super::command::{Sent, hand_in};
 use super::super::extract::InPath;
-use super::super::money::{fund, hand_in};
+use super::super::money::fund;
 use super::super::problem::Problem;
 use super::super::visible::{Caller, has_part};
-use super::{agreement_json, found, id_in_path, no_agreement, step_json};
+use super::view::{DoneView, FundedView, Payout as PayoutSchema, StepView};
+use super::{agreement_view, found, id_in_path, no_agreement, step_view};
 
 /// For which role something is done.
 #[derive(utoipa::ToSchema)]
@@ -54,8 +55,8 @@ pub struct DisputeRequest {
 #[expect(dead_code, reason = "described here, read field by field")]
 pub struct RulingRequest {
     /// Who gets what of what is left, all of it: payouts as in terms. Empty after the end.
-    #[schema(value_type = Vec<Object>)]
-    pay: Vec<Value>,
+    #[schema(value_type = Vec<PayoutSchema>)]
+    pay: Vec<Payout>,
     /// Why, at most 1,000 bytes.
     reason: String,
 }
@@ -81,20 +82,20 @@ pub async fn done(
     caller: Caller,
     id: AgreementId,
     receipt: Receipt,
-) -> Result<Value, Problem> {
+) -> Result<DoneView, Problem> {
     let steps = receipt.effects.steps.iter().filter(|step| step.agreement == id);
-    let steps: Vec<Value> = steps.map(|step| step_json(id, &step.what)).collect();
+    let steps: Vec<StepView> = steps.map(|step| step_view(id, &step.what)).collect();
     let read = state.read(move |view| {
         let Some((record, terms)) = found(view, &caller, id)? else { return Ok(None) };
-        agreement_json(view, &caller, &record, &terms).map(Some)
+        agreement_view(view, &caller, &record, &terms).map(Some)
     });
-    Ok(json!({
-        "id": id.to_string(),
-        "repeated": receipt.effects.steps.is_empty(),
-        "transaction_id": receipt.transaction_id.to_string(),
-        "steps": steps,
-        "agreement": read.await?,
-    }))
+    Ok(DoneView {
+        id: id.to_string(),
+        repeated: receipt.effects.steps.is_empty(),
+        transaction_id: receipt.transaction_id.to_string(),
+        steps,
+        agreement: read.await?,
+    })
 }
 
 /// The terms of an agreement in which the caller has a role.
@@ -126,15 +127,32 @@ fn role(fields: &mut Fields, keyed: &Keyed, terms: &Terms) -> Option<Label> {
     }
 }
 
-fn field(rejection: &Rejection) -> Option<String> {
-    let field = match rejection.code {
-        Code::RoleNotYours | Code::NotDisputable => "/role",
-        Code::ApprovalNotAsked => "/what",
-        Code::TextInvalid => "/reason",
-        Code::RulingInvalid => "/pay",
+/// The part of a command on an agreement that a refusal is about.
+#[must_use]
+pub fn part(rejection: &Rejection) -> Option<&'static str> {
+    Some(match rejection.code {
+        Code::RoleNotYours | Code::NotDisputable | Code::WrongStage => "role",
+        Code::ApprovalNotAsked => "what",
+        Code::TextInvalid => "reason",
+        Code::RulingInvalid => "pay",
+        Code::TermsRefused | Code::TooManyAgreements => "terms",
+        Code::AgreementUnknown => "agreement",
         _ => return None,
-    };
-    Some(field.to_owned())
+    })
+}
+
+/// The field of the body, or the part of the path, that a refusal is about.
+fn field(rejection: &Rejection) -> Option<String> {
+    // Which payment of a ruling it is stands before what is wrong with it.
+    let within = rejection.subject.split_once(": ").map(|(place, _)| place);
+    Some(match part(rejection)? {
+        "pay" => match within.filter(|place| place.starts_with("pay/")) {
+            Some(place) => format!("/{place}"),
+            None => "/pay".to_owned(),
+        },
+        "agreement" => "id".to_owned(),
+        part => format!("/{part}"),
+    })
 }
 
 /// Reads what belongs to a command from its body.
@@ -162,8 +180,7 @@ async fn run(
     agreement: AgreementId,
     command: AgreementCommand,
 ) -> Result<Response, Problem> {
-    let commands = vec![Command::Agreement(command)];
-    let receipt = hand_in(state, &keyed.agent, commands, field).await?;
+    let receipt = hand_in(state, &keyed.agent, Command::Agreement(command), field).await?;
     let told = done(state, keyed.caller(), agreement, receipt).await?;
     Ok((StatusCode::OK, Json(told)).into_response())
 }
@@ -178,7 +195,7 @@ macro_rules! actions {
                 request_body(content = $request, content_type = "application/json"),
                 responses(
                     (status = 200, description = "Done: `steps` are what it did, `agreement` is \
-                        as it is now; `repeated` when it had been done before", body = Value),
+                        as it is now; `repeated` when it had been done before", body = DoneView),
                     (status = 400, description = "A field breaks a rule"),
                     (status = 403, description = "It is not your role"),
                     (status = 404, description = "There is none in which you have a role"),
@@ -244,7 +261,7 @@ actions! {
     params(("id" = String, Path, description = "the agreement's id, 64 hex digits")),
     request_body(content = RulingRequest, content_type = "application/json"),
     responses(
-        (status = 200, description = "Settled", body = Value),
+        (status = 200, description = "Settled", body = DoneView),
         (status = 400, description = "A field breaks a rule"),
         (status = 403, description = "You are not the arbiter, or no dispute is open"),
         (status = 404, description = "There is none in which you have a role"),
@@ -291,9 +308,10 @@ pub async fn post_rule(
     request_body(content = FundRequest, content_type = "application/json"),
     responses(
         (status = 200, description = "Paid before under this reference: `payment`, `agreement`",
-            body = Value),
-        (status = 201, description = "Paid", body = Value),
-        (status = 202, description = "It waits for a second agent, also when sent again", body = Value),
+            body = FundedView),
+        (status = 201, description = "Paid", body = FundedView),
+        (status = 202, description = "It waits for a second agent, also when sent again",
+            body = FundedView),
         (status = 400, description = "A field breaks a rule"),
         (status = 404, description = "No such agreement or deposit of yours"),
         (status = 409, description = "The reference stands for another command, or was declined"),
@@ -323,14 +341,15 @@ pub async fn post_fund(
     };
     let all = (|| Some((reference?, deposit?, account?)))();
     let (reference, deposit, account) = fields.finish(all)?;
-    let paid = fund(&state, &keyed, account, reference, (agreement, deposit)).await?;
+    let paid =
+        fund(&state, &keyed, account, reference, (agreement, deposit), Sent::OnAgreement).await?;
     let status = paid.http_status();
     let caller = keyed.caller();
     let now = state.read(move |view| {
         let Some((record, terms)) = found(view, &caller, agreement)? else { return Ok(None) };
-        agreement_json(view, &caller, &record, &terms).map(Some)
+        agreement_view(view, &caller, &record, &terms).map(Some)
     });
-    let told = json!({"payment": paid, "agreement": now.await?});
+    let told = FundedView { payment: paid, agreement: now.await? };
     Ok((status, Json(told)).into_response())
 }
 

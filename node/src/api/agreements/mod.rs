@@ -2,16 +2,18 @@
 //! at and ended. Only the members that have a role in an agreement see it.
 
 mod act;
+mod checked;
 mod explain;
 mod terms;
 mod told;
+mod view;
 
 use axum::Json;
 use axum::extract::{OriginalUri, State};
 use axum::response::{IntoResponse as _, Response};
 use http::header::LINK;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use tracehold_chain::agreement::Terms;
 use tracehold_chain::money::{AgreementId, EntryId};
 use tracehold_contracts::agreement::{AgreementRecord, Stage};
@@ -28,15 +30,27 @@ use crate::fault::Fault;
 use crate::view::ReadView;
 
 pub use act::*;
+#[cfg(test)]
+pub use checked::{CheckView, FilledView, Templates};
 pub use explain::*;
 pub use terms::*;
-pub use told::{agreement_json, step_json};
+pub use told::{agreement_view, step_view};
+pub use view::*;
 
 /// The problem of an agreement that is not there, or not the caller's to see.
 #[must_use]
 pub fn no_agreement(id: &AgreementId) -> Problem {
     let detail = format!("there is no agreement {id} in which your member has a role");
     Problem::new(Kind::NotFound, detail).code("agreement-unknown")
+}
+
+/// What the ledger's own code says, in the shape that clients are told of.
+///
+/// # Errors
+/// [`Fault`] when the shapes differ: a mistake of ours.
+fn mirrored<T: DeserializeOwned>(told: &impl Serialize) -> Result<T, Fault> {
+    let read = serde_json::to_value(told).and_then(serde_json::from_value);
+    read.map_err(|error| Fault::new(format!("an answer has another shape than is told: {error}")))
 }
 
 /// The id that a path names.
@@ -89,15 +103,6 @@ pub struct ListQuery {
     next_page_token: Option<String>,
 }
 
-/// Agreements, newest first.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-pub struct Agreements {
-    /// `id`, `title`, `stage`, `ended`, `your_roles`, `proposer`, `proposed_at`, `deadline`, `pot`
-    /// of each.
-    #[schema(value_type = Vec<Object>)]
-    pub agreements: Vec<Value>,
-}
-
 /// List your agreements
 ///
 /// Those in which the caller's member has a role, newest first.
@@ -143,7 +148,7 @@ pub async fn get_agreements(
             None => most,
         };
         let names = view.agreements_of(&member, before, scan.saturating_add(1))?;
-        let (mut told, mut last): (Vec<Value>, Option<EntryId>) = (Vec::new(), None);
+        let (mut told, mut last): (Vec<AgreementSummary>, Option<EntryId>) = (Vec::new(), None);
         let mut seen = 0_usize;
         for (proposed, id) in names.iter().take(scan) {
             if told.len() == most {
@@ -175,7 +180,7 @@ pub async fn get_agreements(
     get, path = "/api/v1/agreements/{id}", tag = "Agreements",
     params(("id" = String, Path, description = "the agreement's id, 64 hex digits")),
     responses(
-        (status = 200, description = "The agreement", body = Value),
+        (status = 200, description = "The agreement", body = AgreementView),
         (status = 400, description = "Not an id"),
         (status = 404, description = "There is none in which you have a role"),
     ),
@@ -185,12 +190,12 @@ pub async fn get_agreement(
     State(state): State<ApiState>,
     keyed: Keyed,
     InPath(id): InPath<String>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<AgreementView>, Problem> {
     let id = id_in_path(&id)?;
     let caller = keyed.caller();
     let read = state.read(move |view| {
         let Some((record, terms)) = found(view, &caller, id)? else { return Ok(None) };
-        agreement_json(view, &caller, &record, &terms).map(Some)
+        agreement_view(view, &caller, &record, &terms).map(Some)
     });
     read.await?.map(Json).ok_or_else(|| no_agreement(&id))
 }
@@ -203,17 +208,6 @@ pub struct StoryQuery {
     per_page: Option<String>,
     #[serde(rename = "nextPageToken")]
     next_page_token: Option<String>,
-}
-
-/// The story of an agreement.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-pub struct Story {
-    /// The agreement.
-    pub agreement: String,
-    /// Its steps, oldest first: each has `step` (its cursor), `time`, `height`, `transaction_id`,
-    /// `kind`, and what belongs to the kind.
-    #[schema(value_type = Vec<Object>)]
-    pub steps: Vec<Value>,
 }
 
 /// Read an agreement's story

@@ -8,22 +8,24 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tracehold_chain::agreement::{AgreementCommand, TERMS_SCHEMA, Terms};
 use tracehold_chain::money::AgreementId;
 use tracehold_chain::transaction::Command;
 use tracehold_contracts::agreement::templates::{Template, TemplateError, template, templates};
-use tracehold_contracts::agreement::words::{self, Language};
 use tracehold_contracts::agreement::{Known, Outcomes, Refusal, check};
 use tracehold_contracts::{Rejection, RejectionCode as Code};
 
 use super::super::auth::Keyed;
 use super::super::body::Fields;
+use super::super::command::hand_in;
 use super::super::extract::InPath;
-use super::super::money::hand_in;
 use super::super::problem::{Kind, Problem};
 use super::super::{ApiState, now};
 use super::act::done;
+use super::checked::{CheckRequest, CheckView, FilledView, TemplateRequest, Templates};
+use super::mirrored;
+use super::view::{AgreementTerms, DoneView};
 use crate::fault::Fault;
 use crate::view::ReadView;
 
@@ -34,14 +36,13 @@ pub struct ProposeRequest {
     /// Your name for the proposal: 1 to 64 letters, digits, `-`, `_`, `.` or `:`. The same terms
     /// under the same reference are one agreement.
     reference: String,
-    /// The terms, as the schema has them; or `template` and `parameters`.
-    #[schema(value_type = Option<Object>)]
-    terms: Option<Value>,
+    /// The terms; or `template` and `parameters`.
+    #[schema(value_type = Option<AgreementTerms>)]
+    terms: Option<Terms>,
     /// The name of a template.
     template: Option<String>,
-    /// Its parameters, by name.
-    #[schema(value_type = Option<Object>)]
-    parameters: Option<Value>,
+    /// Its parameters, by name: texts, or lists and objects where a parameter is one.
+    parameters: Option<BTreeMap<String, Value>>,
 }
 
 /// Reads the terms that a body gives.
@@ -128,38 +129,6 @@ fn checked(view: &ReadView, terms: &Terms) -> Result<Result<Outcomes, Vec<Refusa
     }
 }
 
-/// The answer of a check.
-fn verdict(terms: &Terms, outcomes: &Result<Outcomes, Vec<Refusal>>) -> Value {
-    match outcomes {
-        Ok(outcomes) => json!({
-            "sound": true,
-            "pot": outcomes.pot(),
-            "outcomes": outcomes.iter().collect::<Vec<_>>(),
-            "clauses": {"en": clauses(terms, Language::En), "zh": clauses(terms, Language::Zh)},
-            "sentences": {
-                "en": words::outcomes(outcomes, Language::En).collect::<Vec<_>>(),
-                "zh": words::outcomes(outcomes, Language::Zh).collect::<Vec<_>>(),
-            },
-        }),
-        Err(refusals) => {
-            let said = |language| -> Vec<String> {
-                refusals.iter().map(|one| words::refusal(one, language)).collect()
-            };
-            json!({
-                "sound": false,
-                "refusals": refusals,
-                "sentences": {"en": said(Language::En), "zh": said(Language::Zh)},
-            })
-        }
-    }
-}
-
-/// What terms say, a sentence for each clause.
-fn clauses(terms: &Terms, language: Language) -> Value {
-    let clauses = words::terms(terms, language).into_iter();
-    clauses.map(|clause| json!({"pointer": clause.pointer, "text": clause.text})).collect()
-}
-
 /// Check terms
 ///
 /// Lists every way an agreement with these terms can end: who gets what, and when at the latest; as
@@ -167,11 +136,10 @@ fn clauses(terms: &Terms, language: Language) -> Value {
 /// to, why, and the mend. Nothing is recorded.
 #[utoipa::path(
     post, path = "/api/v1/agreements/check", tag = "Agreements",
-    request_body(content = Value, content_type = "application/json",
-        description = "`terms`, or `template` and `parameters`"),
+    request_body(content = CheckRequest, content_type = "application/json"),
     responses(
         (status = 200, description = "`sound` with `outcomes`, or not, with `refusals`",
-            body = Value),
+            body = CheckView),
         (status = 400, description = "These are no terms: the field says where"),
     ),
     security(("api_key" = []))
@@ -181,11 +149,11 @@ pub async fn post_check(
     _keyed: Keyed,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<CheckView>, Problem> {
     let mut fields = Fields::read(&state, &headers, body).await?;
     let terms = terms_of(&mut fields);
     let terms = fields.finish(terms)?;
-    let told = state.read_much(move |view| Ok(verdict(&terms, &checked(view, &terms)?)));
+    let told = state.read_much(move |view| CheckView::of(&terms, &checked(view, &terms)?));
     told.await.map(Json)
 }
 
@@ -208,8 +176,8 @@ fn refused_terms(refusals: &[Refusal]) -> Problem {
     post, path = "/api/v1/agreements", tag = "Agreements",
     request_body(content = ProposeRequest, content_type = "application/json"),
     responses(
-        (status = 200, description = "Proposed before", body = Value),
-        (status = 201, description = "Proposed", body = Value,
+        (status = 200, description = "Proposed before", body = DoneView),
+        (status = 201, description = "Proposed", body = DoneView,
             headers(("Location" = String, description = "the agreement"))),
         (status = 400, description = "These are no terms: the field says where"),
         (status = 422, description = "The check refuses a clause, or too much waits for the goods"),
@@ -241,21 +209,17 @@ pub async fn post_agreement(
         return Err(refused_terms(&refusals));
     }
     let command = AgreementCommand::Propose { reference, terms: Box::new(terms) };
-    let receipt =
-        hand_in(
-            &state,
-            &keyed.agent,
-            vec![Command::Agreement(command)],
-            |rejection| match rejection.code {
-                Code::TermsRefused => Some("/terms".to_owned()),
-                Code::TooManyAgreements => Some("/terms/goods".to_owned()),
-                _ => None,
-            },
-        );
+    let receipt = hand_in(&state, &keyed.agent, Command::Agreement(command), |rejection| {
+        match rejection.code {
+            Code::TermsRefused => Some("/terms".to_owned()),
+            Code::TooManyAgreements => Some("/terms/goods".to_owned()),
+            _ => None,
+        }
+    });
     let receipt = receipt.await?;
     let is_new = !receipt.effects.steps.is_empty();
     let told = done(&state, keyed.caller(), id, receipt).await?;
-    if !told["agreement"].is_object() {
+    if told.agreement.is_none() {
         // A proposer without a role sees no more than that it was recorded.
         return Ok((StatusCode::CREATED, Json(told)).into_response());
     }
@@ -270,7 +234,8 @@ pub async fn post_agreement(
 /// The JSON Schema (2020-12) of terms.
 #[utoipa::path(
     get, path = "/api/v1/agreements/schema", tag = "Agreements",
-    responses((status = 200, description = "The schema", body = Value)),
+    responses((status = 200, description = "The schema", body = Value,
+            content_type = "application/schema+json")),
     security(("api_key" = []))
 )]
 pub async fn get_schema(_keyed: Keyed) -> Response {
@@ -284,11 +249,15 @@ pub async fn get_schema(_keyed: Keyed) -> Response {
 /// parameters with an example of each, and its terms.
 #[utoipa::path(
     get, path = "/api/v1/agreements/templates", tag = "Agreements",
-    responses((status = 200, description = "`templates`", body = Value)),
+    responses((status = 200, description = "All templates", body = Templates)),
     security(("api_key" = []))
 )]
-pub async fn get_templates(_keyed: Keyed) -> Json<Value> {
-    Json(json!({"templates": templates()}))
+pub async fn get_templates(
+    State(state): State<ApiState>,
+    _keyed: Keyed,
+) -> Result<Json<Templates>, Problem> {
+    let told = state.read(|_| Ok(Templates { templates: mirrored(&templates())? }));
+    told.await.map(Json)
 }
 
 /// Fill a template in
@@ -298,10 +267,10 @@ pub async fn get_templates(_keyed: Keyed) -> Json<Value> {
 #[utoipa::path(
     post, path = "/api/v1/agreements/templates/{name}", tag = "Agreements",
     params(("name" = String, Path, description = "such as `escrow-on-delivery`")),
-    request_body(content = Value, content_type = "application/json",
-        description = "`parameters`: each by its name"),
+    request_body(content = TemplateRequest, content_type = "application/json"),
     responses(
-        (status = 200, description = "`terms`, and `check` as of checking them", body = Value),
+        (status = 200, description = "`terms`, and `check` as of checking them",
+            body = FilledView),
         (status = 400, description = "A parameter is missing or does not fit"),
         (status = 404, description = "There is no such template"),
     ),
@@ -313,15 +282,15 @@ pub async fn post_template(
     InPath(name): InPath<String>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<FilledView>, Problem> {
     let unknown = || Problem::new(Kind::NotFound, no_template(&name));
     let found = template(&name).ok_or_else(unknown)?;
     let mut fields = Fields::read(&state, &headers, body).await?;
     let terms = fill(&mut fields, &found);
     let terms = fields.finish(terms)?;
     let told = state.read_much(move |view| {
-        let check = verdict(&terms, &checked(view, &terms)?);
-        Ok(json!({"terms": serde_json::to_value(&terms).unwrap_or_default(), "check": check}))
+        let check = CheckView::of(&terms, &checked(view, &terms)?)?;
+        Ok(FilledView { terms, check })
     });
     told.await.map(Json)
 }

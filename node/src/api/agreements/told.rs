@@ -1,33 +1,33 @@
 //! Agreements as clients see them.
 
-use serde_json::{Map, Value, json};
 use tracehold_chain::agreement::{Label, Terms};
-use tracehold_chain::money::{AccountId, AgreementId, Money};
+use tracehold_chain::money::{AccountId, AgreementId};
 use tracehold_chain::state::Position;
 use tracehold_chain::units::TimestampMs;
+use tracehold_contracts::agreement::words::{self, percent};
 use tracehold_contracts::agreement::{
-    AgreementRecord, Ending, MilestoneState, Paid, Stage, StepKind,
+    AgreementRecord, DisputeState, Ending, MilestoneState, Paid, Stage, StepKind,
 };
 
-use super::super::accounts::event_link;
+use super::super::accounts::{EventLink, event_link};
 use super::super::entries::MoneyView;
 use super::super::paging::to_token;
 use super::super::visible::{Caller, has_part};
 use super::stage_code;
+use super::view::{
+    AgreementSummary, AgreementView, ApprovedView, Both, CorrectedView, DepositView, DisputeView,
+    EndedView, MilestoneView, PaidView, RoleView, StepView,
+};
 use crate::fault::Fault;
 use crate::view::{ReadView, Told};
 
-fn money(money: &Money) -> Value {
-    json!(MoneyView::from(money))
+/// The same in both languages.
+fn both(say: impl Fn(words::Language) -> String) -> Both {
+    Both { en: say(words::Language::En), zh: say(words::Language::Zh) }
 }
 
-fn time(at: Option<TimestampMs>) -> Value {
-    at.map_or(Value::Null, |at| json!(at.to_string()))
-}
-
-/// A share in millionths as a text of percent.
-fn percent(parts: u32) -> String {
-    rust_decimal::Decimal::new(parts.into(), 4).normalize().to_string()
+fn time(at: Option<TimestampMs>) -> Option<String> {
+    at.map(|at| at.to_string())
 }
 
 /// The roles that the caller's member has.
@@ -36,40 +36,38 @@ fn your_roles(caller: &Caller, terms: &Terms) -> Vec<String> {
     own.map(|role| role.role.to_string()).collect()
 }
 
-/// How an agreement ended.
-fn ending(how: &Ending) -> Map<String, Value> {
-    let mut told = Map::new();
-    let word = match how {
-        Ending::Released { milestone } => {
-            told.insert("milestone".into(), json!(milestone));
-            "released"
-        }
+/// The word of an ending.
+fn ending_code(how: &Ending) -> &'static str {
+    match how {
+        Ending::Released { .. } => "released",
         Ending::Cancelled => "cancelled",
         Ending::Unfunded => "unfunded",
         Ending::Ruled => "ruled",
         Ending::Expired => "expired",
-        Ending::NotAccepted { declined_by } => {
-            if let Some(role) = declined_by {
-                told.insert("declined_by".into(), json!(role));
-            }
-            "not_accepted"
-        }
-    };
-    told.insert("how".into(), json!(word));
-    told
+        Ending::NotAccepted { .. } => "not_accepted",
+    }
 }
 
-fn ended(stage: &Stage) -> Value {
-    let Stage::Ended { how, at } = stage else { return Value::Null };
-    let mut told = ending(how);
-    told.insert("at".into(), json!(at.to_string()));
-    Value::Object(told)
+/// The milestone that released, and the role that declined.
+fn ending_names(how: &Ending) -> (Option<String>, Option<String>) {
+    match how {
+        Ending::Released { milestone } => (Some(milestone.to_string()), None),
+        Ending::NotAccepted { declined_by } => (None, declined_by.as_ref().map(Label::to_string)),
+        _ => (None, None),
+    }
+}
+
+fn ended(stage: &Stage) -> Option<EndedView> {
+    let Stage::Ended { how, at } = stage else { return None };
+    let (milestone, declined_by) = ending_names(how);
+    let how = ending_code(how).to_owned();
+    Some(EndedView { how, milestone, declined_by, at: at.to_string() })
 }
 
 /// What is in the pot.
-fn pot(view: &ReadView, id: AgreementId) -> Result<Value, Fault> {
+fn pot(view: &ReadView, id: AgreementId) -> Result<Vec<MoneyView>, Fault> {
     let (left, _) = view.balances(&AccountId::Agreement(id))?;
-    Ok(left.iter().map(|left| json!(MoneyView::minor(left.posted, &left.asset))).collect())
+    Ok(left.iter().map(|left| MoneyView::minor(left.posted, &left.asset)).collect())
 }
 
 /// An agreement in a list.
@@ -81,95 +79,99 @@ pub fn summary(
     caller: &Caller,
     record: &AgreementRecord,
     terms: &Terms,
-) -> Result<Value, Fault> {
-    Ok(json!({
-        "id": record.id.to_string(),
-        "title": terms.title,
-        "stage": stage_code(&record.stage),
-        "ended": ended(&record.stage),
-        "your_roles": your_roles(caller, terms),
-        "proposer": record.proposer,
-        "reference": record.reference,
-        "proposed_at": record.proposed_at.to_string(),
-        "deadline": terms.deadline.to_string(),
-        "pot": pot(view, record.id)?,
-    }))
+) -> Result<AgreementSummary, Fault> {
+    Ok(AgreementSummary {
+        id: record.id.to_string(),
+        title: terms.title.clone(),
+        stage: stage_code(&record.stage).to_owned(),
+        said: both(|language| words::stage(&record.stage, language)),
+        ended: ended(&record.stage),
+        your_roles: your_roles(caller, terms),
+        proposer: record.proposer.to_string(),
+        reference: record.reference.to_string(),
+        proposed_at: record.proposed_at.to_string(),
+        deadline: terms.deadline.to_string(),
+        pot: pot(view, record.id)?,
+    })
 }
 
 /// An agreement with everything that is known of it.
 ///
 /// # Errors
 /// [`Fault`] when something of it cannot be read.
-pub fn agreement_json(
+pub fn agreement_view(
     view: &ReadView,
     caller: &Caller,
     record: &AgreementRecord,
     terms: &Terms,
-) -> Result<Value, Fault> {
-    let mut told = summary(view, caller, record, terms)?;
+) -> Result<AgreementView, Fault> {
     let roles = terms.roles.iter().enumerate().map(|(place, role)| {
         let accepted = record.accepted.get(place);
         let flag = |flags: &[bool]| flags.get(place).copied().unwrap_or_default();
-        json!({
-            "role": role.role,
-            "member": role.member,
-            "account": AccountId::of(role.member.clone(), role.account.clone()).to_string(),
-            "accepted": accepted.is_some_and(|accepted| accepted.complete),
-            "accepted_by": accepted.map(|accepted| &accepted.by),
-            "asked_to_cancel": flag(&record.cancels),
-            "opened_dispute": flag(&record.disputed),
-        })
-    });
-    told["roles"] = roles.collect();
-    let deposits = terms.deposits.iter().enumerate().map(|(place, deposit)| {
-        json!({
-            "id": deposit.id,
-            "role": deposit.role,
-            "money": money(&deposit.money),
-            "due": deposit.due.to_string(),
-            "paid_at": time(record.deposited.get(place).copied().flatten()),
-        })
-    });
-    told["deposits"] = deposits.collect();
-    told["running_since"] = time(record.running_since);
-    let mut milestones = Vec::with_capacity(terms.milestones.len());
-    let mut corrected_in = Vec::new();
-    for (clause, state) in terms.milestones.iter().zip(&record.milestones) {
-        if !state.corrected.is_empty() {
-            corrected_in.push(&clause.id);
+        let by = accepted.into_iter().flat_map(|accepted| &accepted.by);
+        RoleView {
+            role: role.role.to_string(),
+            member: role.member.to_string(),
+            account: AccountId::of(role.member.clone(), role.account.clone()).to_string(),
+            accepted: accepted.is_some_and(|accepted| accepted.complete),
+            accepted_by: by.map(ToString::to_string).collect(),
+            asked_to_cancel: flag(&record.cancels),
+            opened_dispute: flag(&record.disputed),
         }
+    });
+    let deposits = terms.deposits.iter().enumerate().map(|(place, deposit)| DepositView {
+        id: deposit.id.to_string(),
+        role: deposit.role.to_string(),
+        money: (&deposit.money).into(),
+        due: deposit.due.to_string(),
+        paid_at: time(record.deposited.get(place).copied().flatten()),
+    });
+    let clauses = || terms.milestones.iter().zip(&record.milestones);
+    let milestones = clauses().map(|(clause, state)| {
         let to = clause.pay.iter().map(tracehold_chain::agreement::Payout::to);
-        milestones.push(milestone(view, &clause.id, state, to)?);
-    }
-    told["corrected_after_payment"] = match corrected_in.is_empty() {
-        true => Value::Null,
-        false => corrected(&corrected_in, terms.dispute.is_some()),
-    };
-    told["milestones"] = Value::Array(milestones);
-    let approvals = record.approvals.iter();
-    told["approvals"] = approvals
-        .map(|(role, what, at)| json!({"role": role, "what": what, "at": at.to_string()}))
+        milestone(view, &clause.id, state, to)
+    });
+    let corrected_in: Vec<&Label> = clauses()
+        .filter(|(_, state)| !state.corrected.is_empty())
+        .map(|(clause, _)| &clause.id)
         .collect();
-    told["dispute"] = match &record.dispute {
-        None => Value::Null,
-        Some(dispute) => json!({
-            "by": dispute.by,
-            "reason": dispute.reason,
-            "at": dispute.at.to_string(),
-            "until": dispute.until.to_string(),
-            "ruled": dispute.ruled,
-            "lapsed": dispute.lapsed,
-            "after_end": dispute.after_end,
-        }),
-    };
-    told["facts"] = json!(record.facts);
-    told["next_look"] = time(record.due);
-    told["terms"] = serde_json::to_value(terms).unwrap_or_default();
-    Ok(told)
+    let corrected =
+        (!corrected_in.is_empty()).then(|| corrected(&corrected_in, terms.dispute.is_some()));
+    let approvals = record.approvals.iter().map(|(role, what, at)| ApprovedView {
+        role: role.to_string(),
+        what: what.to_string(),
+        at: at.to_string(),
+    });
+    Ok(AgreementView {
+        summary: summary(view, caller, record, terms)?,
+        roles: roles.collect(),
+        deposits: deposits.collect(),
+        running_since: time(record.running_since),
+        milestones: milestones.collect::<Result<_, Fault>>()?,
+        corrected_after_payment: corrected,
+        approvals: approvals.collect(),
+        dispute: record.dispute.as_ref().map(dispute),
+        facts: record.facts,
+        next_look: time(record.due),
+        terms: terms.clone(),
+    })
+}
+
+fn dispute(dispute: &DisputeState) -> DisputeView {
+    DisputeView {
+        by: dispute.by.to_string(),
+        reason: dispute.reason.clone(),
+        at: dispute.at.to_string(),
+        until: dispute.until.to_string(),
+        ruled: dispute.ruled.clone(),
+        pay: dispute.pay.clone(),
+        lapsed: dispute.lapsed,
+        after_end: dispute.after_end,
+    }
 }
 
 /// What is said of events that were corrected after they had paid.
-fn corrected(milestones: &[&Label], is_disputable: bool) -> Value {
+fn corrected(milestones: &[&Label], is_disputable: bool) -> CorrectedView {
     let names: Vec<&str> = milestones.iter().map(|label| label.as_str()).collect();
     let (en, zh) = match is_disputable {
         true => (
@@ -178,14 +180,17 @@ fn corrected(milestones: &[&Label], is_disputable: bool) -> Value {
         ),
         false => ("", ""),
     };
-    json!({
-        "milestones": milestones,
-        "sentence": {
-            "en": format!("An event on which {} paid was corrected afterwards. The money does not \
-                           move back by itself.{en}", names.join(", ")),
-            "zh": format!("{}付款所依据的事件后来被更正。款项不会自动退回。{zh}", names.join("、")),
+    CorrectedView {
+        milestones: names.iter().map(|name| (*name).to_owned()).collect(),
+        sentence: Both {
+            en: format!(
+                "An event on which {} paid was corrected afterwards. The money does not move back \
+                 by itself.{en}",
+                names.join(", ")
+            ),
+            zh: format!("{}付款所依据的事件后来被更正。款项不会自动退回。{zh}", names.join("、")),
         },
-    })
+    }
 }
 
 fn milestone<'t>(
@@ -193,94 +198,104 @@ fn milestone<'t>(
     id: &Label,
     state: &MilestoneState,
     to: impl Iterator<Item = &'t Label>,
-) -> Result<Value, Fault> {
+) -> Result<MilestoneView, Fault> {
     let paid = state.paid.iter().zip(to).filter(|(paid, _)| !paid.amount.is_zero());
-    let paid: Vec<Value> = paid.map(|(paid, to)| json!({"to": to, "money": money(paid)})).collect();
-    Ok(json!({
-        "id": id,
-        "holds_since": time(state.holds_since),
-        "fulfilled_at": time(state.fulfilled_at),
-        "paid_percent": percent(state.paid_parts),
-        "paid": paid,
-        "events": links(view, &state.events)?,
-        "corrected": links(view, &state.corrected)?,
-    }))
+    let paid = paid.map(|(paid, to)| PaidView { to: to.to_string(), money: paid.into() });
+    Ok(MilestoneView {
+        id: id.to_string(),
+        holds_since: time(state.holds_since),
+        fulfilled_at: time(state.fulfilled_at),
+        paid_percent: percent(state.paid_parts),
+        paid: paid.collect(),
+        events: links(view, &state.events)?,
+        corrected: links(view, &state.corrected)?,
+    })
 }
 
-fn links(view: &ReadView, positions: &[Position]) -> Result<Value, Fault> {
-    let told = positions.iter().map(|position| Ok(json!(event_link(view, *position)?)));
-    Ok(Value::Array(told.collect::<Result<_, Fault>>()?))
+fn links(view: &ReadView, positions: &[Position]) -> Result<Vec<EventLink>, Fault> {
+    positions.iter().map(|position| event_link(view, *position)).collect()
 }
 
 /// A step of a story with its place and time.
 ///
 /// # Errors
 /// [`Fault`] when its transaction or event cannot be read.
-pub fn story_line(view: &ReadView, id: AgreementId, (step, line): &Told) -> Result<Value, Fault> {
-    let mut told = step_json(id, &line.what);
-    told["step"] = json!(step.to_string());
-    told["time"] = json!(line.time.to_string());
-    told["height"] = json!(step.height.0);
-    if let Some(transaction) = view.transaction_of(*step)? {
-        told["transaction_id"] = json!(transaction.to_string());
-    }
-    if let Some(event) = line.event {
-        told["event"] = json!(event_link(view, event)?);
-    }
-    Ok(told)
+pub fn story_line(
+    view: &ReadView,
+    id: AgreementId,
+    (step, line): &Told,
+) -> Result<StepView, Fault> {
+    Ok(StepView {
+        step: Some(step.to_string()),
+        time: Some(line.time.to_string()),
+        height: Some(step.height.0),
+        transaction_id: view.transaction_of(*step)?.map(|id| id.to_string()),
+        event: line.event.map(|event| event_link(view, event)).transpose()?,
+        ..step_view(id, &line.what)
+    })
 }
 
 /// A step as receipts and stories show it.
 #[must_use]
-pub fn step_json(agreement: AgreementId, what: &StepKind) -> Value {
-    let paid = |paid: &[Paid]| -> Value {
-        paid.iter().map(|paid| json!({"to": paid.to, "money": money(&paid.money)})).collect()
+pub fn step_view(agreement: AgreementId, what: &StepKind) -> StepView {
+    let paid = |paid: &[Paid]| {
+        let paid = paid.iter();
+        let told = paid.map(|p| PaidView { to: p.to.to_string(), money: (&p.money).into() });
+        Some(told.collect())
     };
-    let cursors = |events: &[Position]| -> Value {
-        events.iter().map(|event| json!(to_token(*event))).collect()
+    let cursors = |events: &[Position]| Some(events.iter().map(|e| to_token(*e)).collect());
+    let text = |label: &Label| Some(label.to_string());
+    let bare = |kind: &str| StepView {
+        kind: kind.to_owned(),
+        said: both(|language| words::step(what, language)),
+        agreement: agreement.to_string(),
+        ..StepView::default()
     };
-    let mut told = match what {
-        StepKind::Proposed { by } => json!({"kind": "proposed", "by": by}),
-        StepKind::Accepted { role, by, complete } => {
-            json!({"kind": "accepted", "role": role, "by": by, "complete": complete})
-        }
-        StepKind::Deposited { deposit } => json!({"kind": "deposited", "deposit": deposit}),
-        StepKind::Started => json!({"kind": "started"}),
+    let of = |kind: &str, milestone: &Label| StepView { milestone: text(milestone), ..bare(kind) };
+    match what {
+        StepKind::Proposed { by } => StepView { by: Some(by.to_string()), ..bare("proposed") },
+        StepKind::Accepted { role, by, complete } => StepView {
+            role: text(role),
+            by: Some(by.to_string()),
+            complete: Some(*complete),
+            ..bare("accepted")
+        },
+        StepKind::Deposited { deposit } => StepView { deposit: text(deposit), ..bare("deposited") },
+        StepKind::Started => bare("started"),
         StepKind::Approved { role, what } => {
-            json!({"kind": "approved", "role": role, "what": what})
+            StepView { role: text(role), what: text(what), ..bare("approved") }
         }
-        StepKind::Holds { milestone } => json!({"kind": "holds", "milestone": milestone}),
-        StepKind::HoldsNoMore { milestone } => {
-            json!({"kind": "holds_no_more", "milestone": milestone})
+        StepKind::Holds { milestone } => of("holds", milestone),
+        StepKind::HoldsNoMore { milestone } => of("holds_no_more", milestone),
+        StepKind::Decided { milestone, condition, held } => {
+            StepView { condition: Some(*condition), held: Some(*held), ..of("decided", milestone) }
         }
-        StepKind::Decided { milestone, condition, held } => json!({
-            "kind": "decided", "milestone": milestone, "condition": condition, "held": held,
-        }),
-        StepKind::PaidPart { milestone, parts, paid: got, events } => json!({
-            "kind": "paid_part", "milestone": milestone, "percent": percent(*parts),
-            "paid": paid(got), "events": cursors(events),
-        }),
-        StepKind::Fulfilled { milestone, paid: got, events } => json!({
-            "kind": "fulfilled", "milestone": milestone, "paid": paid(got),
-            "events": cursors(events),
-        }),
-        StepKind::CorrectedAfterPayment { milestone, event } => json!({
-            "kind": "corrected_after_payment", "milestone": milestone,
-            "corrected": to_token(*event),
-        }),
-        StepKind::CancelAsked { role } => json!({"kind": "cancel_asked", "role": role}),
-        StepKind::Disputed { role, reason, until } => json!({
-            "kind": "disputed", "role": role, "reason": reason, "until": until.to_string(),
-        }),
-        StepKind::DisputeLapsed => json!({"kind": "dispute_lapsed"}),
-        StepKind::Ruled { reason } => json!({"kind": "ruled", "reason": reason}),
+        StepKind::PaidPart { milestone, parts, paid: got, events } => StepView {
+            percent: Some(percent(*parts)),
+            paid: paid(got),
+            events: cursors(events),
+            ..of("paid_part", milestone)
+        },
+        StepKind::Fulfilled { milestone, paid: got, events } => {
+            StepView { paid: paid(got), events: cursors(events), ..of("fulfilled", milestone) }
+        }
+        StepKind::CorrectedAfterPayment { milestone, event } => StepView {
+            corrected: Some(to_token(*event)),
+            ..of("corrected_after_payment", milestone)
+        },
+        StepKind::CancelAsked { role } => StepView { role: text(role), ..bare("cancel_asked") },
+        StepKind::Disputed { role, reason, until } => StepView {
+            role: text(role),
+            reason: Some(reason.clone()),
+            until: Some(until.to_string()),
+            ..bare("disputed")
+        },
+        StepKind::DisputeLapsed => bare("dispute_lapsed"),
+        StepKind::Ruled { reason } => StepView { reason: Some(reason.clone()), ..bare("ruled") },
         StepKind::Ended { how, paid: got } => {
-            let mut told = ending(how);
-            told.insert("kind".into(), json!("ended"));
-            told.insert("paid".into(), paid(got));
-            Value::Object(told)
+            let (milestone, declined_by) = ending_names(how);
+            let how = Some(ending_code(how).to_owned());
+            StepView { how, milestone, declined_by, paid: paid(got), ..bare("ended") }
         }
-    };
-    told["agreement"] = json!(agreement.to_string());
-    told
+    }
 }

@@ -13,6 +13,7 @@ use tracehold_explorer::pages::{self, Board, Shipment};
 use tracehold_explorer::verdict::Oddity;
 
 use super::super::ApiState;
+use super::super::auth::PageReader;
 use super::super::limits::{LOOKED_AT_EVENTS, MAX_EXCEPTIONS};
 use super::super::problem::Problem;
 use super::super::visible::{Caller, Record, Sight, visible};
@@ -26,7 +27,7 @@ const HOUR_MS: u64 = 3_600_000;
 /// The shipment board.
 pub async fn shipments(
     State(state): State<ApiState>,
-    caller: Caller,
+    PageReader(caller): PageReader,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {

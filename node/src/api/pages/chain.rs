@@ -7,13 +7,15 @@ use tracehold_chain::genesis::NodeRole;
 use tracehold_chain::transaction::TransactionId;
 use tracehold_chain::units::Height;
 use tracehold_contracts::Verdict;
-use tracehold_explorer::pages::{self, Block, Network, NetworkNode, Transaction};
+use tracehold_explorer::pages::{self, Block, Heard, Network, NetworkNode, Transaction};
 
 use super::super::ApiState;
+use super::super::auth::PageReader;
 use super::super::extract::InPath;
+use super::super::network::{known_nodes, power};
+use super::super::now;
 use super::super::problem::Problem;
 use super::super::submit::not_ready;
-use super::super::visible::Caller;
 use super::whereabouts::reference;
 use super::{frame, page, places_of, told};
 
@@ -36,16 +38,20 @@ pub async fn network(
     let own = state.status()?;
     let status = state.node()?.status().map_err(|why| not_ready(&why))?;
     let tag = frame.language.tag();
-    let nodes = state.members().iter().flat_map(|member| {
-        let peers = &status.peers;
-        let own = own.node.as_str();
-        member.nodes.iter().map(move |node| NetworkNode {
-            name: node.name.to_string(),
-            member: reference(member, tag),
-            is_validator: matches!(node.role, NodeRole::Validator { .. }),
-            is_this: node.name.as_str() == own,
-            is_connected: peers.contains(&node.public_key),
-        })
+    let now = now();
+    let known = known_nodes(state.members(), state.node_name(), &status, now);
+    let (power_connected, power_needed) = power(&known);
+    let nodes = known.into_iter().map(|known| NetworkNode {
+        name: known.node.name.to_string(),
+        member: reference(known.member, tag),
+        is_validator: matches!(known.node.role, NodeRole::Validator { .. }),
+        is_this: known.is_this,
+        is_connected: known.is_connected,
+        heard: known.heard.map(|(height, version, at)| Heard {
+            height,
+            version,
+            ago_ms: now.since_ms(at),
+        }),
     });
     let nodes = nodes.collect();
     let blocks = state.read(|view| {
@@ -69,6 +75,8 @@ pub async fn network(
         height: status.height.0,
         block_time: status.block_time,
         behind: own.behind,
+        power_connected,
+        power_needed,
         waiting: u64::try_from(own.waiting).unwrap_or(u64::MAX),
         version: own.version,
         blocks: blocks.await?,
@@ -79,7 +87,7 @@ pub async fn network(
 /// `/block/{height}`.
 pub async fn block(
     State(state): State<ApiState>,
-    caller: Caller,
+    PageReader(caller): PageReader,
     InPath(height): InPath<String>,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
@@ -130,7 +138,7 @@ pub async fn block(
 /// `/transaction/{id}`.
 pub async fn transaction(
     State(state): State<ApiState>,
-    caller: Caller,
+    PageReader(caller): PageReader,
     InPath(id): InPath<String>,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,

@@ -8,11 +8,12 @@ use tracehold_contracts::provenance::trace::{Direction, Query, trace};
 use tracehold_explorer::drawing;
 
 use super::super::ApiState;
+use super::super::auth::PageReader;
 use super::super::limits::MAX_DRAWN_ITEMS;
 use super::super::problem::Problem;
 use super::super::told::{as_of, identifier, unknown};
 use super::super::trace::Names;
-use super::super::visible::{Caller, Record, Sight, visible};
+use super::super::visible::{Record, Sight, visible};
 use super::{CONTENT_SECURITY_POLICY, CONTENT_TYPE_OPTIONS, PageQuery, frame};
 
 /// Levels of transformations and packing that a page draws.
@@ -22,7 +23,7 @@ const DRAWN_DEPTH: u8 = 6;
 /// only to those who may see them.
 pub async fn get_drawing(
     State(state): State<ApiState>,
-    caller: Caller,
+    PageReader(caller): PageReader,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {

@@ -26,6 +26,7 @@ use super::super::limits::{
     CONTENTS_DEEPER, CONTENTS_PART, MAX_EVENTS_ON_ITEM_PAGE, MAX_STEPS_ON_ITEM_PAGE, SCAN_STORY,
     STORY_PART,
 };
+use super::super::money_pages;
 use super::super::visible::{Caller, Record, Sight, visible};
 use super::figures::{stops, strips};
 use super::{PageQuery, mark_declared_wrong, recorded};
@@ -132,6 +133,9 @@ impl Reading {
         }
         if record.is_some() && self.caller != Caller::Anonymous {
             item.footprint = footprint::summary(view, uri)?;
+        }
+        if let Some(about) = money_pages::about(view, &self.caller, uri, asked.language)? {
+            item.about = about;
         }
         item.product = product;
         item.names = self.names(view, &item)?;

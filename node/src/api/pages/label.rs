@@ -25,9 +25,9 @@ const MAX_LABELS: usize = 60;
 /// Labels on a sheet when nobody says how many.
 const DEFAULT_LABELS: usize = 6;
 
-/// The link that a code holds: where this node is reached, and the path of the thing.
-fn link(state: &ApiState, headers: &HeaderMap, path: &str) -> String {
-    let base = match state.public_url() {
+/// Where this node is reached: what its operator said, else what the request names.
+pub fn base(state: &ApiState, headers: &HeaderMap) -> String {
+    match state.public_url() {
         Some(url) => url.trim_end_matches('/').to_owned(),
         None => {
             let host = headers.get(HOST).and_then(|host| host.to_str().ok());
@@ -37,8 +37,12 @@ fn link(state: &ApiState, headers: &HeaderMap, path: &str) -> String {
             };
             format!("http://{}", host.filter(is_host).unwrap_or("localhost"))
         }
-    };
-    format!("{base}{path}")
+    }
+}
+
+/// The link that a code holds: where this node is reached, and the path of the thing.
+fn link(state: &ApiState, headers: &HeaderMap, path: &str) -> String {
+    format!("{}{path}", base(state, headers))
 }
 
 fn asked(uri: &http::Uri) -> Result<(Canonical, Option<String>), Problem> {

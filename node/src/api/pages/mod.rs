@@ -1,43 +1,51 @@
 //! The pages: what the explorer is handed, and which path shows which.
 //!
 //! [`item`] reads what is known of a thing and [`figures`] what can be drawn of it. [`recent`]
-//! looks at the newest events for what is open or under way, [`board`] lists shipments,
+//! looks at the newest events for what is open or under way, [`search`] finds pages, [`board`] lists shipments,
 //! [`whereabouts`] tells of places, parties and members, [`chain`] of what is under the goods.
-//! [`label`] prints codes, [`drawing`] draws traces, [`live`] says what is being recorded. Whoever
+//! [`label`] prints codes, [`drawing`] draws traces, [`live`] says what is being recorded,
+//! [`errors`] what is wrong. Whoever
 //! has no key is handed the public sections only.
 
 mod board;
 mod chain;
 mod drawing;
+mod errors;
 mod figures;
 mod item;
 mod label;
 mod live;
 mod recent;
+mod search;
 mod whereabouts;
 
 use axum::Router;
 use axum::extract::{OriginalUri, Request, State};
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_TYPE, VARY};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Deserialize;
 use tower_http::compression::CompressionLayer;
-use tracehold_chain::epcis::uri::percent_encoded;
-use tracehold_chain::epcis::{Canonical, SectionName, canonical, digital_link};
-use tracehold_chain::limits::MAX_URI_BYTES;
+use tracehold_chain::epcis::{Canonical, SectionName, canonical};
 use tracehold_explorer::assets;
 use tracehold_explorer::language::Language;
 use tracehold_explorer::pages::item::Names;
 use tracehold_explorer::pages::{self, Frame, Head, Home};
 use tracehold_explorer::story::{self, Places, Recorded};
 
+pub use self::errors::error_pages;
+pub(in crate::api) use self::item::name_products;
+pub(in crate::api) use self::item::product;
 use self::item::{Asked, Reading};
+pub(in crate::api) use self::label::base;
+pub(in crate::api) use self::whereabouts::is_whereabouts;
 use super::ApiState;
+use super::auth::PageReader;
 use super::extract::{InPath, query_pairs};
 use super::limits::{LATEST_EVENTS, LOOKED_AT_EVENTS};
 use super::problem::{Kind, Problem};
+use super::resolver;
 use super::visible::{Caller, Record, Sight, visible};
 use crate::fault::Fault;
 use crate::view::{ReadView, StoredEvent};
@@ -52,7 +60,7 @@ pub fn compression() -> CompressionLayer {
 pub fn routes() -> Router<ApiState> {
     Router::new()
         .route("/", get(home))
-        .route("/search", get(search))
+        .route("/search", get(search::search))
         .route("/event/{eventID}", get(event))
         .route("/shipments", get(board::shipments))
         .route("/member/{id}", get(whereabouts::member))
@@ -112,7 +120,8 @@ pub(in crate::api) fn frame(state: &ApiState, headers: &HeaderMap, uri: &http::U
     let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     Frame {
         language: Language::choose(PageQuery::of(uri).lang.as_deref(), accepted),
-        path: uri.path().to_owned(),
+        // Two slashes would begin the address of another host.
+        path: format!("/{}", uri.path().trim_start_matches(['/', '\\'])),
         chain_id: state.chain_id().to_string(),
     }
 }
@@ -123,13 +132,17 @@ pub(in crate::api) fn page(status: StatusCode, html: String) -> Response {
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(VARY, HeaderValue::from_static("Accept-Language, Authorization"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(VARY, HeaderValue::from_static("Accept-Language, Authorization, Cookie"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     response
 }
 
 /// A stored event as its page may show it to `caller`.
-fn recorded(state: &ApiState, caller: &Caller, stored: &StoredEvent) -> Result<Recorded, Fault> {
+pub(in crate::api) fn recorded(
+    state: &ApiState,
+    caller: &Caller,
+    stored: &StoredEvent,
+) -> Result<Recorded, Fault> {
     let record = Record { recorded_by: stored.recorder() };
     let damaged = |error: String| Fault::new(format!("a stored event is damaged: {error}"));
     let (event, is_partial) = match visible(caller, &record) {
@@ -218,7 +231,7 @@ pub async fn asset(OriginalUri(uri): OriginalUri) -> Response {
 /// `/`: search, what is open, latest events, how far the network is.
 pub async fn home(
     State(state): State<ApiState>,
-    caller: Caller,
+    PageReader(caller): PageReader,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -244,85 +257,10 @@ pub async fn home(
     Ok(page(StatusCode::OK, pages::home(&frame, &found.await?)))
 }
 
-/// `/search?q=`: to the page of what was typed.
-pub async fn search(
-    State(state): State<ApiState>,
-    OriginalUri(uri): OriginalUri,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let frame = frame(&state, &headers, &uri);
-    let wanted = PageQuery::of(&uri).q.unwrap_or_default();
-    let wanted = wanted.trim();
-    let shown: String = wanted.chars().take(80).collect();
-    if wanted.is_empty() || wanted.len() > MAX_URI_BYTES {
-        return Ok(page(StatusCode::BAD_REQUEST, pages::malformed(&frame, &shown)));
-    }
-    let there = |path: &str| {
-        Ok(Redirect::to(&format!("{path}?lang={}", frame.language.tag())).into_response())
-    };
-    if let Some(path) = found_path(wanted) {
-        return there(&path);
-    }
-    let id = wanted.to_owned();
-    let found = state.read(move |view| Ok(!view.events_by_id(&id)?.is_empty())).await?;
-    match found {
-        true => there(&format!("/event/{}", percent_encoded(wanted))),
-        false => Ok(page(StatusCode::NOT_FOUND, pages::not_found(&frame, &shown))),
-    }
-}
-
-/// The path of the page for something typed: digits of a GS1 key, a GTIN with a lot or serial
-/// number, what is printed under a code, or an identifier in any spelling; `None` for what may be
-/// an eventID.
-fn found_path(wanted: &str) -> Option<String> {
-    let digits: String = wanted.chars().filter(|c| !c.is_ascii_whitespace() && *c != '-').collect();
-    if let Some(path) = of_digits(&digits) {
-        return Some(path);
-    }
-    let path_of = |uri: &str| {
-        let canonical = canonical(uri);
-        story::path_of(&canonical).filter(|_| canonical.flaw().is_none()).map(str::to_owned)
-    };
-    let typed = wanted.strip_prefix('/').unwrap_or(wanted);
-    path_of(wanted)
-        .or_else(|| path_of(&format!("https://id.gs1.org/{typed}")))
-        .or_else(|| path_of(&format!("https://id.gs1.org{}", printed(wanted)?)))
-        .or_else(|| {
-            // A GTIN and a word: a serial number is more common on what people hold.
-            let (gtin, word) = wanted.split_once(char::is_whitespace)?;
-            let key = if word.trim().to_ascii_lowercase().starts_with("lot") { "10" } else { "21" };
-            let gtin = of_digits(gtin).filter(|path| path.starts_with("/01/"))?;
-            path_of(&format!("https://id.gs1.org{gtin}/{key}/{}", percent_encoded(word.trim())))
-        })
-}
-
-/// The path of a GTIN, SSCC or GLN by its digits.
-fn of_digits(digits: &str) -> Option<String> {
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    match digits.len() {
-        18 => Some(format!("/00/{digits}")),
-        // GTIN-8, -12 and -13 are GTIN-14 with zeros in front.
-        8..=14 => Some(format!("/01/{digits:0>14}")),
-        _ => None,
-    }
-}
-
-/// The path of what is printed under a code, such as `(01)09506000134352(21)12`.
-fn printed(wanted: &str) -> Option<String> {
-    let mut path = String::new();
-    for part in wanted.strip_prefix('(')?.split('(') {
-        let (key, value) = part.split_once(')')?;
-        path.push_str(&format!("/{key}/{}", percent_encoded(value.trim())));
-    }
-    Some(path)
-}
-
 /// `/event/{eventID}`: the event and its corrections.
 pub async fn event(
     State(state): State<ApiState>,
-    caller: Caller,
+    PageReader(caller): PageReader,
     InPath(id): InPath<String>,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
@@ -341,10 +279,10 @@ pub async fn event(
     Ok(page(StatusCode::OK, pages::event(&frame, &id, &events, &places)))
 }
 
-/// Every path that no other route has: Digital Link paths show their item, others are not found.
+/// Every path that no other route has: Digital Link paths are resolved, others are not found.
 pub async fn item_or_nothing(
     State(state): State<ApiState>,
-    caller: Result<Caller, Problem>,
+    reader: Result<PageReader, Problem>,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
     request: Request,
@@ -356,32 +294,23 @@ pub async fn item_or_nothing(
         let detail = format!("there is nothing at {}; /openapi.json lists all", uri.path());
         return Problem::new(Kind::NotFound, detail).into_response();
     }
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let detail = format!("{} is not known here; use GET", request.method());
-        return Problem::new(Kind::MethodNotAllowed, detail)
-            .header(http::header::ALLOW, HeaderValue::from_static("GET,HEAD"))
-            .into_response();
-    }
-    let caller = match caller {
-        Ok(caller) => caller,
+    let caller = match reader {
+        Ok(PageReader(caller)) => caller,
         Err(problem) => return problem.into_response(),
     };
-    let frame = frame(&state, &headers, &uri);
-    match digital_link::from_path(uri.path()) {
-        Some(canonical) => item(&state, &caller, &frame, &canonical, &PageQuery::of(&uri))
-            .await
-            .unwrap_or_else(IntoResponse::into_response),
-        None => page(StatusCode::BAD_REQUEST, pages::malformed(&frame, uri.path())),
-    }
+    let method = request.method().clone();
+    resolver::resolve(&state, resolver::Request { method, uri, headers, caller }).await
 }
 
-async fn item(
+/// The page of what an identifier names.
+pub(in crate::api) async fn item_page(
     state: &ApiState,
     caller: &Caller,
     frame: &Frame,
     canonical: &Canonical,
-    query: &PageQuery,
+    uri: &http::Uri,
 ) -> Result<Response, Problem> {
+    let query = &PageQuery::of(uri);
     let title =
         story::describe(canonical, frame.language).unwrap_or_else(|| canonical.uri().to_owned());
     if whereabouts::is_whereabouts(canonical)
@@ -403,32 +332,5 @@ async fn item(
             Ok(page(StatusCode::BAD_REQUEST, pages::malformed(frame, &title)))
         }
         None => Ok(page(StatusCode::NOT_FOUND, pages::unknown_item(frame, &title))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_search_leads_to_the_page_of_what_was_typed() {
-        for (typed, path) in [
-            ("09506000134352", "/01/09506000134352"),
-            ("9506000134352", "/01/09506000134352"),
-            ("095060001343520006", "/00/095060001343520006"),
-            ("0 9506000 13435 2", "/01/09506000134352"),
-            ("urn:epc:id:sgtin:9506000.013435.12", "/01/09506000134352/21/12"),
-            ("https://shop.example/01/09506000134352/21/12?x=1", "/01/09506000134352/21/12"),
-            ("/01/09506000134352/21/12", "/01/09506000134352/21/12"),
-            ("(01)09506000134352(10)A/1", "/01/09506000134352/10/A%2F1"),
-            ("09506000134352 12", "/01/09506000134352/21/12"),
-            ("9506000134352 LOT-A", "/01/09506000134352/10/LOT-A"),
-            ("urn:epc:id:sgln:9506000.01343.0", "/414/9506000013435"),
-        ] {
-            assert_eq!(found_path(typed).as_deref(), Some(path), "{typed}");
-        }
-        for typed in ["urn:uuid:1-2", "a/../b\r\nX: y", "coffee", "()", "(01", "1234567"] {
-            assert_eq!(found_path(typed), None, "{typed}");
-        }
     }
 }

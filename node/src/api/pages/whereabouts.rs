@@ -11,6 +11,7 @@ use tracehold_explorer::pages::{self, Frame, Whereabouts};
 use tracehold_explorer::story::{self, Recorded, Reference};
 
 use super::super::ApiState;
+use super::super::auth::PageReader;
 use super::super::extract::InPath;
 use super::super::limits::{LATEST_EVENTS, LOOKED_AT_EVENTS};
 use super::super::problem::Problem;
@@ -52,7 +53,7 @@ pub async fn place_or_party(
             match record.data {
                 MasterData::Place(place) => about.place = Some(place),
                 MasterData::Party(party) => about.party = Some(party),
-                MasterData::Product(_) => {}
+                MasterData::Product(_) | MasterData::Links(_) => {}
             }
         }
         let is_there = |recorded: &Recorded| {
@@ -85,7 +86,7 @@ pub fn is_whereabouts(id: &Canonical) -> bool {
 /// `/member/{id}`: a member of the network.
 pub async fn member(
     State(state): State<ApiState>,
-    caller: Caller,
+    PageReader(caller): PageReader,
     InPath(id): InPath<String>,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,

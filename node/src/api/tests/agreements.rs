@@ -70,8 +70,17 @@ async fn an_agreement_goes_from_proposal_to_release_and_every_step_can_be_read()
     // Funding comes after acceptance; doing a thing again changes nothing.
     let fund = json!({"reference": "fund-1"});
     let early = api.by("buyer/erp", "POST", &format!("{path}/fund"), &fund).await;
-    assert_eq!((early.status.as_u16(), &early.problem()["code"]), (422, &json!("wrong-stage")));
+    let early = early.problem();
+    assert_eq!((&early["status"], &early["code"]), (&json!(422), &json!("wrong-stage")));
+    assert_eq!((&early["clause"], &early["command"]), (&json!("/deposits/0"), &Value::Null));
+    assert_eq!(early["errors"][0]["field"], "/deposit", "{early}");
+    let said = early["detail"].as_str().unwrap();
+    assert!(said.contains("buyer, seller, arbiter must accept or decline before"), "{said}");
     accepted(&api, &path).await;
+    let poor = json!({"reference": "fund-0", "account": "empty"});
+    let poor = api.by("buyer/erp", "POST", &format!("{path}/fund"), &poor).await.problem();
+    assert_eq!(poor["code"], "account-unknown", "{poor}");
+    assert_eq!(poor["errors"][0]["field"], "/account", "{poor}");
     let again = api.by("buyer/erp", "POST", &format!("{path}/accept"), &json!({})).await;
     assert_eq!((again.status.as_u16(), &again.json()["repeated"]), (200, &json!(true)));
     assert_eq!(view("buyer/erp").await["stage"], "accepted");
@@ -319,5 +328,119 @@ async fn a_deposit_that_waits_for_a_second_agent_says_so_again() {
     assert_eq!(no.status, 201, "{}", no.text);
     let again = api.by("buyer/erp", "POST", &format!("{path}/fund"), &fund).await;
     assert_eq!((again.status.as_u16(), &again.problem()["code"]), (409, &json!("declined")));
+    api.stop().await;
+}
+
+/// Promise P88: a refusal names the clause of the terms, the role, how it stands and who acts next,
+/// in fields that the client sent; of a transaction of several commands the one at fault.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_refusal_names_the_clause_the_field_and_the_command() {
+    use tracehold_chain::agreement::{AgreementCommand, Label};
+    use tracehold_chain::transaction::Command;
+    let api = traders().await;
+    endow(&api, "print-1", "500").await;
+    let path = proposed(&api, "order-1", "400").await;
+    let act = |agent: &str, what: &str, body: Value| {
+        let (api, agent, path) = (&api, agent.to_owned(), format!("{path}/{what}"));
+        async move { api.by(&agent, "POST", &path, &body).await.problem() }
+    };
+    for (agent, what, body, code, clause, field, words) in [
+        (
+            "seller/erp",
+            "accept",
+            json!({"role": "buyer"}),
+            "role-not-yours",
+            "/roles/0",
+            "/role",
+            "the role of seller is seller",
+        ),
+        (
+            "buyer/erp",
+            "accept",
+            json!({"role": "owner"}),
+            "role-not-yours",
+            "/roles",
+            "/role",
+            "there is no owner",
+        ),
+        (
+            "buyer/erp",
+            "dispute",
+            json!({"reason": "late"}),
+            "wrong-stage",
+            "/dispute",
+            "/role",
+            "must accept or decline",
+        ),
+        (
+            "judge/court",
+            "dispute",
+            json!({"reason": "late"}),
+            "not-disputable",
+            "/dispute",
+            "/role",
+            "buyer or seller may",
+        ),
+        ("judge/court", "cancel", json!({}), "wrong-stage", "/cancel", "/role", "is not asked"),
+        (
+            "buyer/erp",
+            "approve",
+            json!({"what": "samples"}),
+            "approval-not-asked",
+            "/milestones",
+            "/what",
+            "no condition asks buyer",
+        ),
+        (
+            "judge/court",
+            "rule",
+            json!({"reason": "so"}),
+            "not-the-arbiter",
+            "/dispute",
+            "",
+            "no dispute is open",
+        ),
+        (
+            "buyer/erp",
+            "fund",
+            json!({"reference": "a", "deposit": "rent"}),
+            "deposit-unknown",
+            "/deposits",
+            "/deposit",
+            "there is no rent",
+        ),
+    ] {
+        let told = act(agent, what, body).await;
+        assert_eq!((&told["code"], &told["clause"]), (&json!(code), &json!(clause)), "{told}");
+        let named = told["errors"][0]["field"].as_str().unwrap_or_default();
+        assert_eq!(named, field, "{what}: {told}");
+        let detail = told["detail"].as_str().unwrap();
+        assert!(detail.contains(words), "{what}: {detail}");
+    }
+
+    // Of several commands the second is at fault: a payment of more than there is.
+    let id = path.rsplit('/').next().unwrap().parse().unwrap();
+    let accept = AgreementCommand::Accept { agreement: id, role: Label::new("buyer").unwrap() };
+    let pay = json!({"account": "main", "reference": "p", "action": {"Transfer": {"money":
+        {"asset": "EUR@bank", "amount": "900.00"}, "to": "seller/main", "memo": null}}});
+    let pay = serde_json::from_value(pay).unwrap();
+    let signer = api.keystore.agent_for_api_key(&api.keys["buyer/erp"]).unwrap();
+    let chain_id = api.network.genesis.chain_id.clone();
+    let commands = vec![Command::Agreement(accept), Command::Money(pay)];
+    let bundle = super::prepare::commanded(&signer, &chain_id, now().plus_ms(60_000), commands);
+    let body = serde_json::to_value(&bundle).unwrap();
+    let told = api.by("buyer/erp", "POST", "/api/v1/transactions", &body).await.problem();
+    assert_eq!((&told["code"], &told["command"]), (&json!("insufficient-funds"), &json!(1)));
+    let field = told["errors"][0]["field"].as_str().unwrap();
+    assert_eq!(field, "/transaction/body/commands/1/Money/action/Transfer/money/amount");
+    let place = body.pointer(field).unwrap();
+    assert_eq!(place, "900.00", "it leads to what the client sent");
+    // Somebody else who hands it in learns the rule and the place, and no more.
+    let told = api.by("stranger/erp", "POST", "/api/v1/transactions", &body).await.problem();
+    assert_eq!((&told["command"], &told["clause"]), (&json!(1), &Value::Null), "{told}");
+    let receipt = told["transactionID"].as_str().unwrap();
+    let path = format!("/api/v1/transactions/{receipt}");
+    let receipt = api.by("buyer/erp", "GET", &path, &Value::Null).await.json();
+    assert_eq!((&receipt["result"], &receipt["command"]), (&json!("rejected"), &json!(1)));
     api.stop().await;
 }

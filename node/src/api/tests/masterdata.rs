@@ -1,5 +1,7 @@
 use super::*;
+use crate::pictures::MAX_PHOTO_BYTES;
 use crate::pictures::image::{MAX_PICTURE_BYTES, some_png};
+use crate::pictures::scale::MAX_SMALL_BYTES;
 
 const MILK: &str = "https://id.gs1.org/01/09521321000018";
 const DAIRY: &str = "https://id.gs1.org/414/9521321000018";
@@ -206,7 +208,7 @@ async fn pictures_are_kept_by_their_digest_and_others_are_refused() {
     assert_eq!(kept.status, 201, "{}", kept.text);
     let digest = tracehold_chain::digest::Digest::of_file(&png).to_string();
     let told = json!({"digest": digest, "mediaType": "image/png", "bytes": png.len(),
-        "width": 3, "height": 4});
+        "width": 3, "height": 4, "scaled": false});
     assert_eq!(kept.json(), told);
     assert_eq!(upload(png.clone(), "application/octet-stream").await.status, 200);
     let shown = api.anonymous(kept.header("location")).await;
@@ -219,7 +221,8 @@ async fn pictures_are_kept_by_their_digest_and_others_are_refused() {
     assert_eq!(api.send(request.body(Body::empty()).unwrap()).await.status, 304);
 
     let svg = b"<svg xmlns='http://www.w3.org/2000/svg'/>".to_vec();
-    let too_large = some_png(1, 1, &vec![0; MAX_PICTURE_BYTES]);
+    let too_large = some_png(1, 1, &vec![0; MAX_PHOTO_BYTES]);
+    let damaged = some_png(1, 1, &vec![0; MAX_PICTURE_BYTES]);
     for (bytes, media, status, code) in [
         (svg, "image/svg+xml", 415, "not_a_picture"),
         (b"\x89PNG\r\n\x1a\n".to_vec(), "image/png", 400, "damaged_picture"),
@@ -227,11 +230,36 @@ async fn pictures_are_kept_by_their_digest_and_others_are_refused() {
         (png.clone(), "image/jpeg", 415, "wrong_media_type"),
         (some_png(9_000, 1, b""), "image/png", 400, "picture_too_wide"),
         (too_large, "image/png", 413, "picture_too_large"),
+        // One that is kept as it is need not be decoded; this one must.
+        (damaged, "image/png", 400, "damaged_picture"),
     ] {
         let answer = upload(bytes, media).await;
         let problem = answer.problem();
         assert_eq!((answer.status.as_u16(), &problem["code"]), (status, &json!(code)), "{problem}");
     }
+
+    // A photograph as a phone makes it: made smaller, and small for pages.
+    let mut photo = Vec::new();
+    let mut state = 1_u32;
+    let noise = image::RgbImage::from_fn(1_600, 1_200, |_, _| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        image::Rgb([state.to_le_bytes()[3]; 3])
+    });
+    let mut encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut photo, 97);
+    encoder.encode_image(&noise).unwrap();
+    assert!(photo.len() > MAX_PICTURE_BYTES, "{}", photo.len());
+    let kept = upload(photo.clone(), "image/jpeg").await;
+    assert_eq!((kept.status.as_u16(), &kept.json()["scaled"]), (201, &json!(true)));
+    assert!(kept.json()["bytes"].as_u64().unwrap() <= MAX_PICTURE_BYTES as u64);
+    assert_eq!(upload(photo, "image/jpeg").await.status, 200, "the same photograph again");
+    let path = kept.header("location").to_owned();
+    let small = api.anonymous(&format!("{path}?size=small")).await;
+    assert_eq!((small.status.as_u16(), small.header("content-type")), (200, "image/jpeg"));
+    assert!(small.bytes.len() <= MAX_SMALL_BYTES, "{}", small.bytes.len());
+    let whole = api.anonymous(&path).await;
+    assert!(whole.bytes.len() > MAX_SMALL_BYTES && whole.header("etag") != small.header("etag"));
+    let wrong = api.anonymous(&format!("{path}?size=huge")).await.problem();
+    assert_eq!((&wrong["status"], &wrong["errors"][0]["field"]), (&json!(400), &json!("size")));
 
     // What nobody has: a drawing for browsers, a problem for programs, neither kept for long.
     let nobody = format!("/api/v1/pictures/{}", "ab".repeat(32));

@@ -3,15 +3,20 @@
 mod agreements;
 mod capture;
 mod epcis;
+mod examples;
 mod footprint;
 mod goods;
 mod live;
 mod masterdata;
+mod members;
 mod money;
+mod passports;
 mod people;
 mod programs;
 mod reads;
 mod refusals;
+mod resolver;
+mod search;
 mod standing;
 
 use std::collections::BTreeMap;
@@ -72,6 +77,7 @@ pub(super) struct Api {
     keys: BTreeMap<String, String>,
     stop: watch::Sender<bool>,
     capture: config::Capture,
+    http: config::Http,
     dir: tempfile::TempDir,
 }
 
@@ -83,6 +89,7 @@ struct Parts {
     network: TestNetwork,
     keys: BTreeMap<String, String>,
     capture: config::Capture,
+    http: config::Http,
     dir: tempfile::TempDir,
 }
 
@@ -149,6 +156,17 @@ impl Api {
         Api::peopled(config::Capture::default(), "*", Client::new(LOOSE, DEADLINES), members).await
     }
 
+    /// A node of a member with this prefix, whose operator gave these settings, in a network with
+    /// a change.
+    pub async fn changed(
+        prefix: &str,
+        http: config::Http,
+        change: impl FnOnce(&mut tracehold_chain::genesis::Genesis),
+    ) -> Api {
+        let client = Client::new(LOOSE, DEADLINES);
+        Api::settled((config::Capture::default(), http), prefix, client, &[], change).await
+    }
+
     async fn made(capture: config::Capture, prefix: &str, client: Client) -> Api {
         Api::peopled(capture, prefix, client, &[]).await
     }
@@ -158,6 +176,17 @@ impl Api {
         prefix: &str,
         client: Client,
         members: &[(&str, &[MemberRole], &[&str])],
+    ) -> Api {
+        let settings = (capture, config::Http::default());
+        Api::settled(settings, prefix, client, members, |_| {}).await
+    }
+
+    async fn settled(
+        (capture, http): (config::Capture, config::Http),
+        prefix: &str,
+        client: Client,
+        members: &[(&str, &[MemberRole], &[&str])],
+        change: impl FnOnce(&mut tracehold_chain::genesis::Genesis),
     ) -> Api {
         let dir = tempfile::tempdir().unwrap();
         let keystore = Arc::new(Keystore::create(dir.path()).unwrap());
@@ -192,15 +221,16 @@ impl Api {
                 nodes: Vec::new(),
             });
         }
+        change(&mut network.genesis);
         network.genesis.check().unwrap();
         let key = keystore.create_api_key(&agent, now()).unwrap().clear;
-        let parts = Parts { key, agent, keystore, network, keys, capture, dir };
+        let parts = Parts { key, agent, keystore, network, keys, capture, http, dir };
         Api::serving(parts, client).await
     }
 
     /// Serves from a data folder.
     async fn serving(parts: Parts, client: Client) -> Api {
-        let Parts { key, agent, keystore, network, keys, capture, dir } = parts;
+        let Parts { key, agent, keystore, network, keys, capture, http, dir } = parts;
         let handle = testing::start(&network, dir.path()).unwrap();
         let (stop, stopped) = watch::channel(false);
         let settings = deliver::Settings { client, pace: PACE };
@@ -211,8 +241,9 @@ impl Api {
         let state = ApiState::new(ApiParts {
             genesis: Arc::new(network.genesis.clone()),
             node_name: network.genesis.members[0].nodes[0].name.clone(),
+            dir: dir.path().to_owned(),
             keystore: keystore.clone(),
-            http: config::Http::default(),
+            http: http.clone(),
             jobs: jobs.clone(),
             capture: capture.clone(),
             pictures: pictures(dir.path()),
@@ -241,9 +272,14 @@ impl Api {
             keys,
             stop,
             capture,
+            http,
             dir,
         };
         assert_eq!(api.get("/api/v1/status").await.problem()["code"], "starting");
+        let browser = Request::builder().uri("/").header("accept", "text/html");
+        let page = api.send(browser.body(Body::empty()).unwrap()).await;
+        assert_eq!(page.status, 503);
+        assert!(page.text.contains("This node is just starting"), "{}", page.text);
         testing::running(&api.handle).await;
         state.attach(api.handle.clone());
         api.deliverer.run(Arc::new(NodeHistory::new(api.handle.clone())));
@@ -253,8 +289,8 @@ impl Api {
     /// Stops the node and starts it again from its folder.
     pub async fn again(self) -> Api {
         self.halt().await;
-        let Api { key, agent, keystore, network, keys, capture, dir, .. } = self;
-        let parts = Parts { key, agent, keystore, network, keys, capture, dir };
+        let Api { key, agent, keystore, network, keys, capture, http, dir, .. } = self;
+        let parts = Parts { key, agent, keystore, network, keys, capture, http, dir };
         Api::serving(parts, Client::new(LOOSE, DEADLINES)).await
     }
 

@@ -163,3 +163,41 @@ async fn lists_say_how_far_they_looked() {
     assert_eq!(found.header("location"), format!("/event/{id}?lang=en"));
     api.stop().await;
 }
+
+/// Promise P93: who opens an address with a browser gets a page, whatever is wrong with it; programs
+/// get their problem.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_wrong_is_told_to_people_on_a_page() {
+    let api = Api::start().await;
+    let open = async |path: &str, accept: &str| {
+        let request = Request::builder().uri(path).header("accept", accept);
+        api.send(request.body(Body::empty()).unwrap()).await
+    };
+    let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    for (path, status, told) in [
+        ("/nothing/here", 404, "There is no such page"),
+        ("//evil.example/x", 404, "There is no such page"),
+        ("/label?id=x", 400, "This is not an identifier"),
+        ("/drawing", 400, "This is not an identifier"),
+        ("/drawing?id=https://id.gs1.org/01/09521321001015/21/none", 404, "no such page"),
+        ("/sign-out", 405, "This page cannot be shown"),
+    ] {
+        let page = open(path, browser).await;
+        assert_eq!(page.status.as_u16(), status, "{path}: {}", page.text);
+        assert!(page.header("content-type").starts_with("text/html"), "{path}");
+        assert!(page.header("content-security-policy").contains("default-src 'none'"), "{path}");
+        assert!(page.text.contains(told), "{path}: {}", page.text);
+        assert!(!page.text.contains("href=\"//"), "{path} leads elsewhere: {}", page.text);
+        // The page of labels is one for whoever asks.
+        if !path.starts_with("/label") {
+            let problem = open(path, "application/json").await;
+            assert_eq!(problem.problem()["status"], status, "{path}");
+        }
+    }
+    let chinese = open("/nothing?lang=zh", browser).await;
+    assert!(chinese.text.contains("没有这个页面"), "{}", chinese.text);
+    for path in ["/api/v1/nothing", "/epcis/v2/nothing"] {
+        assert_eq!(open(path, browser).await.problem()["status"], 404, "{path}");
+    }
+    api.stop().await;
+}

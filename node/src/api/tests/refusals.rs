@@ -31,6 +31,7 @@ async fn only_what_is_meant_for_everyone_is_answered_without_a_key() {
         open,
         [
             "get /api/v1/blocks/{height}",
+            "get /api/v1/network",
             "get /api/v1/pictures/{digest}",
             "get /api/v1/status",
             "get /livez",

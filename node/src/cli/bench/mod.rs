@@ -3,6 +3,7 @@
 
 mod agreements;
 mod ingest;
+mod pages;
 mod restart;
 mod trace;
 
@@ -48,6 +49,13 @@ enum Command {
                       --json\n\nTimes count from asking one node over HTTP to the whole answer. \
                       Under load, 500 events a second\nare captured meanwhile.")]
     Trace(trace::Trace),
+    /// Look at pages with a Chromium over a slow phone line and measure how soon they are seen
+    #[command(
+        after_help = "Example:\n  tracehold bench pages --json\n\nNeeds Chromium. A network of \
+                      its own records a product with a photograph, and a piece\nwith a long \
+                      story; each page is visited with an empty cache at 400 kbit/s and 400 ms."
+    )]
+    Pages(pages::Pages),
     /// Pay and let goods pay, on a network of its own and in the bare state machine
     #[command(
         after_help = "Example:\n  tracehold bench agreements --nodes 4 --json\n\nThe bare state \
@@ -63,6 +71,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         Command::Ingest(ingest) => ingest::run(ingest),
         Command::Restart(restart) => restart::run(restart),
         Command::Trace(trace) => trace::run(trace),
+        Command::Pages(pages) => pages::run(pages),
         Command::Agreements(agreements) => agreements::run(agreements),
     }
 }

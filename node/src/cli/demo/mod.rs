@@ -1,37 +1,35 @@
-//! `tracehold demo`: four companies, a bank and an inspection office, their nodes, the journey of a
-//! bag of coffee, and the money that moves with it.
+//! `tracehold demo`: six companies, their nodes, and a year of their trade: coffee that is paid on
+//! delivery, a vaccine that gets too warm, and a handbag whose tag was copied.
 
+mod coffee;
+mod companies;
+mod describe;
+mod folder;
+mod handbag;
+mod lan;
+mod parts;
+mod progress;
+mod record;
 mod sale;
-mod story;
+mod show;
+mod vaccine;
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
-use fast_qr::QRBuilder;
-use serde_json::{Value, json};
-use tracehold_chain::units::TimestampMs;
-use tracehold_testnet::load::wait_for_job;
-use tracehold_testnet::manifest::MANIFEST_FILE;
-use tracehold_testnet::network::{FolderLock, RunningNode};
-use tracehold_testnet::{Options, Testnet, TestnetError};
+use tracehold_testnet::manifest::HTTP_PORT;
+use tracehold_testnet::{Options, Testnet};
 
-use super::init::now;
 use super::{Failure, output, own_binary, signals};
-use story::Who;
-
-/// Remembers when the story began, so that a folder is resumed with the same events.
-const STORY_FILE: &str = "story.json";
-/// An event for people to capture by hand.
-const EXAMPLE_FILE: &str = "event.json";
-/// Address and API key of every node, for shell loops.
-const NODES_FILE: &str = "nodes.txt";
-/// The story is told so long after it ended.
-const TOLD_AFTER_MS: u64 = 24 * 3_600_000;
-/// How long one step of the story may take to be committed.
-const STEP_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
+use companies::Who;
+use parts::{Chapter, Start};
+use progress::Progress;
+use record::{Halt, Stage};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  tracehold demo\n  tracehold demo --dir /tmp/coffee --reset")]
+#[command(after_help = "Examples:\n  tracehold demo\n  tracehold demo --lan\n  \
+                        tracehold demo --dir /tmp/demo --reset")]
 pub struct Args {
     /// The demo's folder; the same folder goes on where it stopped
     #[arg(long, value_name = "DIR", default_value = ".data/demo")]
@@ -39,29 +37,46 @@ pub struct Args {
     /// Remove what an earlier demo left in the folder and begin again
     #[arg(long)]
     reset: bool,
+    /// Let phones in the same network open the pages; so can everybody else in it
+    #[arg(long)]
+    lan: bool,
     /// Print one JSON object when everything is ready
     #[arg(long)]
     json: bool,
 }
 
 pub fn run(args: &Args) -> Result<(), Failure> {
+    let begun = Instant::now();
     let stop = signals::stop_flag()?;
     if args.reset {
-        reset(&args.dir)?;
-    }
-    if !args.json {
-        output::line("Starting the nodes of four companies, a bank and an inspection office …")?;
+        folder::reset(&args.dir)?;
     }
     let mut options = Options::new(own_binary()?, &args.dir, Who::ALL.len());
-    options.plan = story::plan();
+    if args.lan {
+        options.open_to = Some((0, lan::address()?));
+    }
+    let (start, resumed) = folder::open(&args.dir)?;
+    let chapters = chapters(start);
+    let mut progress = Progress::new(!args.json, chapters.len() + STEPS_BEFORE);
+    progress.next("Starting the nodes of six companies")?;
+    options.plan = companies::plan();
     options.cancelled = stop.clone();
     let mut network = match Testnet::up(options) {
-        Err(TestnetError::Cancelled) => return Ok(()),
+        // Ctrl-C in a terminal also reaches the commands that make keys.
+        Err(_) if stop.load(Ordering::Relaxed) => {
+            progress.end();
+            return Ok(());
+        }
         result => result?,
     };
-    let told = tell(args, &network);
-    let waited =
-        told.and_then(|()| signals::wait(&stop, || network.check_running().map_err(Failure::from)));
+    let ready = Ready { args, network: &network, stop: &stop, start, resumed, begun };
+    let told = ready.tell(&chapters, &mut progress);
+    progress.end();
+    let waited = match told {
+        Ok(()) => signals::wait(&stop, || network.check_running().map_err(Failure::from)),
+        Err(Halt::Asked) => Ok(()),
+        Err(Halt::Failed(failure)) => Err(failure),
+    };
     if waited.is_ok() && !args.json {
         // The reader may be gone with the terminal; stopping goes on all the same.
         let _ = output::line("\nStopping …");
@@ -71,196 +86,94 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     if clean { Ok(()) } else { Err(Failure::Refused("a node did not stop cleanly".to_owned())) }
 }
 
-/// Removes an earlier demo, and nothing that is none.
-fn reset(dir: &Path) -> Result<(), Failure> {
-    if !dir.exists() {
-        return Ok(());
-    }
-    if !dir.join(MANIFEST_FILE).exists() {
-        let reason = "it holds no demo; nothing was removed";
-        return Err(Failure::Folder(format!("{}: {reason}", dir.display())));
-    }
-    let _lock = FolderLock::take(dir)?;
-    fs::remove_dir_all(dir)
-        .map_err(|error| Failure::Folder(format!("cannot remove {}: {error}", dir.display())))
+/// What is done before the first chapter.
+const STEPS_BEFORE: usize = 3;
+
+/// All chapters of the year, each journey in order of time.
+fn chapters(start: Start) -> Vec<Chapter> {
+    let mut chapters = coffee::journey(start);
+    chapters.push(vaccine::journey(start));
+    chapters.push(handbag::journey(start));
+    chapters
 }
 
-fn tell(args: &Args, network: &Testnet) -> Result<(), Failure> {
-    let start = story_start(&args.dir)?;
-    // First of all: only what is recorded while an agreement runs counts for it.
-    let agreed = sale::agree(network, start.plus_ms(story::JOURNEY_MS + TOLD_AFTER_MS))?;
-    let mut steps = story::journey(start);
-    for step in steps.iter().chain(&story::second_shipment(start)) {
-        record(node_of(network, step.who), &step.event)?;
-    }
-    steps.extend(story::second_shipment(start));
-    let count = steps.len();
-    let agreements = agreements(network, &agreed)?;
-    write_helpers(&args.dir, network, start)?;
-    let page = format!("{}{}", network.nodes[0].http, story::bag_path());
-    if args.json {
-        let mut description = serde_json::to_value(network.description()).expect("plain records");
-        description["page"] = page.into();
-        description["events"] = count.into();
-        description["agreements"] = agreements.into();
-        return output::json(&description);
-    }
-    steps.sort_by_key(|step| step.event["eventTime"].as_str().map(str::to_owned));
-    show(&args.dir, network, &page, &steps)?;
-    show_agreements(network, &agreed, &agreements)?;
-    output::line("\nCtrl-C stops the nodes. The same folder goes on where it stopped.")
+/// A network that runs, before its story is told.
+struct Ready<'n> {
+    args: &'n Args,
+    network: &'n Testnet,
+    stop: &'n AtomicBool,
+    start: Start,
+    resumed: bool,
+    begun: Instant,
 }
 
-/// What programs are told of the agreements.
-fn agreements(network: &Testnet, agreed: &[sale::Agreed]) -> Result<Vec<Value>, Failure> {
-    let told = agreed.iter().map(|agreed| {
-        let node = node_of(network, agreed.seen_by);
-        Ok(json!({
-            "id": agreed.id,
-            "stage": sale::stage(network, agreed)?,
-            "page": format!("{}/agreements/{}", node.http, agreed.id),
-            "member": node.member,
-        }))
-    });
-    told.collect()
+impl Ready<'_> {
+    fn tell(&self, chapters: &[Chapter], progress: &mut Progress) -> Result<(), Halt> {
+        let stage = Stage { network: self.network, stop: self.stop };
+        progress.next("Describing products, places and companies")?;
+        record::describe(stage)?;
+        // Before the goods: only what is recorded while an agreement runs counts for it.
+        progress.next("Money is issued, three agreements are signed")?;
+        let agreed = sale::agree(stage)?;
+        let begin = |chapter: &Chapter| progress.next(chapter.title);
+        record::tell(stage, self.start, chapters, begin)?;
+        progress.end();
+        let receipt = coffee::second_receipt(self.start);
+        let mut example = record::with_id(self.start, record::EXAMPLE_NUMBER, &receipt);
+        example["@context"] = parts::context();
+        folder::write_helpers(&self.args.dir, &self.network.nodes, &example)?;
+        let usual = (HTTP_PORT..).zip(&self.network.nodes);
+        let told = show::Told {
+            stage,
+            dir: &self.args.dir,
+            start: self.start,
+            agreed: &agreed,
+            example: &example,
+            is_received: record::is_recorded(stage, Who::Store, &example)?,
+            events: chapters.iter().map(|chapter| chapter.steps.len()).sum(),
+            resumed: self.resumed,
+            seconds: self.begun.elapsed().as_secs().max(1),
+            lan: self.args.lan,
+            moved: usual.into_iter().any(|(port, node)| !node.http.ends_with(&format!(":{port}"))),
+        };
+        if self.args.json {
+            told.json(self.network)?
+        } else {
+            told.text()?
+        }
+        Ok(())
+    }
 }
 
-/// Both agreements, and how to see them.
-fn show_agreements(
-    network: &Testnet,
-    agreed: &[sale::Agreed],
-    told: &[Value],
-) -> Result<(), Failure> {
-    output::line("\nThe money that moved with the goods:")?;
-    for (agreed, told) in agreed.iter().zip(told) {
-        let text = |field: &str| told[field].as_str().unwrap_or_default().to_owned();
-        output::line(format!("  {} ({})", agreed.title, text("stage")))?;
-        output::line(format!("  {}", text("page")))?;
-    }
-    let roaster = node_of(network, Who::Roaster);
-    output::line(
-        "They hold prices: the page asks for an API key of a company that takes part, such",
-    )?;
-    output::line(format!("as the roaster's, {}", roaster.api_key))?;
-    output::line(format!("Its accounts: {}/accounts", roaster.http))
-}
+#[cfg(test)]
+mod tests {
+    use tracehold_chain::units::TimestampMs;
 
-/// When the story of this folder begins: told so that it has just ended.
-fn story_start(dir: &Path) -> Result<TimestampMs, Failure> {
-    let path = dir.join(STORY_FILE);
-    let damaged = |reason: String| Failure::Folder(format!("{}: {reason}", path.display()));
-    if let Ok(text) = fs::read_to_string(&path) {
-        let story: Value = serde_json::from_str(&text).map_err(|e| damaged(e.to_string()))?;
-        return story["start"].as_u64().map(TimestampMs).ok_or_else(|| damaged("no start".into()));
-    }
-    let start = TimestampMs(now()?.0.saturating_sub(story::JOURNEY_MS + TOLD_AFTER_MS));
-    let text = json!({ "start": start.0 }).to_string();
-    fs::write(&path, text).map_err(|error| damaged(error.to_string()))?;
-    Ok(start)
-}
+    use super::*;
 
-fn node_of(network: &Testnet, who: Who) -> &RunningNode {
-    let (member, ..) = who.row();
-    let found = network.nodes.iter().find(|node| node.member == member);
-    found.expect("the plan has a node of every company")
-}
-
-/// Records one event at its company's node; an event that is on record already is fine.
-fn record(node: &RunningNode, event: &Value) -> Result<(), Failure> {
-    let mut event = event.clone();
-    let context = event["@context"].take();
-    if let Some(fields) = event.as_object_mut() {
-        fields.remove("@context");
+    #[test]
+    fn the_story_is_the_same_for_the_same_start_and_in_order_of_time() {
+        let start = Start(TimestampMs(1_772_323_200_000));
+        let (mut journeys, mut ids) = (Vec::new(), std::collections::BTreeSet::new());
+        for (number, chapter) in chapters(start).iter().enumerate() {
+            let times: Vec<String> = chapter
+                .steps
+                .iter()
+                .map(|step| step.event["eventTime"].as_str().unwrap().to_owned())
+                .collect();
+            assert!(times.is_sorted(), "{}: {times:?}", chapter.title);
+            assert!(times.last().unwrap() < &start.at(360, 0, 0).to_string(), "{}", chapter.title);
+            for (place, step) in chapter.steps.iter().enumerate() {
+                let event = record::with_id(start, number * 100 + place, step);
+                assert!(ids.insert(event["eventID"].as_str().unwrap().to_owned()));
+            }
+            assert!(chapter.steps.len() < 100 && chapter.title.chars().count() < 60);
+            journeys.push(times);
+        }
+        let coffee: Vec<&String> = journeys[..4].iter().flatten().collect();
+        assert!(coffee.is_sorted());
+        let again: Vec<_> = chapters(start).into_iter().flat_map(|chapter| chapter.steps).collect();
+        let first: Vec<_> = chapters(start).into_iter().flat_map(|chapter| chapter.steps).collect();
+        assert!(again.iter().zip(&first).all(|(a, b)| a.event == b.event));
     }
-    let plain = json!(["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"]);
-    let document = json!({
-        "@context": if context.is_null() { plain } else { context },
-        "type": "EPCISDocument",
-        "schemaVersion": "2.0",
-        "creationDate": event["eventTime"],
-        "epcisBody": { "eventList": [event] },
-    });
-    let client = node.client();
-    let answer = client.post("/epcis/v2/capture", document.to_string().as_bytes(), &[])?;
-    let failed = |reason: String| {
-        let id = &document["epcisBody"]["eventList"][0]["eventID"];
-        Failure::Refused(format!("{} could not record event {id}: {reason}", node.name))
-    };
-    if answer.status != 202 {
-        return Err(failed(answer.problem()));
-    }
-    let location = answer.location.unwrap_or_default();
-    let job = wait_for_job(&client, &location, STEP_TIMEOUT)?
-        .ok_or_else(|| failed("it is not committed in time".to_owned()))?;
-    let errors = job["errors"].as_array().map_or(&[][..], Vec::as_slice);
-    let on_record = |error: &Value| error["code"] == "event-id-taken";
-    if job["success"] == true || errors.iter().all(on_record) {
-        return Ok(());
-    }
-    Err(failed(job["errors"].to_string()))
-}
-
-/// Writes the files that the printed commands use.
-fn write_helpers(dir: &Path, network: &Testnet, start: TimestampMs) -> Result<(), Failure> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let failed = |error: std::io::Error| {
-        Failure::Folder(format!("cannot write into {}: {error}", dir.display()))
-    };
-    let example = serde_json::to_string_pretty(&story::example_event(start)).expect("JSON");
-    fs::write(dir.join(EXAMPLE_FILE), example + "\n").map_err(failed)?;
-    // API keys: for their owner's eyes only.
-    let mut options = fs::OpenOptions::new();
-    let file = options.write(true).create(true).truncate(true).mode(0o600);
-    let mut file = file.open(dir.join(NODES_FILE)).map_err(failed)?;
-    for node in &network.nodes {
-        writeln!(file, "{} {}", node.http, node.api_key).map_err(failed)?;
-    }
-    Ok(())
-}
-
-fn show(dir: &Path, network: &Testnet, page: &str, steps: &[story::Step]) -> Result<(), Failure> {
-    output::line(format!(
-        "\nThe journey is recorded: {} events, agreed by four validators.",
-        steps.len()
-    ))?;
-    for step in steps {
-        let (_, name, _) = step.who.row();
-        let day = &step.event["eventTime"].as_str().unwrap_or_default()[..10];
-        output::line(format!("  {day}  {:<32}  {}", name, step.title))?;
-    }
-    output::line(format!("\nOpen the bag's page:\n  {page}"))?;
-    output::line(format!(
-        "The pallet that crossed the sea:\n  {}{}",
-        network.nodes[0].http,
-        story::pallet_path()
-    ))?;
-    if let Ok(code) = QRBuilder::new(page).build() {
-        output::line(format!("\n{}", code.to_str()))?;
-    }
-    output::line("\nThe companies, and an API key of each (Authorization: Bearer …):")?;
-    for who in Who::ALL {
-        let node = node_of(network, who);
-        output::line(format!("  {:<11} {} {}", node.member, node.http, node.api_key))?;
-    }
-    show_commands(dir, network)
-}
-
-/// Commands to try: recording one event, and finding it at every node.
-fn show_commands(dir: &Path, network: &Testnet) -> Result<(), Failure> {
-    let shop = node_of(network, Who::Shop);
-    let example = story::example_event(story_start(dir)?);
-    let event_id = example["eventID"].as_str().unwrap_or_default();
-    let folder = dir.display();
-    output::line("\nRecord an event at the shop, then find it at all nodes:")?;
-    output::line(format!("  curl -i {}/epcis/v2/events \\", shop.http))?;
-    output::line(format!("    -H 'Authorization: Bearer {}' \\", shop.api_key))?;
-    output::line("    -H 'Content-Type: application/json' \\")?;
-    output::line(format!("    -d @{folder}/{EXAMPLE_FILE}"))?;
-    output::line("")?;
-    output::line("  while read node key; do")?;
-    output::line("    curl -s -H \"Authorization: Bearer $key\" \\")?;
-    output::line(format!("      $node/epcis/v2/events/{event_id}"))?;
-    output::line("    echo")?;
-    output::line(format!("  done < {folder}/{NODES_FILE}"))
 }

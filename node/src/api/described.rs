@@ -1,0 +1,170 @@
+//! What the description of the HTTP side holds beyond what its handlers say: the published schema
+//! of terms, and examples of the endpoints of money and agreements, which are answers of a real
+//! node.
+
+use serde_json::{Map, Value};
+use tracehold_chain::agreement::TERMS_SCHEMA;
+
+use super::agreements::TERMS_COMPONENT;
+
+/// Requests and answers by method and path: `{"GET /api/v1/accounts": {"200": …}}`. A test walks
+/// through a real node and compares; with `EXAMPLES=write` it writes them anew.
+pub const EXAMPLES: &str = include_str!("examples.json");
+
+/// The examples, read.
+#[must_use]
+pub fn examples() -> Map<String, Value> {
+    serde_json::from_str(EXAMPLES).expect("examples.json is an object")
+}
+
+/// The published schema of terms as a component: what it refers to stands inside of it.
+fn terms_component() -> Value {
+    let inside = format!("\"#/components/schemas/{TERMS_COMPONENT}/$defs/");
+    let text = TERMS_SCHEMA.replace("\"#/$defs/", &inside);
+    let mut schema: Value = serde_json::from_str(&text).expect("the schema of terms is JSON");
+    if let Some(object) = schema.as_object_mut() {
+        object.remove("$schema");
+    }
+    schema
+}
+
+/// Puts the schema of terms and the examples where they belong.
+#[must_use]
+pub fn complete(openapi: &utoipa::openapi::OpenApi) -> Value {
+    let mut told = serde_json::to_value(openapi).expect("a description is JSON");
+    told["components"]["schemas"][TERMS_COMPONENT] = terms_component();
+    for (operation, examples) in examples() {
+        let Some((method, path)) = operation.split_once(' ') else { continue };
+        let place = &mut told["paths"][path][method.to_lowercase()];
+        for (of, example) in examples.as_object().into_iter().flatten() {
+            let described = match of.as_str() {
+                "request" => &mut place["requestBody"],
+                status => &mut place["responses"][status],
+            };
+            let kinds = described["content"].as_object_mut();
+            for (_, content) in kinds.into_iter().flatten() {
+                content["example"] = example.clone();
+            }
+        }
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde::Serialize;
+    use serde::de::DeserializeOwned;
+
+    use super::super::accounts::{AccountView, Accounts, AssetView, Statement};
+    use super::super::agreements::{
+        AgreementView, Agreements, CheckView, DoneView, ExplanationView, FilledView, FundedView,
+        Story, Templates,
+    };
+    use super::super::approvals::Approvals;
+    use super::super::command::CommandView;
+    use super::super::holds::HoldView;
+    use super::super::openapi::document;
+    use super::super::problem::ProblemBody;
+    use super::*;
+
+    /// Reads `value` as a `T`, which must give the very same JSON again: nothing of it is unknown.
+    fn same<T: DeserializeOwned + Serialize>(value: &Value) -> Result<(), String> {
+        let read: T = serde_json::from_value(value.clone()).map_err(|error| error.to_string())?;
+        let again = serde_json::to_value(&read).map_err(|error| error.to_string())?;
+        if again == *value { Ok(()) } else { Err(format!("it comes back as {again}")) }
+    }
+
+    fn reads_as(schema: &str, value: &Value) -> Result<(), String> {
+        match schema {
+            "AccountView" => same::<AccountView>(value),
+            "Accounts" => same::<Accounts>(value),
+            "AgreementView" => same::<AgreementView>(value),
+            "Agreements" => same::<Agreements>(value),
+            "Approvals" => same::<Approvals>(value),
+            "AssetView" => same::<AssetView>(value),
+            "CheckView" => same::<CheckView>(value),
+            "CommandView" => same::<CommandView>(value),
+            "DoneView" => same::<DoneView>(value),
+            "ExplanationView" => same::<ExplanationView>(value),
+            "FilledView" => same::<FilledView>(value),
+            "FundedView" => same::<FundedView>(value),
+            "HoldView" => same::<HoldView>(value),
+            "Problem" => same::<ProblemBody>(value),
+            "Statement" => same::<Statement>(value),
+            "Story" => same::<Story>(value),
+            "Templates" => same::<Templates>(value),
+            other => Err(format!("{other} is not known to this test")),
+        }
+    }
+
+    fn is_about_money(path: &str) -> bool {
+        ["agreements", "accounts", "approvals", "assets"]
+            .iter()
+            .any(|name| path.strip_prefix("/api/v1/").is_some_and(|rest| rest.starts_with(name)))
+    }
+
+    /// Promise P89: every answer about money and agreements has a type and an example, and the
+    /// example is of that type.
+    #[test]
+    fn every_example_is_of_the_type_of_its_answer() {
+        let told = document();
+        let mut seen = BTreeSet::new();
+        for (path, methods) in told["paths"].as_object().unwrap() {
+            if !is_about_money(path) || path.ends_with("/agreements/schema") {
+                continue;
+            }
+            for (method, operation) in methods.as_object().unwrap() {
+                let name = format!("{method} {path}");
+                let mut examples = 0;
+                for (status, answer) in operation["responses"].as_object().unwrap() {
+                    for (_, content) in answer["content"].as_object().into_iter().flatten() {
+                        let schema = content["schema"]["$ref"].as_str();
+                        let schema = schema.and_then(|at| at.rsplit('/').next());
+                        let schema = schema.unwrap_or_else(|| panic!("{name} {status}: no type"));
+                        let Some(example) = content.get("example") else { continue };
+                        reads_as(schema, example).unwrap_or_else(|wrong| {
+                            panic!("{name} {status} is no {schema}: {wrong}")
+                        });
+                        examples += usize::from(status.starts_with('2'));
+                    }
+                }
+                assert!(examples > 0, "{name} shows no answer");
+                let body = &operation["requestBody"]["content"]["application/json"];
+                if body.is_object() {
+                    assert!(body["schema"]["$ref"].is_string(), "{name}: its body has no type");
+                    assert!(body["example"].is_object(), "{name} shows no request");
+                }
+                seen.insert(format!("{} {path}", method.to_uppercase()));
+            }
+        }
+        let known: BTreeSet<String> = examples().keys().cloned().collect();
+        assert_eq!(known, seen, "an example of no endpoint, or an endpoint without");
+    }
+
+    /// Promise P89: what the description refers to is in it.
+    #[test]
+    fn every_reference_of_the_description_leads_somewhere() {
+        fn references<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
+            match value {
+                Value::Object(object) => {
+                    found.extend(object.get("$ref").and_then(Value::as_str));
+                    object.values().for_each(|inner| references(inner, found));
+                }
+                Value::Array(list) => list.iter().for_each(|inner| references(inner, found)),
+                _ => {}
+            }
+        }
+        let told = document();
+        let mut found = Vec::new();
+        references(&told, &mut found);
+        assert!(found.len() > 100);
+        for reference in found {
+            let pointer = reference.strip_prefix('#').unwrap_or_else(|| panic!("{reference}"));
+            assert!(told.pointer(pointer).is_some(), "{reference}");
+        }
+        let terms = &told["components"]["schemas"][TERMS_COMPONENT];
+        assert_eq!(terms["title"], "Terms of an agreement");
+    }
+}
