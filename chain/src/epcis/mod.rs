@@ -48,7 +48,7 @@ mod xml;
 
 pub(crate) use canonical::text as canonical_text;
 pub(crate) use check::{Checker, shown};
-pub use document::{Document, DocumentKind, query_document};
+pub use document::{Answered, Document, DocumentKind, query_document, query_document_of};
 pub use event::{
     Action, BizTransaction, ErrorDeclaration, Event, EventType, Named, Quantity, Role,
     SensorReading, TransferEnd,

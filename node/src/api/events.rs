@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::LOCATION;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tracehold_chain::epcis::uri::percent_encoded;
-use tracehold_chain::epcis::{Event, query_document};
+use tracehold_chain::epcis::{Event, query_document, query_document_of};
 use tracehold_chain::units::TimestampMs;
 use tracehold_contracts::Verdict;
 
@@ -112,13 +112,10 @@ pub async fn get_event(
 
 /// The EPCISQueryDocument of what `caller` may see of the events that answer a query.
 pub(super) fn shown(caller: &Caller, hits: Vec<Hit>, now: TimestampMs) -> serde_json::Value {
-    let seen = hits.iter().filter(|hit| {
-        let record = Record { recorded_by: hit.stored.recorder() };
-        visible(caller, &record) == Sight::Whole
-    });
-    let answered: Vec<(&Event, TimestampMs)> =
-        seen.map(|hit| (&hit.event, hit.stored.record_time())).collect();
-    query_document(&answered, now)
+    let seen = hits
+        .into_iter()
+        .filter(|hit| visible(caller, &Record { recorded_by: &hit.recorder }) == Sight::Whole);
+    query_document_of(seen.map(|hit| hit.answered).collect(), now)
 }
 
 /// The EPCISQueryDocument that answers with what `caller` may see of these events.

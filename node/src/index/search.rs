@@ -6,16 +6,16 @@
 //! shows every event once, whatever is captured meanwhile. The work for one page is bounded: a page
 //! may come with fewer events than were asked for, or none, and still lead on.
 
-use tracehold_chain::epcis::Event;
+use tracehold_chain::epcis::Answered;
 use tracehold_chain::epcis::query::{OrderBy, Query, SortKey};
 use tracehold_chain::state::{Position, TableError};
-use tracehold_chain::units::Height;
+use tracehold_chain::units::{Height, MemberId};
 
 use super::EventIndex;
 use super::places::Recorded;
 use super::walk::{Key, Walk};
 use crate::fault::Fault;
-use crate::view::{ReadView, StoredEvent};
+use crate::view::{OneEvent, ReadView};
 
 /// Events that are read for one page at most, whether they are part of it or not.
 pub const MAX_LOOKED_AT: usize = 2_000;
@@ -54,10 +54,16 @@ pub struct Cursor {
 /// An event that answers a query.
 #[derive(Debug)]
 pub struct Hit {
-    /// As it is stored.
-    pub stored: StoredEvent,
-    /// What it says.
-    pub event: Event,
+    /// Where it stands.
+    pub position: Position,
+    /// The member that vouches for it.
+    pub recorder: MemberId,
+    /// Bytes of its text.
+    pub bytes: usize,
+    /// What it says, and when it was recorded.
+    pub answered: Answered,
+    /// What it is ordered by, when that is a field.
+    key: Option<SortKey>,
 }
 
 /// A page of an answer.
@@ -176,7 +182,7 @@ impl<'s> Search<'s> {
                 }
                 looked_at += 1;
                 if let Some(hit) = self.look_at(key.1)? {
-                    let size = hit.stored.body().text_bytes();
+                    let size = hit.bytes;
                     let over = !hits.is_empty() && bytes + size > room.bytes;
                     if hits.len() >= room.hits || over {
                         // There is more: the page behind begins with it.
@@ -203,13 +209,27 @@ impl<'s> Search<'s> {
 
     /// The event at a position, if it meets every condition.
     fn look_at(&self, at: Position) -> Result<Option<Hit>, SearchError> {
-        let stored = self.view.event_at(at)?.ok_or_else(|| {
-            Fault::new(format!("the index names an event at {at:?} and none is there"))
-        })?;
+        let OneEvent { body, recorder, record_time: recorded } =
+            self.view.one_event(at)?.ok_or_else(|| {
+                Fault::new(format!("the index names an event at {at:?} and none is there"))
+            })?;
         let damaged = |error| Fault::new(format!("the event at {at:?} is damaged: {error}"));
-        let event = stored.body().recorded().map_err(damaged)?;
-        let meets = self.query.matches(&event, stored.record_time(), &self.records);
-        Ok(meets.then_some(Hit { stored, event }))
+        let order = self.query.order_by();
+        let mut key = None;
+        let by_field = matches!(order, Some(OrderBy::Field(_)));
+        let (object, document_context) = if self.walk.is_exact() && !by_field {
+            body.recorded_parts().map_err(damaged)?
+        } else {
+            let event = body.recorded().map_err(damaged)?;
+            if !self.query.matches(&event, recorded, &self.records) {
+                return Ok(None);
+            }
+            key = order.and_then(|order| order.key(&event));
+            event.into_parts()
+        };
+        let answered = Answered { object, document_context, recorded };
+        let bytes = body.text_bytes();
+        Ok(Some(Hit { position: at, recorder, bytes, answered, key }))
     }
 
     /// Refuses when the answer has more than `limit` events.
@@ -238,28 +258,23 @@ impl<'s> Search<'s> {
                  ask for less, or order by eventTime or recordTime"
             )));
         }
-        let order = self.query.order_by();
-        let mut keyed: Vec<(Option<SortKey>, Hit)> = all
-            .hits
-            .into_iter()
-            .map(|hit| (order.and_then(|order| order.key(&hit.event)), hit))
-            .collect();
-        keyed.sort_by(|(a, one), (b, other)| {
-            let by_value = match (a, b) {
+        let mut sorted = all.hits;
+        sorted.sort_by(|one, other| {
+            let by_value = match (&one.key, &other.key) {
                 (Some(a), Some(b)) if self.query.is_ascending() => a.cmp(b),
                 (Some(a), Some(b)) => b.cmp(a),
                 (a, b) => b.is_some().cmp(&a.is_some()),
             };
-            by_value.then(one.stored.position.cmp(&other.stored.position))
+            by_value.then(one.position.cmp(&other.position))
         });
         let shown = self.cursor.map_or(0, |cursor| cursor.after.0);
         let from = usize::try_from(shown).unwrap_or(usize::MAX);
-        let (count, mut size) = (keyed.len(), 0);
-        let rest = keyed.into_iter().skip(from).map(|(_, hit)| hit).take(wanted);
+        let (count, mut size) = (sorted.len(), 0);
+        let rest = sorted.into_iter().skip(from).take(wanted);
         let hits: Vec<Hit> = rest
             .take_while(|hit| {
                 let first = size == 0;
-                size += hit.stored.body().text_bytes();
+                size += hit.bytes;
                 first || size <= bytes
             })
             .collect();

@@ -254,7 +254,7 @@ pub(super) fn both(mut one: Vec<u32>, other: &[u32]) -> Vec<u32> {
 }
 
 /// Puts ascending lists together to what is in any.
-pub(super) fn any(mut lists: Vec<Vec<u32>>) -> Vec<u32> {
+pub(super) fn either(mut lists: Vec<Vec<u32>>) -> Vec<u32> {
     if lists.len() == 1 {
         return lists.pop().unwrap_or_default();
     }
@@ -347,7 +347,7 @@ mod tests {
             let both_of: Vec<u32> = one.intersection(&other).copied().collect();
             prop_assert_eq!(both(list(&one), &list(&other)), both_of);
             let any_of: Vec<u32> = one.union(&other).copied().collect();
-            prop_assert_eq!(super::any(vec![list(&one), list(&other)]), any_of);
+            prop_assert_eq!(either(vec![list(&one), list(&other)]), any_of);
         }
     }
 }

@@ -51,6 +51,8 @@ pub struct Walk<'v> {
     positions: (Position, Position),
     by_time: bool,
     ascending: bool,
+    /// Whether every candidate meets every condition.
+    exact: bool,
 }
 
 const FIRST: Position = Position { height: Height(0), transaction: 0, event: 0 };
@@ -74,6 +76,7 @@ impl<'v> Walk<'v> {
             positions: (FIRST, end),
             by_time: query.order_by() == Some(&OrderBy::EventTime),
             ascending: query.is_ascending() || query.order_by().is_none(),
+            exact: true,
         };
         for condition in query.conditions() {
             walk.narrow(condition, bound)?;
@@ -82,15 +85,25 @@ impl<'v> Walk<'v> {
             for condition in query.conditions() {
                 walk.narrow_places(condition, records)?;
             }
+        } else {
+            // What leads there is not all that is asked.
+            walk.exact = false;
         }
         Ok(walk)
+    }
+
+    /// Whether the index alone decides: every candidate meets every condition.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        self.exact
     }
 
     /// Takes from a condition what leads to events that meet it. What it does not lead by is asked
     /// of each event.
     fn narrow(&mut self, condition: &Condition, bound: Height) -> Result<(), SearchError> {
-        if let Some(Terms { any, .. }) = condition.terms() {
+        if let Some(Terms { any, exact }) = condition.terms() {
             self.selectors.push(any);
+            self.exact &= exact;
             return Ok(());
         }
         match condition {
@@ -106,8 +119,9 @@ impl<'v> Walk<'v> {
                     Pattern::Exactly(uri) => Some(uri.clone()),
                     _ => None,
                 });
-                if let Some(ids) = exact.collect::<Option<BTreeSet<String>>>() {
-                    self.source = Source::Journals(ids.into_iter().collect());
+                match exact.collect::<Option<BTreeSet<String>>>() {
+                    Some(ids) => self.source = Source::Journals(ids.into_iter().collect()),
+                    None => self.exact = false,
                 }
             }
             Condition::From(TimeField::Event, at) => self.times.0 = self.times.0.max(at.0),
@@ -120,7 +134,8 @@ impl<'v> Walk<'v> {
                 let height = self.first_at(*at, bound)?;
                 self.positions.1 = self.positions.1.min(Position { height, ..FIRST });
             }
-            _ => {}
+            // Places are narrowed afterwards.
+            _ => self.exact &= condition.place_field().is_some(),
         }
         Ok(())
     }
@@ -155,6 +170,7 @@ impl<'v> Walk<'v> {
             let meets = page.iter().filter(|place| condition.is_met_by_place(place, records));
             terms.extend(meets.map(|place| Term::of_value(field.browsed(), place)));
             if weighed > MAX_PLACES_WEIGHED || terms.len() > MAX_PLACE_TERMS {
+                self.exact = false;
                 return Ok(());
             }
             let full = page.len() == PAGE;
@@ -273,7 +289,7 @@ impl<'v> Walk<'v> {
         let mut numbers: Option<Vec<u32>> = None;
         for any in &self.selectors {
             let lists = any.iter().map(|term| self.index.postings(segment, term));
-            let filed = segment::any(lists.collect::<Result<Vec<_>, _>>()?);
+            let filed = segment::either(lists.collect::<Result<Vec<_>, _>>()?);
             numbers = Some(match numbers {
                 None => filed,
                 Some(before) => segment::both(before, &filed),

@@ -354,6 +354,12 @@ impl Event {
         Contexts::new(self.document_context(), self.object.get("@context"))
     }
 
+    /// The object, and the `@context` of the document the event came in.
+    #[must_use]
+    pub fn into_parts(self) -> (serde_json::Map<String, Value>, Option<Arc<Value>>) {
+        (self.object, self.document_context)
+    }
+
     /// The event with all contexts that apply in its own `@context`: readable alone.
     #[must_use]
     pub fn self_contained(&self) -> Value {

@@ -13,6 +13,7 @@ mod money;
 mod passports;
 mod people;
 mod programs;
+mod query;
 mod reads;
 mod refusals;
 mod resolver;

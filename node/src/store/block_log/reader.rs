@@ -5,8 +5,9 @@ use std::sync::{Arc, RwLock};
 use tracehold_chain::block::{Block, BlockHeader};
 use tracehold_chain::certificate::{CommitCertificate, DecidedBlock};
 use tracehold_chain::codec;
-use tracehold_chain::transaction::Bundle;
-use tracehold_chain::units::Height;
+use tracehold_chain::epcis::SectionedEvent;
+use tracehold_chain::transaction::{Bundle, Transaction};
+use tracehold_chain::units::{Height, TimestampMs};
 
 use super::record::{LEAD_BYTES, Lead, Part, parse_table};
 use crate::fault::Fault;
@@ -52,6 +53,13 @@ struct Opened {
     file: String,
     body: u64,
     parts: Vec<Part>,
+}
+
+impl Opened {
+    /// Where a part begins.
+    fn offset_of(&self, index: usize) -> u64 {
+        self.body + self.parts[..index].iter().map(|part| u64::from(part.length)).sum::<u64>()
+    }
 }
 
 impl BlockReader {
@@ -144,6 +152,33 @@ impl BlockReader {
         self.read_part(&opened, part).map(Some)
     }
 
+    /// One event of the bundle at `index`, with its transaction and the time of its block; what
+    /// else is in the block is not read or not looked at. `None` when there is no such event.
+    ///
+    /// # Errors
+    /// [`Fault`] when it cannot be read or is damaged.
+    pub fn read_one(
+        &self,
+        height: Height,
+        index: u32,
+        event: u32,
+    ) -> Result<Option<(TimestampMs, Transaction, SectionedEvent)>, Fault> {
+        let Some(opened) = self.open(height)? else { return Ok(None) };
+        let part = (index as usize).saturating_add(1);
+        if part >= opened.parts.len() {
+            return Ok(None);
+        }
+        let damaged = |part: usize, error: codec::CodecError| {
+            let what = format!("part {part} of a block: {error}");
+            Fault::at(self.disk.describe(&opened.file), opened.body, what)
+        };
+        let (header, _): (BlockHeader, usize) =
+            codec::decode_begin(&self.part_bytes(&opened, 0)?).map_err(|e| damaged(0, e))?;
+        let found = Bundle::one_of(&self.part_bytes(&opened, part)?, event as usize);
+        let found = found.map_err(|error| damaged(part, error))?;
+        Ok(found.map(|(transaction, body)| (header.block_time, transaction, body)))
+    }
+
     fn open(&self, height: Height) -> Result<Option<Opened>, Fault> {
         let Some((file, offset)) = self.place(height) else { return Ok(None) };
         let damaged = |what: &str| Fault::at(self.disk.describe(&file), offset, what);
@@ -170,15 +205,22 @@ impl BlockReader {
     where
         T: serde::Serialize + serde::de::DeserializeOwned,
     {
-        let before: u64 = opened.parts[..index].iter().map(|part| u64::from(part.length)).sum();
-        let offset = opened.body + before;
+        let bytes = self.part_bytes(opened, index)?;
+        codec::decode(&bytes).map_err(|error| {
+            let what = format!("part {index} of a block: {error}");
+            Fault::at(self.disk.describe(&opened.file), opened.offset_of(index), what)
+        })
+    }
+
+    fn part_bytes(&self, opened: &Opened, index: usize) -> Result<Vec<u8>, Fault> {
+        let offset = opened.offset_of(index);
         let part = opened.parts[index];
         let mut bytes = vec![0; part.length as usize];
         self.disk.read(&opened.file, offset, &mut bytes)?;
-        let damaged = |what: String| Fault::at(self.disk.describe(&opened.file), offset, what);
         if crc32fast::hash(&bytes) != part.crc {
-            return Err(damaged(format!("part {index} of a block does not have its checksum")));
+            let what = format!("part {index} of a block does not have its checksum");
+            return Err(Fault::at(self.disk.describe(&opened.file), offset, what));
         }
-        codec::decode(&bytes).map_err(|e| damaged(format!("part {index} of a block: {e}")))
+        Ok(bytes)
     }
 }
