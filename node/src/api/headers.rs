@@ -28,6 +28,7 @@ const GS1_EPCIS_MAX: HeaderName = HeaderName::from_static("gs1-epcis-max");
 const GS1_CBV_MIN: HeaderName = HeaderName::from_static("gs1-cbv-min");
 const GS1_CBV_MAX: HeaderName = HeaderName::from_static("gs1-cbv-max");
 pub(super) const GS1_EPC_FORMAT: HeaderName = HeaderName::from_static("gs1-epc-format");
+const GS1_CBV_XML_FORMAT: HeaderName = HeaderName::from_static("gs1-cbv-xml-format");
 const GS1_EXTENSIONS: HeaderName = HeaderName::from_static("gs1-extensions");
 const GS1_VENDOR_VERSION: HeaderName = HeaderName::from_static("gs1-vendor-version");
 const NEXT_PAGE_TOKEN_EXPIRES: HeaderName = HeaderName::from_static("gs1-next-page-token-expires");
@@ -165,11 +166,31 @@ fn check_accept(headers: &HeaderMap) -> Result<(), Problem> {
     ))
 }
 
-/// Refuses a request for a version that is not spoken here.
+/// Refuses a `GS1-CBV-XML-Format` that the binding does not know. Those that it knows are about
+/// answers in XML, of which there are none here, and change nothing.
 ///
 /// # Errors
-/// [`Kind::NotAcceptable`] naming the header; [`Kind::Parameter`] for extensions that are no list
-/// of prefixes.
+/// [`Kind::NotAcceptable`] naming the header.
+fn check_xml_format(headers: &HeaderMap) -> Result<(), Problem> {
+    const FORMATS: [&str; 4] =
+        ["No_Preference", "Always_Web_URI", "Always_URN", "Never_Translates"];
+    let Some(value) = headers.get(GS1_CBV_XML_FORMAT) else { return Ok(()) };
+    if FORMATS.iter().any(|format| format.as_bytes() == value.as_bytes()) {
+        return Ok(());
+    }
+    let rule = format!("must be one of {}", FORMATS.join(", "));
+    let detail = format!("the header GS1-CBV-XML-Format {rule}");
+    Err(Problem::new(Kind::NotAcceptable, detail).field(
+        "GS1-CBV-XML-Format",
+        rule,
+        "leave it out: answers here are JSON",
+    ))
+}
+
+/// Refuses a request for a version, or a form, that is not spoken here.
+///
+/// # Errors
+/// [`Kind::NotAcceptable`] naming the header.
 fn check(headers: &HeaderMap) -> Result<(), Problem> {
     const SPOKEN: (u32, u32) = (2, 0);
     type Allows = fn((u32, u32)) -> bool;
@@ -196,6 +217,7 @@ fn check(headers: &HeaderMap) -> Result<(), Problem> {
             ));
         }
     }
+    check_xml_format(headers)?;
     check_extensions(headers)
 }
 
@@ -252,7 +274,7 @@ fn prefers_linked_data(headers: &HeaderMap) -> bool {
 /// are named in a query.
 ///
 /// # Errors
-/// [`Kind::Parameter`] naming the header.
+/// [`Kind::NotAcceptable`] naming the header.
 fn check_extensions(headers: &HeaderMap) -> Result<(), Problem> {
     for value in headers.get_all(GS1_EXTENSIONS) {
         let entries = value.to_str().unwrap_or("?").split(',').map(str::trim);
@@ -261,7 +283,7 @@ fn check_extensions(headers: &HeaderMap) -> Result<(), Problem> {
             if !pair.is_some_and(|(prefix, uri)| is_prefix(prefix) && uri::is_uri(uri)) {
                 let rule = "must be prefix=uri, several of them joined by commas";
                 let detail = format!("the header GS1-Extensions {rule}");
-                return Err(Problem::new(Kind::Parameter, detail).field(
+                return Err(Problem::new(Kind::NotAcceptable, detail).field(
                     "GS1-Extensions",
                     rule,
                     "write it as example=http://ns.example.com/epcis/, or leave it out",
@@ -337,6 +359,7 @@ mod tests {
             (GS1_EPCIS_MAX, "2.1"),
             (GS1_EXTENSIONS, "example=http://ns.example.com/epcis/, b=urn:x:b"),
             (GS1_EXTENSIONS, ""),
+            (GS1_CBV_XML_FORMAT, "Always_Web_URI"),
             (ACCEPT, "text/html, */*;q=0.1"),
             (ACCEPT, "Application/JSON"),
             (ACCEPT, ""),
@@ -351,8 +374,9 @@ mod tests {
             (GS1_EPCIS_MAX, "x", 406),
             (ACCEPT, "application/xml", 406),
             (ACCEPT, "application/json;q=0", 406),
-            (GS1_EXTENSIONS, "example", 400),
-            (GS1_EXTENSIONS, "example=no uri", 400),
+            (GS1_EXTENSIONS, "example", 406),
+            (GS1_EXTENSIONS, "example=no uri", 406),
+            (GS1_CBV_XML_FORMAT, "urn", 406),
         ] {
             let refused = judge(&with(name.clone(), value)).unwrap_err();
             assert_eq!(refused.status, status, "{name} {value}");

@@ -17,8 +17,8 @@ use super::problem::{Kind, PROBLEM_JSON, Problem, render};
 use super::{
     ApiState, accounts, agreements, approvals, blocks, capture, described, did, events, feed,
     footprint, headers, health, holds, items, links, masterdata, metrics, money, money_pages,
-    network, pages, pictures, query, rate, readings, resolver, sockets, subscriptions, tools, trace,
-    webhooks,
+    network, pages, pictures, query, rate, readings, resolver, root, sockets, subscriptions, tools,
+    trace, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -59,16 +59,28 @@ impl Modify for ApiKey {
     }
 }
 
-/// Says once what holds of every operation: an error is a problem, and where a key is needed, a
-/// request without one is refused.
+/// Says once what holds of every operation: an error is a problem; where a key is needed, a request
+/// without one is refused; bodies have a limit and a media type; and GS1's binding has headers that
+/// say in which form the answer is wanted.
 fn with_problems(mut openapi: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
-    for path in openapi.paths.paths.values_mut() {
+    for (name, path) in &mut openapi.paths.paths {
         let operations = [&mut path.get, &mut path.put, &mut path.post, &mut path.delete];
         for operation in operations.into_iter().flatten() {
             let responses = &mut operation.responses.responses;
+            let mut says = |status: &str, what: &str| {
+                let what = || RefOr::T(Response::new(what));
+                responses.entry(status.to_owned()).or_insert_with(what);
+            };
             if operation.security.is_some() {
-                let refused = Response::new("An API key is needed");
-                responses.insert("401".to_owned(), RefOr::T(refused));
+                says("401", "An API key is needed");
+            }
+            if operation.request_body.is_some() {
+                says("400", "The body breaks a rule");
+                says("413", "More than a limit allows");
+                says("415", "This media type is not read here");
+            }
+            if name.starts_with("/epcis/v2") {
+                says("406", "The answer cannot have the version or form that is asked for");
             }
             for (status, response) in responses {
                 let RefOr::T(response) = response else { continue };
@@ -85,6 +97,8 @@ fn with_problems(mut openapi: utoipa::openapi::OpenApi) -> utoipa::openapi::Open
 /// Every described route.
 fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(root::get_root))
+        .routes(routes!(root::delete_token))
         .routes(routes!(capture::post_capture, capture::get_captures))
         .routes(routes!(capture::get_capture))
         .routes(routes!(capture::get_document))
@@ -168,6 +182,8 @@ pub fn router(state: ApiState) -> Router {
     let description: &'static str = format!("{description:#}").leak();
     let json = [(http::header::CONTENT_TYPE, "application/json")];
     let router = router
+        // Clients that put their paths behind a base ask for the root so.
+        .route("/epcis/v2/", get(root::get_root))
         .route("/openapi.json", get(move || async move { (json, description) }))
         .merge(pages::routes())
         .merge(money_pages::routes())

@@ -13,8 +13,8 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgr
 use axum::extract::{FromRequestParts as _, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use http::HeaderMap;
 use http::header::UPGRADE;
+use http::{HeaderMap, Method};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 use tracehold_chain::state::Position;
@@ -83,6 +83,9 @@ pub async fn layer(State(state): State<ApiState>, request: Request, next: Next) 
 
 /// The query that a request would have a socket of.
 fn asked_for(request: &Request) -> Option<String> {
+    if request.method() != Method::GET {
+        return None;
+    }
     let upgrade = request.headers().get(UPGRADE)?.to_str().ok()?;
     let rest = request.uri().path().strip_prefix("/epcis/v2/queries/")?;
     let (name, resource) = rest.split_once('/')?;

@@ -37,10 +37,13 @@ pub struct SubscriptionRequest {
     /// Where reports go: an `https://` URL on a public address, unless the node's operator allows
     /// others.
     pub dest: String,
-    /// What reports are signed with, in `GS1-Signature`: up to 512 letters, digits and signs of
-    /// ASCII. Without it they are not signed.
+    /// What reports are signed with, in `GS1-Signature`: up to 512 characters. Without it they are
+    /// not signed.
     #[serde(default)]
     pub signature_token: Option<String>,
+    /// What GS1's OpenAPI document also calls the token; `signatureToken` goes before it.
+    #[serde(default)]
+    pub secret: Option<String>,
     /// `true` to report whenever an event matches. Either this or a schedule.
     #[serde(default)]
     pub stream: Option<bool>,
@@ -56,7 +59,7 @@ pub struct SubscriptionRequest {
 }
 
 /// A subscription as its member sees it.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct QuerySubscription {
     /// Names it.
@@ -271,10 +274,10 @@ pub async fn post_subscription(
     let bytes = read_body(body, MAX_SUBSCRIPTION_BYTES, state.limits().body).await?;
     let given: SubscriptionRequest = serde_json::from_slice(&bytes)
         .map_err(|error| Problem::new(Kind::Validation, format!("the body: {error}")))?;
-    let secret = given.signature_token.unwrap_or_default();
-    if secret.len() > MAX_TOKEN || !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
-        let rule = format!("has at most {MAX_TOKEN} letters, digits and signs of ASCII");
-        let mend = "shorten it, without spaces";
+    let secret = given.signature_token.or(given.secret).unwrap_or_default();
+    if secret.chars().count() > MAX_TOKEN || secret.chars().any(char::is_control) {
+        let rule = format!("has at most {MAX_TOKEN} characters, none of them for control");
+        let mend = "shorten it, on one line";
         return Err(control("/signatureToken".to_owned(), &rule, mend));
     }
     let controls = Controls {
@@ -284,7 +287,7 @@ pub async fn post_subscription(
         initial_record_time: given.initial_record_time,
     };
     let (standing, after) = controls.standing(&state, query, format, "/").await?;
-    let checked = state.deliverer().client().check(&given.dest).await;
+    let checked = state.deliverer().client().check_if_found(&given.dest).await;
     checked.map_err(|(rule, mend)| control("/dest".to_owned(), &rule, mend))?;
     let made = state.deliverer().create(NewSubscription {
         agent,

@@ -6,27 +6,28 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use http::HeaderMap;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tracehold_chain::epcis::{Document, Event, Violation, hash_id, json};
 
 use super::capture::{Media, read_document};
 use super::extract::read_body;
 use super::problem::{FieldError, Problem};
+use super::shapes::ReadableShape;
 use super::visible::Caller;
 use super::{ApiState, headers, prepare};
 
 /// The hash ids of a document's events.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct EventHashes {
     /// In the order of the document.
     pub events: Vec<HashedEvent>,
     /// What the lenient reading changed before, each with its place in the document.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub normalised: Vec<FieldError>,
 }
 
 /// One event's hash id.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct HashedEvent {
     /// Its place in the document, from 0.
     pub event: usize,
@@ -40,7 +41,7 @@ pub struct HashedEvent {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prehash: Option<String>,
     /// What is wrong with the event; it has no hash id then.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
 }
 
@@ -55,7 +56,7 @@ pub struct HashedEvent {
             what can only mean one thing into the standard's form first"),
     ),
     request_body(content(
-        (serde_json::Value = "application/json"), (String = "application/xml")),
+        (ReadableShape = "application/json"), (String = "application/xml")),
         description = "an event with its `@context`, an EPCISDocument or an EPCISQueryDocument"),
     responses(
         (status = 200, description = "The hash ids", body = EventHashes),

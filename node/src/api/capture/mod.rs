@@ -24,6 +24,7 @@ use super::extract::read_body;
 use super::jobs::ErrorBehaviour;
 use super::limits::MAX_PROCEED_EVENTS;
 use super::problem::{Kind, Problem};
+use super::shapes::CapturedShape;
 use super::{ApiState, headers};
 use document::Given;
 pub(super) use document::{Media, read as read_document};
@@ -49,7 +50,7 @@ pub use jobs::{__path_get_document, get_document};
             what can only mean one thing into the standard's form; the job lists each change"),
     ),
     request_body(content(
-        (serde_json::Value = "application/json"), (String = "application/xml")),
+        (CapturedShape = "application/json"), (String = "application/xml")),
         description = "an EPCISDocument or EPCISQueryDocument"),
     responses(
         (status = 202, description = "Accepted; `Location` names the job",

@@ -185,7 +185,7 @@ async fn a_subscription_that_cannot_be_is_refused_by_its_field() {
         (json!({"dest": dest, "schedule": {"hour": "25"}}), "/hour"),
         (json!({"dest": dest, "stream": true, "initialRecordTime": "noon"}), "/initialRecordTime"),
         (json!({"dest": "ftp://x/", "stream": true}), "/dest"),
-        (json!({"dest": dest, "stream": true, "signatureToken": "with space"}), "/signatureToken"),
+        (json!({"dest": dest, "stream": true, "signatureToken": "two\nlines"}), "/signatureToken"),
     ] {
         let answer = api.post(PATH, &body, &[]).await;
         let problem = answer.problem();
@@ -193,7 +193,7 @@ async fn a_subscription_that_cannot_be_is_refused_by_its_field() {
         assert_eq!(problem["errors"][0]["field"], field, "{body}: {problem}");
     }
     let good = json!({"dest": dest, "stream": true});
-    let unknown = json!({"dest": dest, "stream": true, "secret": "x"});
+    let unknown = json!({"dest": dest, "stream": true, "token": "x"});
     for (path, body, headers, status, exception) in [
         (PATH, &unknown, ("x", "y"), 400, "Validation"),
         ("/epcis/v2/queries/none/subscriptions", &good, ("x", "y"), 404, "NoSuchName"),
