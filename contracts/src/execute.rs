@@ -15,11 +15,13 @@ use tracehold_chain::units::{Height, TimestampMs};
 use crate::admission::Admitted;
 use crate::agreement;
 use crate::authority::Authority;
+use crate::due;
 use crate::masterdata;
 use crate::money;
 use crate::overlay::Overlay;
 use crate::provenance;
 use crate::receipt::{Effects, Receipt, Rejection, RejectionCode, Repeat, Verdict};
+use crate::work::Work;
 
 /// When and for whom something runs.
 #[derive(Clone, Copy)]
@@ -51,9 +53,25 @@ pub struct Staged<'a> {
     pub effects: Effects,
     /// Its commands that had taken effect before.
     pub repeats: Vec<Repeat>,
-    /// Agreements that it concerns and that are still to be looked at.
-    pub touched: BTreeSet<AgreementId>,
+    /// Agreements that it concerns and that are still to be looked at: first those in which the
+    /// recorder of the event has a role.
+    pub touched: BTreeSet<(Concern, AgreementId)>,
+    /// What agreements did in the block, and may still do.
+    pub work: Work,
+    /// Whether the transaction acts on an agreement of which more fell due than could be done yet:
+    /// that comes first.
+    pub is_behind: bool,
     index: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+/// Whom an agreement concerns that something set going.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Concern {
+    /// Who acted: it is looked at first, so that agreements of strangers on the same goods delay
+    /// nobody's payment.
+    Own,
+    /// Others: the lightest first, by what a look at it may cost.
+    Others(u64),
 }
 
 impl Staged<'_> {
@@ -75,6 +93,22 @@ impl Staged<'_> {
     /// Takes something out of the queue.
     pub fn unqueue(&mut self, due: Due) {
         self.overlay.remove(StateKey::Due(due).encode());
+    }
+
+    /// Does what agreements do for somebody else's transaction: what it writes counts against them,
+    /// not against the sender.
+    pub fn for_agreements<T>(&mut self, run: impl FnOnce(&mut Self) -> T) -> T {
+        let (entries, bytes) = (self.overlay.touched(), self.overlay.written());
+        let done = run(self);
+        let entries = self.overlay.touched().saturating_sub(entries);
+        self.work.wrote(entries, self.overlay.written().saturating_sub(bytes));
+        done
+    }
+
+    /// Bytes of values that the sender of the transaction wrote, without what agreements did.
+    #[must_use]
+    pub fn own_written(&self) -> usize {
+        self.overlay.written().saturating_sub(self.work.bytes())
     }
 
     /// Forgets everything that the transaction wrote and moved.
@@ -102,6 +136,13 @@ pub enum Unfit {
     /// The block is full.
     #[error("the block is full")]
     NoRoom,
+    /// What it sets going does not fit into the block any more.
+    #[error("what it sets going does not fit into the block")]
+    Waits,
+    /// The agreement that it acts on has to do first what fell due before, and that is too much for
+    /// one transaction: blocks do it when they begin.
+    #[error("the agreement has to do first what fell due before")]
+    Behind,
 }
 
 /// The run of one block.
@@ -126,8 +167,7 @@ pub struct Execution<'a> {
     found: Vec<(Position, Arc<Findable>)>,
 }
 
-/// Things that are done at the beginning of one block; what else is due waits for the next.
-pub const MAX_DUE_PER_BLOCK: usize = 1_000;
+pub use crate::due::{MAX_DUE_PER_BLOCK, MAX_EXPIRED_PER_BLOCK};
 
 /// What a run leaves.
 pub struct Executed {
@@ -172,6 +212,8 @@ impl<'a> Execution<'a> {
                 effects: Effects::default(),
                 repeats: Vec::new(),
                 touched: BTreeSet::new(),
+                work: Work::of_what_is_due(),
+                is_behind: false,
                 index: Vec::new(),
             },
             authority,
@@ -193,38 +235,15 @@ impl<'a> Execution<'a> {
         if next_due.is_some_and(|at| at <= block_time) {
             execution.do_what_is_due()?;
         }
+        execution.staged.work.begin_transactions();
         Ok(execution)
     }
 
-    /// Does what is due, oldest first.
+    /// Does what is due.
     fn do_what_is_due(&mut self) -> Result<(), TableError> {
         let now = self.now(0);
         let staged = &mut self.staged;
-        let (first, end) = Due::range_until(self.block_time);
-        let mut room = MAX_DUE_PER_BLOCK;
-        while room > 0 {
-            let page = staged.overlay.range(&first, &end, room)?;
-            if page.is_empty() {
-                break;
-            }
-            room = room.saturating_sub(page.len());
-            for (key, _) in page {
-                let due = Due::of_key(&key);
-                staged.overlay.remove(key);
-                match due {
-                    Some(Due { kind: Due::HOLD, which, .. }) => money::expire_hold(staged, &which)?,
-                    Some(Due { kind: Due::APPROVAL, which, .. }) => {
-                        money::expire_approval(staged, &which, now)?;
-                    }
-                    Some(Due { kind: Due::AGREEMENT, which, .. }) => {
-                        agreement::look_at(staged, AgreementId(which), now)?;
-                    }
-                    _ => return Err(TableError("the queue of what is due is damaged".into())),
-                }
-            }
-            // What these paid can be what other agreements wait for.
-            agreement::settle(staged, now)?;
-        }
+        due::run(staged, now)?;
         staged.overlay.keep();
         staged.touched.clear();
         staged.repeats.clear();
@@ -232,6 +251,7 @@ impl<'a> Execution<'a> {
         staged.refold_left = provenance::MAX_REFOLD_STEPS_PER_BLOCK;
         staged.readings_left = provenance::MAX_READINGS_JUDGED_PER_BLOCK;
         staged.is_short = false;
+        staged.is_behind = false;
         self.due_touched = staged.overlay.block_touched();
         self.due = std::mem::take(&mut staged.effects);
         self.indexed.extend(staged.index.drain(..).map(|(key, value)| (key, Some(value))));
@@ -252,27 +272,32 @@ impl<'a> Execution<'a> {
             return Ok(Err(unfit));
         }
         let mut verdict = self.verdict(transaction)?;
-        if std::mem::take(&mut self.staged.is_short) && !self.order.is_empty() {
-            // Others have used it up: in a block of its own it has all of it.
+        let is_first = self.order.is_empty();
+        let is_short = std::mem::take(&mut self.staged.is_short);
+        let is_behind = std::mem::take(&mut self.staged.is_behind);
+        // Others have used it up: the first of a block has all of it.
+        let is_crowded = !is_first && (is_short || !self.staged.work.fits());
+        if is_behind || is_crowded {
             self.staged.discard();
-            return Ok(Err(Unfit::NoRoom));
+            self.staged.work.give_back();
+            return Ok(Err(if is_behind { Unfit::Behind } else { Unfit::Waits }));
         }
         if matches!(verdict, Verdict::Rejected(_)) {
             self.staged.discard();
         }
-        let overlay = &self.staged.overlay;
-        let before = overlay.block_touched().saturating_sub(self.due_touched);
-        let touched = overlay.touched().saturating_add(before);
+        let own = self.own_touched();
         let limit = usize::try_from(self.parameters.max_block_touches).unwrap_or(usize::MAX);
-        if touched > limit {
+        if own > limit {
             self.staged.discard();
-            if !self.order.is_empty() {
+            if !is_first {
+                self.staged.work.give_back();
                 return Ok(Err(Unfit::NoRoom));
             }
             // It does not fit an empty block: it would wait for ever, and others behind it.
-            let subject = format!("{touched} changes, the limit is {limit}");
+            let subject = format!("{own} changes, the limit is {limit}");
             verdict = Verdict::Rejected(Rejection::new(RejectionCode::TooManyTouches, subject));
         }
+        self.staged.work.keep(matches!(verdict, Verdict::Recorded { .. }));
         if let Verdict::Recorded { repeated } = &verdict {
             let new = transaction.events.len().saturating_sub(repeated.len());
             self.events = self.events.saturating_add(new);
@@ -298,6 +323,16 @@ impl<'a> Execution<'a> {
                 self.found.push((position, Arc::clone(&event.findable)));
             }
         }
+    }
+
+    /// Entries that the block's transactions wrote, without what agreements wrote for them.
+    fn own_touched(&self) -> usize {
+        let (overlay, work) = (&self.staged.overlay, &self.staged.work);
+        let before = overlay.block_touched().saturating_sub(self.due_touched);
+        let before = before.saturating_sub(work.writes_before());
+        let touched = overlay.touched();
+        // Of a refused transaction nothing is left, of agreements neither.
+        touched.saturating_sub(work.writes()).saturating_add(before)
     }
 
     fn fits(&self, transaction: &Admitted) -> Result<(), Unfit> {
@@ -380,8 +415,7 @@ impl<'a> Execution<'a> {
         let next_due = if overlay.block_writes(&first, &end).next().is_none() {
             self.next_due
         } else {
-            let first = overlay.range(&first, &end, 1)?.pop();
-            first.and_then(|(key, _)| Due::of_key(&key)).map(|due| due.at)
+            due::next(&|first, end| overlay.range(first, end, 1))?
         };
         Ok(Executed {
             state: overlay.into_writes(),

@@ -16,18 +16,18 @@ use tracehold_chain::genesis::{Genesis, GenesisError, Parameters};
 use tracehold_chain::keys::PublicKey;
 use tracehold_chain::merkle;
 use tracehold_chain::state::key::{
-    HEAD_KEY, REPLAY_END, REPLAY_FIRST, STATE_END, STATE_FIRST, replay_key, transaction_key,
+    HEAD_KEY, REPLAY_END, REPLAY_FIRST, STATE_END, STATE_FIRST, block_due_key, replay_key,
+    transaction_key,
 };
 use tracehold_chain::state::tree::Entry;
-use tracehold_chain::state::{
-    Batch, Due, Position, StateKey, StateTree, Table, TableError, TreeChange,
-};
+use tracehold_chain::state::{Batch, Position, StateKey, StateTree, Table, TableError, TreeChange};
 use tracehold_chain::transaction::{Bundle, TransactionId};
-use tracehold_chain::units::{ChainId, Height, TimestampMs};
+use tracehold_chain::units::{ChainId, Height, MemberId, TimestampMs};
 use tracehold_chain::validators::ValidatorSet;
 
 use crate::admission::{Admitted, Source, admit};
 use crate::authority::Authority;
+use crate::due;
 use crate::execute::{Executed, Execution, Unfit};
 use crate::layer::{Head, Layer, Layers};
 use crate::overlay::Overlay;
@@ -176,6 +176,10 @@ pub struct Ledger {
 /// The note of which network a table belongs to: the digest of its genesis record.
 const GENESIS_KEY: &[u8] = b"mg";
 
+/// Transactions that act on agreements with too much to catch up on which are tried, all in vain,
+/// for one block before what else their members sent waits, too.
+const MAX_BEHIND_TRIED: usize = 16;
+
 /// How many entries are read from the table at a time when the tree is rebuilt.
 const READ_PAGE: usize = 10_000;
 
@@ -314,13 +318,28 @@ impl Ledger {
         let was_recorded = |id: &TransactionId| self.is_recorded(id);
         let mut execution = self.execution(block_time, &was_recorded)?;
         let (mut bundles, mut leaves) = (Vec::new(), Vec::new());
+        // What a member sent after something of its own that has to wait waits behind it.
+        let mut waits: BTreeSet<MemberId> = BTreeSet::new();
+        let mut behind = 0;
         for transaction in waiting {
+            if waits.contains(&transaction.member) {
+                continue;
+            }
             match execution.run(&transaction)? {
                 Ok(()) => {
                     bundles.push(transaction.bundle.clone());
                     leaves.push(transaction.leaf);
                 }
                 Err(Unfit::NoRoom) => break,
+                Err(Unfit::Waits) => {
+                    waits.insert(transaction.member.clone());
+                }
+                Err(Unfit::Behind) => {
+                    behind += 1;
+                    if behind >= MAX_BEHIND_TRIED {
+                        waits.insert(transaction.member.clone());
+                    }
+                }
                 Err(_) => {}
             }
         }
@@ -474,6 +493,9 @@ impl Ledger {
             Head { height, block_id: header.id(), block_time, state_root: header.state_root };
         let mut writes = executed.state;
         writes.extend(executed.indexed);
+        if !executed.due.is_empty() {
+            writes.insert(block_due_key(height), Some(codec::encode(&executed.due)));
+        }
         for ((index, receipt), encoded) in (0_u32..).zip(&executed.receipts).zip(encoded) {
             let record = TransactionRecord::encoded(height, index, &encoded);
             writes.insert(transaction_key(&receipt.transaction_id), Some(record));
@@ -572,9 +594,7 @@ fn fill(tree: &mut StateTree, table: &dyn Table) -> Result<(), TableError> {
 
 /// When something is due next.
 fn first_due(table: &dyn Table) -> Result<Option<TimestampMs>, TableError> {
-    let (first, end) = Due::range();
-    let first = table.range(&first, &end, 1)?.pop();
-    Ok(first.and_then(|(key, _)| Due::of_key(&key)).map(|due| due.at))
+    due::next(&|first, end| table.range(first, end, 1))
 }
 
 fn note<T: serde::Serialize + serde::de::DeserializeOwned>(

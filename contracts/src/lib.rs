@@ -14,6 +14,7 @@
 pub mod admission;
 pub mod agreement;
 pub mod authority;
+mod due;
 pub mod execute;
 pub mod footprint;
 pub mod layer;
@@ -24,6 +25,7 @@ pub mod overlay;
 pub mod provenance;
 pub mod receipt;
 mod stop;
+pub mod work;
 
 pub use admission::Admitted;
 pub use layer::{Head, Layer};

@@ -19,7 +19,9 @@ use tracehold_chain::state::StateKey;
 use tracehold_chain::transaction::{Bundle, Command};
 use tracehold_chain::units::TimestampMs;
 use tracehold_contracts::agreement::explain::{Explained, Sentence, explain};
-use tracehold_contracts::agreement::watch::MAX_AGREEMENTS_PER_NAME;
+use tracehold_contracts::agreement::watch::{
+    MAX_AGREEMENTS_PER_NAME, MAX_AGREEMENTS_PER_NAME_AND_PROPOSER,
+};
 use tracehold_contracts::agreement::{
     ActualEnd, AgreementRecord, Context, Ending, Known, MAX_LOOKED_AT, MilestoneState, OutcomeKind,
     Outcomes, Paid, Stage, StepKind, View, check, facts,
@@ -599,16 +601,16 @@ fn other_agreements_cost_an_event_nothing() {
     assert_eq!(reads(0), reads(30));
 }
 
-/// Promise P63: so many agreements may wait for one thing, and its event pays all of them, those
-/// beyond what one transaction looks at in the next block.
+/// Promise P63: so many agreements may wait for one thing, a part of them of each that proposes,
+/// and its event pays all of them, those beyond what one transaction looks at in the next block.
 #[test]
 fn many_agreements_wait_for_one_thing_and_all_are_paid() {
     let mut scenario = Scenario::new("many");
     let mut ids = Vec::new();
-    for number in 0..=MAX_AGREEMENTS_PER_NAME {
+    let start = |scenario: &mut Scenario, roles: &str, number: u32| {
         scenario.draft = Draft::new(&format!("agreement {number}"));
         for line in [
-            "between buyer, seller",
+            format!("between {roles}").as_str(),
             "about case1",
             "buyer pays in 1 EUR",
             "milestone delivered: buyer receiving of all => seller rest; ends",
@@ -616,15 +618,29 @@ fn many_agreements_wait_for_one_thing_and_all_are_paid() {
         ] {
             assert!(scenario.draft.line(line), "{line}");
         }
-        if number == MAX_AGREEMENTS_PER_NAME {
-            break;
+    };
+    // Who is named first proposes.
+    let all =
+        ["buyer, seller", "seller, buyer", "carrier, buyer, seller", "financier, buyer, seller"];
+    let refused = |scenario: &mut Scenario, roles: &str| {
+        let proposer = roles.split(',').next().unwrap();
+        start(scenario, roles, u32::MAX);
+        let at = scenario.market.now();
+        let one_more = scenario.transaction(at, "", &format!("{proposer} proposes"));
+        scenario.decide(at, vec![one_more]);
+        assert!(scenario.refusal().starts_with("refused too-many-agreements"));
+    };
+    for (proposer, roles) in (0_u32..).zip(all) {
+        for number in 0..MAX_AGREEMENTS_PER_NAME_AND_PROPOSER {
+            start(&mut scenario, roles, proposer * 1_000 + number);
+            scenario.start(time("08:00"));
+            ids.push(scenario.id());
         }
-        scenario.start(time("08:00"));
-        ids.push(scenario.id());
+        // Others still may.
+        refused(&mut scenario, roles);
     }
-    let one_more = scenario.transaction(time("08:20"), "", "buyer proposes");
-    scenario.decide(time("08:20"), vec![one_more]);
-    assert!(scenario.refusal().starts_with("refused too-many-agreements"));
+    assert_eq!(ids.len(), usize::try_from(MAX_AGREEMENTS_PER_NAME).unwrap());
+    refused(&mut scenario, "arbiter, buyer, seller");
     let ended = |scenario: &Scenario| {
         let records = ids
             .iter()

@@ -15,6 +15,9 @@ pub const MAX_MILESTONES: usize = 16;
 /// Conditions of all milestones together, those inside others counted.
 pub const MAX_CONDITIONS: usize = 64;
 
+/// Conditions on readings among them: what sensors said is kept for each of them, with each event.
+pub const MAX_READINGS: usize = 8;
+
 /// Conditions one inside another. Deeper ones are not even read.
 pub const MAX_CONDITION_DEPTH: usize = 8;
 

@@ -106,12 +106,13 @@ pub enum StateKey {
     Due(Due),
 }
 
-/// Something to be done when a block time is reached. In this order.
+/// Something to be done when a block time is reached. Each kind has a queue of its own, in this
+/// order, so that many of one kind do not stand before the others.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Due {
     /// When.
     pub at: TimestampMs,
-    /// What: `h` a hold to expire, `a` an approval to expire, `g` an agreement to look at.
+    /// What: one of [`Due::KINDS`].
     pub kind: u8,
     /// Which: the digest of a hold or of an account's reference, or an agreement's id.
     pub which: Digest,
@@ -124,33 +125,43 @@ impl Due {
     pub const APPROVAL: u8 = b'a';
     /// An agreement is to be looked at.
     pub const AGREEMENT: u8 = b'g';
+    /// Every kind, in the order in which things of one time are done.
+    pub const KINDS: [u8; 3] = [Due::APPROVAL, Due::AGREEMENT, Due::HOLD];
 
     fn key(&self) -> Vec<u8> {
         let at = self.at.0.to_be_bytes();
-        [b"sd".as_slice(), &at, &[self.kind], self.which.as_bytes()].concat()
+        [b"sd".as_slice(), &[self.kind], &at, self.which.as_bytes()].concat()
     }
 
     /// Reads a key of the queue.
     #[must_use]
     pub fn of_key(key: &[u8]) -> Option<Due> {
         let rest = key.strip_prefix(b"sd")?;
-        let (at, rest) = rest.split_first_chunk::<8>()?;
-        let (kind, which) = rest.split_first()?;
+        let (kind, rest) = rest.split_first()?;
+        let (at, which) = rest.split_first_chunk::<8>()?;
         let at = TimestampMs(u64::from_be_bytes(*at));
         Some(Due { at, kind: *kind, which: Digest(which.try_into().ok()?) })
     }
 
-    /// The keys of the whole queue: the first, and the one after the last.
+    /// The keys of all queues: the first, and the one after the last.
     #[must_use]
     pub fn range() -> (Vec<u8>, Vec<u8>) {
         (b"sd".to_vec(), b"se".to_vec())
     }
 
-    /// The keys of everything that is due at `time`: the first, and the one after the last.
+    /// The keys of the queue of a kind: the first, and the one after the last.
     #[must_use]
-    pub fn range_until(time: TimestampMs) -> (Vec<u8>, Vec<u8>) {
-        let end = [b"sd".as_slice(), &time.0.saturating_add(1).to_be_bytes()].concat();
-        (b"sd".to_vec(), end)
+    pub fn range_of(kind: u8) -> (Vec<u8>, Vec<u8>) {
+        prefix_range(&[b's', b'd', kind])
+    }
+
+    /// The keys of everything of a kind that is due at `time`: the first, and the one after the
+    /// last.
+    #[must_use]
+    pub fn range_until(kind: u8, time: TimestampMs) -> (Vec<u8>, Vec<u8>) {
+        let first = vec![b's', b'd', kind];
+        let end = [first.as_slice(), &time.0.saturating_add(1).to_be_bytes()].concat();
+        (first, end)
     }
 }
 
@@ -316,6 +327,12 @@ pub fn agreement_step_key(id: &AgreementId, step: EntryId) -> Vec<u8> {
 #[must_use]
 pub fn agreement_steps_range(id: &AgreementId) -> (Vec<u8>, Vec<u8>) {
     prefix_range(&[b"hg".as_slice(), id.0.as_bytes()].concat())
+}
+
+/// What was due when a block began: local. Only of blocks that did anything by themselves.
+#[must_use]
+pub fn block_due_key(height: Height) -> Vec<u8> {
+    [b"hd".as_slice(), &height.0.to_be_bytes()].concat()
 }
 
 /// The first asset's record.

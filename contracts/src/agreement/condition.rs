@@ -4,6 +4,10 @@
 //! anything that was recorded at or after the time asked for. What only a moment decides is decided
 //! once; [`Held::decided`] says what to keep.
 
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::ops::Deref;
+
 use tracehold_chain::agreement::{
     Condition, Expect, Finding, Inspected, Label, Moment, Observed, Readings, Share, Sighting,
     Terms, WHOLE,
@@ -23,6 +27,7 @@ use crate::authority::Authority;
 use crate::execute::{Now, Staged};
 use crate::money::Balance;
 use crate::provenance::ItemRecord;
+use crate::work::UNITS_PER_RECORD;
 
 /// What is known when a condition is asked about.
 pub struct View<'a, 's> {
@@ -70,6 +75,16 @@ pub struct Held {
 /// # Errors
 /// [`TableError`] when this machine cannot read.
 pub fn evaluate(view: &View<'_, '_>, milestone: usize) -> Result<Held, TableError> {
+    evaluate_again(view, milestone, &Memo::default())
+}
+
+/// As [`evaluate`], of a milestone that was asked about before in the same look at an agreement, as
+/// of the same time: what was found of the facts then is not looked for again.
+pub(super) fn evaluate_again(
+    view: &View<'_, '_>,
+    milestone: usize,
+    memo: &Memo,
+) -> Result<Held, TableError> {
     let context = Context {
         terms: view.terms,
         record: view.record,
@@ -78,14 +93,10 @@ pub fn evaluate(view: &View<'_, '_>, milestone: usize) -> Result<Held, TableErro
         get: &|key| view.staged.overlay.get(key),
         authority: view.now.authority,
     };
-    let Some(tree) = context.tree(milestone)? else {
-        return Ok(Held {
-            holds: false,
-            parts: 0,
-            events: Vec::new(),
-            next: None,
-            decided: vec![],
-        });
+    let asked = Asked { context, memo: Some(memo) }.tree(milestone)?;
+    let Some(tree) = asked else {
+        let (events, decided) = (Vec::new(), Vec::new());
+        return Ok(Held { holds: false, parts: 0, events, next: None, decided });
     };
     let mut decided = Vec::new();
     tree.decided(&mut decided);
@@ -110,6 +121,36 @@ pub struct Context<'a> {
     pub get: Get<'a>,
     /// The members.
     pub authority: &'a Authority,
+}
+
+/// What was found of the facts in one look at an agreement, by milestone and condition: it is asked
+/// for again after everything that changes, and does not change itself.
+#[derive(Debug, Default)]
+pub(super) struct Memo {
+    values: RefCell<BTreeMap<(u8, u8), Value>>,
+    spent: Cell<u64>,
+}
+
+impl Memo {
+    /// Units of work that were done beside going past the facts.
+    pub fn spent(&self) -> u64 {
+        self.spent.get()
+    }
+}
+
+/// A context that is asked, with what is known of it already.
+#[derive(Clone, Copy)]
+struct Asked<'a, 'm> {
+    context: Context<'a>,
+    memo: Option<&'m Memo>,
+}
+
+impl<'a> Deref for Asked<'a, '_> {
+    type Target = Context<'a>;
+
+    fn deref(&self) -> &Context<'a> {
+        &self.context
+    }
 }
 
 /// A condition with its value, and those inside it.
@@ -166,6 +207,7 @@ pub struct Interval {
 }
 
 /// The value of a condition, before it is put in its place.
+#[derive(Clone, Debug)]
 struct Value {
     holds: bool,
     parts: u32,
@@ -198,6 +240,12 @@ impl<'a> Context<'a> {
     /// # Errors
     /// [`TableError`] when this machine cannot read.
     pub fn tree(&self, milestone: usize) -> Result<Option<Tree<'a>>, TableError> {
+        Asked { context: *self, memo: None }.tree(milestone)
+    }
+}
+
+impl<'a> Asked<'a, '_> {
+    fn tree(&self, milestone: usize) -> Result<Option<Tree<'a>>, TableError> {
         let Some(clause) = self.terms.milestones.get(milestone) else { return Ok(None) };
         let milestone = u8::try_from(milestone).unwrap_or(u8::MAX);
         self.ask(milestone, &mut 0, &clause.when).map(Some)
@@ -235,9 +283,16 @@ impl<'a> Context<'a> {
             Condition::NoOpenAnomaly { kinds, at } => {
                 self.decide((milestone, number), at, &mut || self.nothing_open(kinds))?
             }
-            Condition::Observed(observed) => self.observed(observed),
-            Condition::Inspected(inspected) => self.inspected(inspected),
-            Condition::Readings(readings) => self.read((milestone, number), readings),
+            Condition::Observed(observed) => {
+                self.once((milestone, number), || self.observed(observed))
+            }
+            Condition::Inspected(inspected) => {
+                self.once((milestone, number), || self.inspected(inspected))
+            }
+            Condition::Readings(readings) => {
+                let place = (milestone, number);
+                self.once(place, || self.read(place, readings))
+            }
             Condition::TitleHeld { title, by } => Value::plain(self.holds_title(title, by)?),
             Condition::TitleSurrendered { title } => {
                 let issuer = AccountId::of(title.issuer().clone(), Purpose::main());
@@ -266,6 +321,18 @@ impl<'a> Context<'a> {
         inner: &'a [Condition],
     ) -> Result<Vec<Tree<'a>>, TableError> {
         inner.iter().map(|condition| self.ask(milestone, counter, condition)).collect()
+    }
+
+    /// What is found of the facts, once in a look.
+    fn once(&self, place: (u8, u8), find: impl FnOnce() -> Value) -> Value {
+        let Some(memo) = self.memo else { return find() };
+        if let Some(value) = memo.values.borrow().get(&place) {
+            return value.clone();
+        }
+        // Who looks does not explain: more than the value is not asked for.
+        let value = Value { state: State::Plain, ..find() };
+        memo.values.borrow_mut().insert(place, value.clone());
+        value
     }
 
     fn reached(&self, time: TimestampMs) -> Value {
@@ -340,9 +407,12 @@ impl<'a> Context<'a> {
     }
 
     /// The same, as it is known at a moment: what came later does not count.
-    fn at(&self, moment: &Moment) -> Context<'a> {
+    fn at(&self, moment: &Moment) -> Self {
         match moment {
-            Moment::Time(time) => Context { as_of: self.as_of.min(*time), ..*self },
+            Moment::Time(time) => {
+                let as_of = self.as_of.min(*time);
+                Asked { context: Context { as_of, ..self.context }, memo: self.memo }
+            }
             Moment::Observed(_) | Moment::Milestone(_) => *self,
         }
     }
@@ -366,8 +436,12 @@ impl<'a> Context<'a> {
         let (reached, next, events) = match moment {
             Moment::Time(time) => (*time < self.as_of, Some(*time), Vec::new()),
             Moment::Observed(sighting) => {
-                let shown = self.shows(sighting, WHOLE.parts());
-                (shown.parts >= WHOLE.parts(), None, shown.events)
+                let seen = self.once((milestone, number), || {
+                    let shown = self.shows(sighting, WHOLE.parts());
+                    let whole = shown.parts >= WHOLE.parts();
+                    Value { events: shown.events, ..Value::plain(whole) }
+                });
+                (seen.holds, None, seen.events)
             }
             Moment::Milestone(label) => (self.fulfilled(label).is_some(), None, Vec::new()),
         };
@@ -383,6 +457,9 @@ impl<'a> Context<'a> {
         let class = goods.class.as_ref().map(|class| &class.class);
         let mut known = false;
         for uri in goods.items.iter().chain(class) {
+            if let Some(memo) = self.memo {
+                memo.spent.set(memo.spent.get().saturating_add(UNITS_PER_RECORD));
+            }
             let Some(record) = self.load::<ItemRecord>(&item_key(&name_digest(uri)))? else {
                 continue;
             };
@@ -405,11 +482,41 @@ impl<'a> Context<'a> {
 
     fn read(&self, place: (u8, u8), readings: &Readings) -> Value {
         let counted = Counted::of(&self.terms.goods);
+        let told: Vec<Told<'a>> =
+            self.facts().filter_map(|fact| self.told(place, readings, fact)).collect();
         let intervals: Vec<Interval> = match counted {
-            Counted::Items(count) => (0..count)
-                .map(|item| self.interval(place, readings, Some(item), &counted))
-                .collect(),
-            _ => vec![self.interval(place, readings, None, &counted)],
+            Counted::Items(count) => {
+                let mut about: Vec<Vec<usize>> = vec![Vec::new(); usize::from(count)];
+                for (number, told) in told.iter().enumerate() {
+                    for item in &told.fact.items {
+                        if let Some(about) = about.get_mut(usize::from(*item)) {
+                            about.push(number);
+                        }
+                    }
+                }
+                let mut intervals: Vec<Interval> = Vec::with_capacity(about.len());
+                let mut last: &[usize] = &[];
+                for (item, about) in (0..count).zip(&about) {
+                    let found = match intervals.last() {
+                        // Things that go together, as on one pallet, have one story.
+                        Some(same) if last == about.as_slice() => {
+                            Interval { item: Some(item), ..same.clone() }
+                        }
+                        _ => {
+                            let about = about.iter().filter_map(|number| told.get(*number));
+                            let about: Vec<&Told<'a>> = about.collect();
+                            self.interval(readings, Some(item), &counted, &about)
+                        }
+                    };
+                    last = about;
+                    intervals.push(found);
+                }
+                intervals
+            }
+            _ => {
+                let about: Vec<&Told<'a>> = told.iter().collect();
+                vec![self.interval(readings, None, &counted, &about)]
+            }
         };
         let said = |interval: &Interval| interval.judged.as_ref().map(|judged| judged.verdict);
         let holds = match readings.expect {
@@ -420,53 +527,70 @@ impl<'a> Context<'a> {
         let next = waits.filter_map(|one| one.settles).min();
         let ends = intervals.iter().flat_map(|one| [one.from, one.to]).flatten();
         let mut events: Vec<Position> = ends.map(|(_, position)| position).collect();
-        events.extend(self.facts().filter(|f| spans_of(f, place).is_some()).map(|f| f.position));
+        let read = told.iter().filter(|told| told.said.is_some());
+        events.extend(read.map(|told| told.fact.position));
         events.sort_unstable();
         events.dedup();
         Value { events, next, state: State::Read(intervals), ..Value::plain(holds) }
     }
 
+    /// What a fact is to a condition on readings, if it is anything.
+    fn told(&self, place: (u8, u8), readings: &Readings, fact: &'a Fact) -> Option<Told<'a>> {
+        let begins = self.sees(&readings.from, fact);
+        let ends = self.sees(&readings.to, fact);
+        let said = spans_of(fact, place);
+        (begins || ends || said.is_some()).then_some(Told { fact, begins, ends, said })
+    }
+
     fn interval(
         &self,
-        place: (u8, u8),
         readings: &Readings,
         item: Option<u16>,
         counted: &Counted,
+        about: &[&Told<'a>],
     ) -> Interval {
-        let about = |fact: &&Fact| item.is_none_or(|item| fact.items.contains(&item));
-        let when = |fact: &Fact| (fact.event_time.min(fact.recorded_at), fact.position);
         let mut interval = Interval { item, from: None, to: None, settles: None, judged: None };
-        let from = self.facts().filter(|fact| self.sees(&readings.from, fact)).filter(about);
-        interval.from = from.map(when).min();
+        interval.from = about.iter().filter(|told| told.begins).map(|told| told.when()).min();
         let Some(from) = interval.from else { return interval };
-        let mut ends: Vec<&Fact> = self
-            .facts()
-            .filter(|fact| self.sees(&readings.to, fact))
-            .filter(about)
-            .filter(|fact| when(fact) >= from)
-            .collect();
-        ends.sort_by_key(|fact| when(fact));
+        let ends = about.iter().filter(|told| told.ends && told.when() >= from);
+        let mut ends: Vec<&Told<'a>> = ends.copied().collect();
+        ends.sort_by_key(|told| told.when());
         let end = match counted {
             // All of it has come with the last that was missing.
             Counted::Class(..) => {
-                let shown = counted.shown(ends.iter().copied(), WHOLE.parts());
+                let shown = counted.shown(ends.iter().map(|told| told.fact), WHOLE.parts());
                 let last = shown.events.last().filter(|_| shown.parts >= WHOLE.parts());
-                last.and_then(|last| ends.iter().find(|fact| fact.position == *last))
+                last.and_then(|last| ends.iter().find(|told| told.fact.position == *last))
             }
             _ => ends.first(),
         };
         let Some(end) = end else { return interval };
-        let to = when(end);
+        let to = end.when();
         interval.to = Some(to);
-        let settles = end.recorded_at.plus_ms(readings.settle.0);
+        let settles = end.fact.recorded_at.plus_ms(readings.settle.0);
         interval.settles = Some(settles);
         if settles < self.as_of {
-            let said: Vec<&ReadingSpans> =
-                self.facts().filter(about).filter_map(|fact| spans_of(fact, place)).collect();
+            let said: Vec<&ReadingSpans> = about.iter().filter_map(|told| told.said).collect();
             let within: Span = (from.0, to.0);
             interval.judged = Some(judge(readings, &said, within));
         }
         interval
+    }
+}
+
+/// A fact as a condition on readings sees it.
+struct Told<'a> {
+    fact: &'a Fact,
+    /// Whether it looks like what begins the interval.
+    begins: bool,
+    /// Whether it looks like what ends it.
+    ends: bool,
+    said: Option<&'a ReadingSpans>,
+}
+
+impl Told<'_> {
+    fn when(&self) -> (TimestampMs, Position) {
+        (self.fact.event_time.min(self.fact.recorded_at), self.fact.position)
     }
 }
 

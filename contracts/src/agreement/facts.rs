@@ -1,13 +1,15 @@
 //! The facts of an agreement: events that count for it, kept in parts.
 
+use serde::{Deserialize, Serialize};
 use tracehold_chain::agreement::{Condition, Inspected, Moment, Readings, Sighting, Terms};
 use tracehold_chain::codec;
 use tracehold_chain::money::AgreementId;
 use tracehold_chain::state::{Position, StateKey, TableError};
-use tracehold_chain::units::MemberId;
+use tracehold_chain::units::{MemberId, TimestampMs};
 
 use super::record::{AgreementRecord, Fact};
 use crate::execute::Staged;
+use crate::work::{MAX_UNITS_PER_AGREEMENT, UNITS_PER_FACT};
 
 /// Facts that one agreement keeps.
 pub const MAX_FACTS: u32 = 4_096;
@@ -57,6 +59,50 @@ pub fn share_of_facts(roles: usize) -> usize {
     (MAX_FACTS as usize).checked_div(parts).unwrap_or(0)
 }
 
+/// The most units of work that the facts of one member may make each time the conditions are held
+/// against them: as [`share_of_facts`] of [`MAX_UNITS_PER_AGREEMENT`].
+#[must_use]
+pub fn share_of_units(roles: usize) -> u64 {
+    let parts = roles.saturating_add(1).max(1) as u64;
+    MAX_UNITS_PER_AGREEMENT.checked_div(parts).unwrap_or(0)
+}
+
+/// How often facts are gone past when the conditions of terms are held against them.
+#[must_use]
+pub fn looks_of(terms: &Terms) -> u64 {
+    let sought = Sought::of(terms);
+    sought.sightings.len().saturating_add(sought.inspections.len()).max(1) as u64
+}
+
+/// The most units of work that holding conditions which take so many `looks` ([`looks_of`]) against
+/// a fact can be: each goes past it and the items that it is about, and what its readings say may
+/// have to be held against an interval for each of these.
+#[must_use]
+pub fn units_of(looks: u64, fact: &Fact) -> u64 {
+    let items = fact.items.len() as u64;
+    let spans = fact.readings.iter().map(|(_, _, said)| said.covered.len() + said.outside.len());
+    let spans = spans.sum::<usize>() as u64;
+    let passed = UNITS_PER_FACT.saturating_add(items).saturating_mul(looks);
+    passed.saturating_add(spans.saturating_mul(items.max(1)))
+}
+
+/// Which of the members whose shares are apart a recorder is: itself when it has a role, or one of
+/// all others.
+fn party<'m>(terms: &Terms, member: &'m MemberId) -> Option<&'m MemberId> {
+    terms.roles.iter().any(|role| role.member == *member).then_some(member)
+}
+
+/// Whether the facts of a member have filled its share, so that some that it records later may not
+/// be kept.
+#[must_use]
+pub fn is_full(terms: &Terms, facts: &[Fact], member: &MemberId) -> bool {
+    let own = || facts.iter().filter(|fact| party(terms, &fact.recorder) == party(terms, member));
+    let looks = looks_of(terms);
+    let units = own().map(|fact| units_of(looks, fact)).fold(0, u64::saturating_add);
+    own().count() >= share_of_facts(terms.roles.len())
+        || units.saturating_mul(8) >= share_of_units(terms.roles.len()).saturating_mul(7)
+}
+
 /// Adds a fact, if there is room for it. Says whether there was; the caller writes the record.
 pub(super) fn add(
     staged: &mut Staged<'_>,
@@ -64,14 +110,19 @@ pub(super) fn add(
     terms: &Terms,
     fact: Fact,
 ) -> Result<bool, TableError> {
-    let is_party = |member: &MemberId| terms.roles.iter().any(|role| role.member == *member);
-    let same = |other: &Fact| {
-        other.recorder == fact.recorder || (!is_party(&other.recorder) && !is_party(&fact.recorder))
-    };
-    let limit = share_of_facts(terms.roles.len());
-    if record.facts as usize >= limit {
+    let looks = looks_of(terms);
+    let units = units_of(looks, &fact);
+    let roles = terms.roles.len();
+    let (most, most_units) = (share_of_facts(roles), share_of_units(roles));
+    let after = record.units.saturating_add(units);
+    if record.facts as usize >= most || after > most_units {
+        staged.work.spend(record.units);
         let facts = read(staged, record)?;
-        if record.facts >= MAX_FACTS || facts.iter().filter(|other| same(other)).count() >= limit {
+        let own = |other: &&Fact| party(terms, &other.recorder) == party(terms, &fact.recorder);
+        let used = facts.iter().filter(own).map(|other| units_of(looks, other));
+        let used = used.fold(units, u64::saturating_add);
+        let is_full = facts.iter().filter(own).count() >= most || used > most_units;
+        if is_full || record.facts >= MAX_FACTS || after > MAX_UNITS_PER_AGREEMENT {
             return Ok(false);
         }
     }
@@ -84,17 +135,19 @@ pub(super) fn add(
     part.push(fact);
     staged.overlay.put(key, codec::pack(&part));
     record.facts = record.facts.saturating_add(1);
+    record.units = after;
     Ok(true)
 }
 
-/// Notes that the fact of the event at `original` was undone by the declaration at `by`. Says
-/// whether there is such a fact.
+/// Notes that the fact of the event at `original` was undone by the declaration at `by`, recorded
+/// at a block time. Says whether there is such a fact.
 pub(super) fn void(
     staged: &mut Staged<'_>,
     record: &AgreementRecord,
     original: Position,
-    by: Position,
+    (by, at): (Position, TimestampMs),
 ) -> Result<bool, TableError> {
+    staged.work.spend(UNITS_PER_FACT.saturating_mul(record.facts.into()));
     for chunk in 0..record.facts.div_ceil(CHUNK) {
         let key = StateKey::AgreementFacts { agreement: record.id, chunk }.encode();
         let mut part: Vec<Fact> = staged.overlay.record(&key)?.ok_or_else(|| damaged(record.id))?;
@@ -102,7 +155,7 @@ pub(super) fn void(
         if fact.voided_by.is_some() {
             return Ok(false);
         }
-        fact.voided_by = Some(by);
+        (fact.voided_by, fact.voided_at) = (Some(by), Some(at));
         staged.overlay.put(key, codec::pack(&part));
         return Ok(true);
     }
@@ -120,6 +173,22 @@ pub(super) struct Sought<'t> {
     pub readings: Vec<(u8, u8, &'t Readings)>,
     /// Titles, as text.
     pub titles: Vec<String>,
+}
+
+/// Whose events may count for anything in terms.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Words {
+    /// The members of the roles that conditions name, ordered.
+    pub by: Vec<MemberId>,
+    /// Whether some readings count whoever recorded them, if with standing.
+    pub anybody_reads: bool,
+}
+
+impl Words {
+    /// Whether an event of this member, with or without readings, may count.
+    pub fn may_count(&self, recorder: &MemberId, has_readings: bool) -> bool {
+        (self.anybody_reads && has_readings) || self.by.binary_search(recorder).is_ok()
+    }
 }
 
 impl<'t> Sought<'t> {
@@ -155,23 +224,33 @@ impl<'t> Sought<'t> {
         }
     }
 
-    /// The members whose word may count for anything: those of the roles that are listed, and of
-    /// all roles when some readings list none.
-    pub fn members(&self, terms: &'t Terms) -> Vec<&'t MemberId> {
+    /// Whose word may count for anything.
+    pub fn words(&self, terms: &Terms) -> Words {
         let by = self.sightings.iter().map(|sighting| &sighting.by);
         let by = by.chain(self.inspections.iter().map(|inspected| &inspected.by));
         let by = by.chain(self.readings.iter().map(|(.., readings)| &readings.by));
         let labels: Vec<_> = by.flatten().collect();
-        let anybody = self.readings.iter().any(|(.., readings)| readings.by.is_empty());
-        let mut members: Vec<&MemberId> = terms
+        let mut by: Vec<MemberId> = terms
             .roles
             .iter()
-            .filter(|role| anybody || labels.contains(&&role.role))
-            .map(|role| &role.member)
+            .filter(|role| labels.contains(&&role.role))
+            .map(|role| role.member.clone())
             .collect();
-        members.sort_unstable();
-        members.dedup();
-        members
+        by.sort_unstable();
+        by.dedup();
+        Words { by, anybody_reads: self.readings.iter().any(|(.., r)| r.by.is_empty()) }
+    }
+
+    /// The members whose events of a class may count: of all roles when some readings list none.
+    pub fn members(&self, terms: &Terms) -> Vec<MemberId> {
+        let words = self.words(terms);
+        if !words.anybody_reads {
+            return words.by;
+        }
+        let mut all: Vec<MemberId> = terms.roles.iter().map(|role| role.member.clone()).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
     }
 }
 

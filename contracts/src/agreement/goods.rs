@@ -1,7 +1,5 @@
 //! What an agreement is about, and how much of it events have shown.
 
-use std::collections::BTreeSet;
-
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use tracehold_chain::agreement::{Goods, WHOLE};
@@ -75,21 +73,29 @@ impl Counted {
 
 fn items_shown<'f>(count: u16, facts: impl Iterator<Item = &'f Fact>, enough: u32) -> Shown {
     let mut shown = Shown::default();
-    let mut seen: BTreeSet<u16> = BTreeSet::new();
+    let mut seen = vec![false; count.into()];
+    let mut number: u64 = 0;
     for fact in facts {
         if shown.parts >= enough {
             break;
         }
-        let before = seen.len();
-        seen.extend(fact.items.iter().copied().filter(|item| *item < count));
-        if seen.len() > before {
+        let before = number;
+        for item in &fact.items {
+            if let Some(seen) = seen.get_mut(usize::from(*item))
+                && !std::mem::replace(seen, true)
+            {
+                number = number.saturating_add(1);
+            }
+        }
+        if number > before {
             shown.events.push(fact.position);
-            let millionths = (seen.len() as u64).saturating_mul(WHOLE.parts().into());
+            let millionths = number.saturating_mul(WHOLE.parts().into());
             let parts = millionths.checked_div(count.into()).unwrap_or(0);
             shown.parts = u32::try_from(parts).unwrap_or(0);
         }
     }
-    shown.missing = (0..count).filter(|item| !seen.contains(item)).collect();
+    let items = (0..count).zip(&seen);
+    shown.missing = items.filter(|(_, seen)| !**seen).map(|(item, _)| item).collect();
     shown
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use tracehold_chain::agreement::{Label, RoleTerms, Terms};
 use tracehold_chain::codec;
+use tracehold_chain::digest::Digest;
 use tracehold_chain::money::{AccountId, AgreementId, EntryId};
 use tracehold_chain::state::key::{Due, agreement_step_key, event_digest};
 use tracehold_chain::state::{Position, StateKey, TableError};
@@ -15,7 +16,7 @@ use super::pay;
 use super::record::{AgreementRecord, Ending, Stage};
 use super::step::{AgreementStep, Paid, StepKind, StoryLine};
 use super::watch;
-use crate::execute::{Now, Staged};
+use crate::execute::{Concern, Now, Staged};
 
 /// How long after its end it is noted, at least, that an event on which an agreement paid was
 /// corrected: a year.
@@ -24,6 +25,9 @@ pub const CORRECTIONS_NOTED_MS: u64 = 365 * 24 * 3_600_000;
 /// Names that an agreement is taken off in the very transaction that ends it. One that waits for
 /// more is taken off them when the next block begins: transactions may write so much and no more.
 pub const MAX_UNWATCHED_AT_ONCE: usize = 64;
+
+/// Names that an agreement is taken off in one block.
+pub const MAX_UNWATCHED_PER_PIECE: usize = 1_024;
 
 /// An agreement, read from the state.
 pub(super) struct Life {
@@ -189,8 +193,8 @@ impl Life {
         self.record.is_watching = true;
         self.next = None;
         self.tell(staged, StepKind::Started, now);
-        watch::begin(staged, &self.record, &self.terms, now)?;
-        staged.touched.insert(self.record.id);
+        watch::begin(staged, &self.record, &self.terms)?;
+        staged.touched.insert((Concern::Own, self.record.id));
         Ok(())
     }
 
@@ -215,37 +219,34 @@ impl Life {
         let paid = self.record.milestones.iter().map(|milestone| milestone.events.len());
         let names = watch::size(staged, self.record.id)?.saturating_add(paid.sum());
         if names <= MAX_UNWATCHED_AT_ONCE {
-            return self.watch_paid(staged, now);
+            return self.unwatch(staged, true, now);
         }
         self.record.unwatch_at = Some(now.block_time.plus_ms(1));
         Ok(())
     }
 
-    /// Of what concerned it, only corrections of the events on which it paid still do.
-    pub fn watch_paid(&mut self, staged: &mut Staged<'_>, now: Now<'_>) -> Result<(), TableError> {
-        self.record.unwatch_at = None;
-        self.stop_watching(staged, now)?;
-        let milestones = self.record.milestones.iter();
-        let paid: BTreeSet<Position> = milestones.flat_map(|m| m.events.iter().copied()).collect();
-        if !paid.is_empty() {
-            let facts = facts::read(staged, &self.record)?;
-            let facts = facts.iter().filter(|fact| paid.contains(&fact.position));
-            let events: Vec<_> = facts.map(|fact| event_digest(&fact.event_id)).collect();
-            watch::register_events(staged, self.record.id, events)?;
-            self.record.is_watching = true;
-        }
-        Ok(())
-    }
-
-    /// No event is held against it any more.
-    pub fn stop_watching(
+    /// Takes it off a piece of what it waited for. Of what concerned it, only corrections of the
+    /// events on which it paid still do, if they are `noted`.
+    pub fn unwatch(
         &mut self,
         staged: &mut Staged<'_>,
+        noted: bool,
         now: Now<'_>,
     ) -> Result<(), TableError> {
-        if std::mem::take(&mut self.record.is_watching) {
-            watch::end(staged, &self.record, &self.terms, now)?;
+        let mut stay: BTreeSet<Digest> = BTreeSet::new();
+        let milestones = self.record.milestones.iter().filter(|_| noted);
+        let paid: BTreeSet<Position> = milestones.flat_map(|m| m.events.iter().copied()).collect();
+        if !paid.is_empty() {
+            staged.work.spend(self.record.units);
+            let facts = facts::read(staged, &self.record)?;
+            let facts = facts.iter().filter(|fact| paid.contains(&fact.position));
+            stay.extend(facts.map(|fact| event_digest(&fact.event_id)));
+            // Before it is taken off anything: between two pieces, too, corrections are noted.
+            watch::register_events(staged, &self.record, &self.terms, stay.iter().copied())?;
         }
+        let is_all = watch::take_off(staged, &self.record, &stay, MAX_UNWATCHED_PER_PIECE)?;
+        self.record.is_watching = !is_all || !stay.is_empty();
+        self.record.unwatch_at = (!is_all).then(|| now.block_time.plus_ms(1));
         Ok(())
     }
 }

@@ -11,7 +11,7 @@ use tracehold_chain::money::{
 };
 use tracehold_chain::state::key::party_agreement_key;
 use tracehold_chain::state::{StateKey, TableError};
-use tracehold_chain::units::AgentId;
+use tracehold_chain::units::{AgentId, MemberId};
 
 use super::check::{Known, check};
 use super::life::{Life, next_step};
@@ -19,7 +19,7 @@ use super::pay;
 use super::record::{Acceptance, AgreementRecord, DisputeState, Ending, MilestoneState, Stage};
 use super::step::StepKind;
 use super::watch;
-use crate::execute::{Now, Staged};
+use crate::execute::{Concern, Now, Staged};
 use crate::money;
 use crate::receipt::RejectionCode;
 use crate::stop::{Stop, refuse};
@@ -43,7 +43,7 @@ pub(super) fn run(
     };
     let mut life = find(staged, id)?;
     // What fell due before this block comes first.
-    life.catch_up(staged, now)?;
+    up_to_date(&mut life, staged, now)?;
     let life = &mut life;
     match command {
         AgreementCommand::Propose { .. } => {}
@@ -61,10 +61,20 @@ pub(super) fn run(
         }
     }
     // A deposit may have been due before all had accepted.
-    life.catch_up(staged, now)?;
+    up_to_date(life, staged, now)?;
     life.keep(staged);
-    staged.touched.insert(id);
+    staged.touched.insert((Concern::Own, id));
     Ok(())
+}
+
+/// Does everything that fell due before. Where that is more than a transaction may set going, the
+/// transaction waits until blocks have done it.
+fn up_to_date(life: &mut Life, staged: &mut Staged<'_>, now: Now<'_>) -> Result<(), Stop> {
+    if life.catch_up(staged, now)? {
+        return Ok(());
+    }
+    staged.is_behind = true;
+    life.wrong_stage("", "what fell due before is not done yet; try again after the next block")
 }
 
 fn find(staged: &Staged<'_>, id: AgreementId) -> Result<Life, Stop> {
@@ -86,7 +96,7 @@ fn propose(
         return Ok(());
     }
     check_terms(staged, terms, now)?;
-    has_room(staged, terms, now)?;
+    has_room(staged, terms, sender.member())?;
     let proposed = next_step(staged, now);
     let record = AgreementRecord {
         id,
@@ -104,6 +114,7 @@ fn propose(
         decisions: Vec::new(),
         dispute: None,
         facts: 0,
+        units: 0,
         disputed: vec![false; terms.roles.len()],
         due: None,
         unseen: None,
@@ -153,8 +164,8 @@ fn check_terms(staged: &Staged<'_>, terms: &Terms, now: Now<'_>) -> Result<(), S
     }
 }
 
-fn has_room(staged: &Staged<'_>, terms: &Terms, now: Now<'_>) -> Result<(), Stop> {
-    if watch::has_room(staged, terms, now)? {
+fn has_room(staged: &Staged<'_>, terms: &Terms, proposer: &MemberId) -> Result<(), Stop> {
+    if watch::has_room(staged, terms, proposer)? {
         return Ok(());
     }
     refuse(RejectionCode::TooManyAgreements, terms.title.clone())
@@ -180,7 +191,7 @@ pub(super) fn fund(
     now: Now<'_>,
 ) -> Result<(), Stop> {
     let mut life = find(staged, id)?;
-    life.catch_up(staged, now)?;
+    up_to_date(&mut life, staged, now)?;
     let Some(place) = life.terms.deposits.iter().position(|d| d.id == *deposit) else {
         let subject = format!("/deposits: there is no {deposit}");
         return refuse(RejectionCode::DepositUnknown, subject);
@@ -200,7 +211,7 @@ pub(super) fn fund(
     // ran.
     let mut others = life.record.deposited.iter().enumerate().filter(|(other, _)| *other != place);
     if others.all(|(_, at)| at.is_some()) {
-        has_room(staged, &life.terms, now)?;
+        has_room(staged, &life.terms, life.record.proposer.member())?;
     }
     let Money { asset, amount } = terms.money;
     let moved = i64::try_from(amount.minor_units()).unwrap_or_default();
@@ -287,7 +298,7 @@ impl Life {
         let what = StepKind::Accepted { role: role.clone(), by: sender.clone(), complete };
         self.tell(staged, what, now);
         if self.record.accepted.iter().all(|accepted| accepted.complete) {
-            has_room(staged, &self.terms, now)?;
+            has_room(staged, &self.terms, self.record.proposer.member())?;
             self.record.stage = Stage::Accepted;
         }
         Ok(())
@@ -451,7 +462,7 @@ impl Life {
             }
             // Windows begin anew when it goes on.
             for milestone in &mut self.record.milestones {
-                milestone.holds_since = None;
+                milestone.held_through = milestone.holds_since.take();
             }
         }
         let reason = reason.to_owned();

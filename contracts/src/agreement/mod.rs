@@ -21,9 +21,8 @@ pub mod watch;
 pub mod words;
 
 pub use condition::{Context, Held, View, evaluate};
-pub use life::{CORRECTIONS_NOTED_MS, MAX_UNWATCHED_AT_ONCE};
+pub use life::{CORRECTIONS_NOTED_MS, MAX_UNWATCHED_AT_ONCE, MAX_UNWATCHED_PER_PIECE};
 pub use life_commands::{MAX_REASON_BYTES, MAX_RULING_PAYOUTS};
-pub use observe::observe;
 pub use settle::MAX_LOOKED_AT;
 
 pub use check::{Known, Refusal, RefusalCode, check};
@@ -37,9 +36,10 @@ pub use watch::title_moved;
 
 use tracehold_chain::agreement::{AgreementCommand, Label};
 use tracehold_chain::money::{AccountId, AgreementId, Money, Reference};
-use tracehold_chain::state::TableError;
+use tracehold_chain::state::{Position, TableError};
 use tracehold_chain::units::AgentId;
 
+use crate::admission::CapturedFacts;
 use crate::execute::{Now, Staged};
 use crate::receipt::Rejection;
 use crate::stop::told;
@@ -82,6 +82,19 @@ pub fn fund(
     now: Now<'_>,
 ) -> Result<Result<(), Rejection>, TableError> {
     told(life_commands::fund(staged, agreement, deposit, (account, reference), now))
+}
+
+/// Notes what a newly recorded event means for the agreements that wait for what it names.
+///
+/// # Errors
+/// [`TableError`] when this machine cannot read.
+pub fn observe(
+    staged: &mut Staged<'_>,
+    event: &CapturedFacts,
+    position: Position,
+    now: Now<'_>,
+) -> Result<(), TableError> {
+    staged.for_agreements(|staged| observe::observe(staged, event, position, now))
 }
 
 /// Looks at all agreements that were touched, and pays what is to be paid.

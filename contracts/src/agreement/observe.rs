@@ -9,7 +9,7 @@ use tracehold_chain::digest::Digest;
 use tracehold_chain::epcis::{Action, EventType, Level};
 use tracehold_chain::money::AgreementId;
 use tracehold_chain::state::key::{
-    business_transaction_digest, class_digest, event_digest, item_key, journal_key, name_digest,
+    business_transaction_digest, class_digest, event_digest, name_digest,
 };
 use tracehold_chain::state::{ItemRole, Position, StateKey, TableError};
 
@@ -20,10 +20,12 @@ use super::inside::Inside;
 use super::life;
 use super::readings::spans;
 use super::record::{AgreementRecord, Fact, Stage};
-use super::{settle, watch};
+use super::watch;
+use super::watch::Waits;
 use crate::admission::CapturedFacts;
-use crate::execute::{Now, Staged};
-use crate::provenance::{EventRecord, Facts, ItemRecord, JournalChunk, Mark, NamedItem, Standing};
+use crate::execute::{Concern, Now, Staged};
+use crate::provenance::{EventRecord, Facts, Mark, NamedItem, Standing};
+use crate::work::UNITS_PER_NOTE;
 
 /// Why an event may concern an agreement.
 #[derive(Default)]
@@ -33,20 +35,16 @@ struct Via {
     things: Vec<(usize, Vec<u16>)>,
 }
 
-/// Notes what a newly recorded event means for the agreements that wait for what it names.
-///
-/// # Errors
-/// [`TableError`] when this machine cannot read.
-pub fn observe(
+/// Notes what a newly recorded event means for the agreements that wait for what it names. What
+/// fell due before and is not done yet need not be done first: facts say when they were recorded,
+/// and when they were undone.
+pub(super) fn observe(
     staged: &mut Staged<'_>,
     event: &CapturedFacts,
     position: Position,
     now: Now<'_>,
 ) -> Result<(), TableError> {
     let concerned = concerned(staged, event)?;
-    if concerned.is_empty() {
-        return Ok(());
-    }
     if event.facts.declared_at.is_some() {
         let agreements: Vec<AgreementId> = concerned.into_keys().collect();
         undo(staged, &event.facts, &agreements, position, now)?;
@@ -55,34 +53,42 @@ pub fn observe(
     let time = event.facts.telling.event_time.min(now.block_time);
     let mut inside = Inside::at(Mark { time, position });
     for (agreement, via) in concerned {
-        let Some(mut record) = running(staged, agreement, now)? else { continue };
+        staged.work.spend(UNITS_PER_NOTE);
+        let Some(mut record) = running(staged, agreement)? else { continue };
         let Some(terms) = terms(staged, agreement)? else { continue };
         let noting = Noting { event, position, now, terms: &terms };
         let Some(fact) = noting.fact(staged, &via, &mut inside)? else { continue };
         let by_name = terms.goods.business_transaction.is_some();
         if facts::add(staged, &mut record, &terms, fact)? {
             put(staged, &record);
-            staged.touched.insert(agreement);
+            let is_own = terms.roles.iter().any(|role| role.member == event.recorder);
+            let concern = if is_own { Concern::Own } else { Concern::Others(record.units) };
+            staged.touched.insert((concern, agreement));
             if by_name {
                 // A correction need not name the business transaction again.
                 let event = event_digest(&event.facts.event_id);
-                watch::register_events(staged, agreement, [event])?;
+                watch::register_events(staged, &record, &terms, [event])?;
             }
         }
     }
     follow(staged, &event.facts)
 }
 
-/// The agreements that wait for anything that the event names.
+/// The agreements that wait for anything that the event names, and for which its recorder's word
+/// may count.
 fn concerned(
-    staged: &Staged<'_>,
+    staged: &mut Staged<'_>,
     event: &CapturedFacts,
 ) -> Result<BTreeMap<AgreementId, Via>, TableError> {
     let mut concerned: BTreeMap<AgreementId, Via> = BTreeMap::new();
     let facts = &event.facts;
+    let has_readings = !facts.telling.readings.is_empty();
+    let may_count = |waits: &Waits| waits.words.may_count(&event.recorder, has_readings);
     for (place, item) in facts.items.iter().enumerate() {
-        for (agreement, items) in watch::waiting(staged, &item.name)? {
-            concerned.entry(agreement).or_default().things.push((place, items));
+        for (agreement, waits) in watch::waiting(staged, &item.name)? {
+            if may_count(&waits) {
+                concerned.entry(agreement).or_default().things.push((place, waits.items));
+            }
         }
     }
     let classes: BTreeSet<&str> = facts.items.iter().flat_map(classes_of).collect();
@@ -91,8 +97,10 @@ fn concerned(
     let transactions = transactions.map(|(_, id)| business_transaction_digest(id));
     let original = facts.declared_at.map(|_| event_digest(&facts.event_id));
     for name in classes.chain(transactions).chain(original) {
-        for (agreement, _) in watch::waiting(staged, &name)? {
-            concerned.entry(agreement).or_default();
+        for (agreement, waits) in watch::waiting(staged, &name)? {
+            if may_count(&waits) {
+                concerned.entry(agreement).or_default();
+            }
         }
     }
     Ok(concerned)
@@ -112,28 +120,13 @@ fn classes_of(item: &NamedItem) -> impl Iterator<Item = &str> {
 /// identifier and its value.
 const TRADE_ITEM: &str = "https://id.gs1.org/01/";
 
-/// The agreement, if it runs.
+/// The agreement, if it runs as far as it is known.
 fn running(
-    staged: &mut Staged<'_>,
+    staged: &Staged<'_>,
     agreement: AgreementId,
-    now: Now<'_>,
 ) -> Result<Option<AgreementRecord>, TableError> {
-    let record = up_to_date(staged, agreement, now)?;
+    let record = record(staged, agreement)?;
     Ok(record.filter(|record| matches!(record.stage, Stage::Running | Stage::Disputed)))
-}
-
-/// The agreement, when everything that fell due before the block is done.
-fn up_to_date(
-    staged: &mut Staged<'_>,
-    agreement: AgreementId,
-    now: Now<'_>,
-) -> Result<Option<AgreementRecord>, TableError> {
-    let found = record(staged, agreement)?;
-    if found.as_ref().and_then(|record| record.due).is_none_or(|due| due > now.block_time) {
-        return Ok(found);
-    }
-    settle::catch_up(staged, agreement, now)?;
-    record(staged, agreement)
 }
 
 fn record(
@@ -160,16 +153,20 @@ fn undo(
     by: Position,
     now: Now<'_>,
 ) -> Result<(), TableError> {
+    if agreements.is_empty() {
+        return Ok(());
+    }
     let key = StateKey::Event { event_id: facts.event_id.clone(), declared_at: None }.encode();
     let Some(original) = staged.overlay.record::<EventRecord>(&key)? else { return Ok(()) };
     let original = original.position;
     for agreement in agreements {
-        let Some(record) = up_to_date(staged, *agreement, now)? else { continue };
-        if !facts::void(staged, &record, original, by)? {
+        staged.work.spend(UNITS_PER_NOTE);
+        let Some(record) = record(staged, *agreement)? else { continue };
+        if !facts::void(staged, &record, original, (by, now.block_time))? {
             continue;
         }
         if matches!(record.stage, Stage::Running | Stage::Disputed) {
-            staged.touched.insert(*agreement);
+            staged.touched.insert((Concern::Own, *agreement));
         }
         for (place, milestone) in record.milestones.iter().enumerate() {
             if milestone.paid_parts > 0 && milestone.events.contains(&original) {
@@ -239,9 +236,13 @@ impl Noting<'_> {
     ) -> Result<Option<Fact>, TableError> {
         let sought = Sought::of(self.terms);
         let mut fact = self.outline(&sought);
-        let mut readings: Vec<_> = sought
-            .readings
-            .iter()
+        let said = sought.readings.len().saturating_mul(self.event.facts.telling.readings.len());
+        staged.work.spend(said as u64);
+        let heard = sought.readings.iter().filter(|(.., wanted)| {
+            // Whose readings do not count are not even read.
+            wanted.by.is_empty() || self.has_role(&wanted.by)
+        });
+        let mut readings: Vec<_> = heard
             .filter_map(|(milestone, number, wanted)| {
                 let said = spans(wanted, &self.event.facts.telling.readings)?;
                 Some((*milestone, *number, said, wanted.by.as_slice()))
@@ -256,14 +257,11 @@ impl Noting<'_> {
         let mut standing: Option<bool> = None;
         let mut kept = Vec::new();
         for (milestone, number, said, by) in readings.drain(..) {
-            let counts = if by.is_empty() {
-                match standing {
+            let counts = !by.is_empty()
+                || match standing {
                     Some(known) => known,
                     None => *standing.insert(self.has_standing(staged, &things)?),
-                }
-            } else {
-                self.has_role(by)
-            };
+                };
             if counts {
                 kept.push((milestone, number, said));
             }
@@ -299,6 +297,7 @@ impl Noting<'_> {
             certifications: certifications.map(|(_, text)| text.clone()).collect(),
             readings: Vec::new(),
             voided_by: None,
+            voided_at: None,
         }
     }
 
@@ -419,29 +418,11 @@ impl Noting<'_> {
                 }
                 continue;
             }
-            if standing(staged, &item.name, self.position)?.is_none_or(|s| s == Standing::Claim) {
+            let standing = watch::standing_at(staged, &item.name, self.position)?;
+            if standing.is_none_or(|standing| standing == Standing::Claim) {
                 return Ok(false);
             }
         }
         Ok(!things.is_empty())
     }
-}
-
-/// The recorder's standing for a thing, as it was seen when the event was recorded just now.
-fn standing(
-    staged: &Staged<'_>,
-    name: &Digest,
-    position: Position,
-) -> Result<Option<Standing>, TableError> {
-    let Some(record) = staged.overlay.record::<ItemRecord>(&item_key(name))? else {
-        return Ok(None);
-    };
-    let mut last = record.tail.last().cloned();
-    if last.is_none()
-        && let Some(chunk) = record.chunks().checked_sub(1)
-    {
-        let sealed = staged.overlay.record::<JournalChunk>(&journal_key(name, chunk))?;
-        last = sealed.and_then(|mut sealed| sealed.pop());
-    }
-    Ok(last.filter(|step| step.position == position).map(|step| step.standing))
 }

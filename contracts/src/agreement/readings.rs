@@ -150,7 +150,8 @@ pub fn judge(condition: &Readings, events: &[&ReadingSpans], within: Span) -> Ju
 /// Until when a last reading outside stands: until another event's next reading, but no longer than
 /// the allowed gap.
 fn stands(covered: &[Span], from: TimestampMs, max_gap: u64) -> TimestampMs {
-    let next = covered.iter().map(|span| span.0).find(|start| *start > from);
+    let later = covered.partition_point(|span| span.0 <= from);
+    let next = covered.get(later).map(|span| span.0);
     let most = from.plus_ms(max_gap);
     next.map_or(from, |next| if next <= most { next } else { from })
 }

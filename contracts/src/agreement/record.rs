@@ -42,15 +42,18 @@ pub struct AgreementRecord {
     pub dispute: Option<DisputeState>,
     /// How many facts there are; those beyond the limit are not kept.
     pub facts: u32,
+    /// The most units of work that holding the conditions against these facts once can be.
+    pub units: u64,
     /// For each role of the terms: whether it has opened the one dispute that it may open.
     pub disputed: Vec<bool>,
     /// When it is queued to be looked at.
     pub due: Option<TimestampMs>,
-    /// What was recorded up to and in the block of this time could not be looked at in that block.
+    /// What was recorded in the block of this time could not be looked at in that block, nor what
+    /// was recorded in later ones.
     pub unseen: Option<TimestampMs>,
     /// Whether events are still held against it.
     pub is_watching: bool,
-    /// When it ended and waited for much: when it is taken off all that.
+    /// When it ended and waited for much: when it is taken off all that, or the next piece of it.
     pub unwatch_at: Option<TimestampMs>,
 }
 
@@ -111,6 +114,8 @@ pub struct Acceptance {
 pub struct MilestoneState {
     /// Since when its condition has held, while it waits for its window.
     pub holds_since: Option<TimestampMs>,
+    /// While a dispute is open: since when its condition has held but for the dispute.
+    pub held_through: Option<TimestampMs>,
     /// When it was fulfilled, for good: the time as of which it was looked at.
     pub fulfilled_at: Option<TimestampMs>,
     /// The part of the goods that was paid so far, in millionths, for a milestone pro rata.
@@ -194,6 +199,8 @@ pub struct Fact {
     pub readings: Vec<(u8, u8, ReadingSpans)>,
     /// The error declaration that undid it.
     pub voided_by: Option<Position>,
+    /// When that was recorded: the block time.
+    pub voided_at: Option<TimestampMs>,
 }
 
 /// What the readings of one event say of bounds: spans of time, each from its first reading to its

@@ -3,23 +3,28 @@
 //!
 //! Everything that falls due at a time is done as of that time, in the first block whose time is
 //! not before it and in the order of those times: what was recorded later does not count, however
-//! late the block comes. So nobody loses a right because blocks were slow or the queue long.
+//! late the block comes. So nobody loses a right because blocks were slow or the queue long, and
+//! what would be too much work for one block ([`crate::work`]) can go on in the next, between one
+//! time and another.
+
+use std::collections::BTreeSet;
 
 use tracehold_chain::agreement::Label;
 use tracehold_chain::money::AgreementId;
 use tracehold_chain::state::{Position, TableError};
 use tracehold_chain::units::TimestampMs;
 
-use super::condition::{self, Held, View};
+use super::condition::{self, Held, Memo, View};
 use super::facts;
 use super::life::Life;
 use super::pay;
 use super::record::{Decision, DisputeState, Ending, Fact, Stage};
 use super::step::{MAX_EVENTS_PER_STEP, StepKind};
 use crate::execute::{Now, Staged};
+use crate::work;
 
-/// Agreements that one transaction, or one thing that was due, may set going. More of them are
-/// looked at when the next block begins.
+/// Agreements that one transaction, or one thing that was due, may set going, if they make no more
+/// work than it may ([`crate::work`]). More of them are looked at when the next block begins.
 pub const MAX_LOOKED_AT: usize = 200;
 
 /// As of when conditions are held against what is on record: what was recorded up to this time
@@ -29,71 +34,70 @@ struct AsOf {
     time: TimestampMs,
     /// Whether it is the last look before the deadline: windows are waived.
     last: bool,
+    /// Whether it is before anything that the block brings.
+    before_block: bool,
+    /// A dispute that ends now without a ruling, by when it was opened.
+    disputed_since: Option<TimestampMs>,
 }
 
 impl AsOf {
     fn time(time: TimestampMs) -> AsOf {
-        AsOf { time, last: false }
+        AsOf { time, last: false, before_block: false, disputed_since: None }
+    }
+
+    /// As of when something fell due.
+    fn due(at: TimestampMs) -> AsOf {
+        AsOf { before_block: true, ..AsOf::time(at) }
     }
 
     /// Just before the deadline.
     fn deadline(deadline: TimestampMs) -> AsOf {
-        AsOf { time: TimestampMs(deadline.0.saturating_sub(1)), last: true }
+        AsOf { last: true, ..AsOf::due(TimestampMs(deadline.0.saturating_sub(1))) }
     }
 }
 
-/// Looks at all agreements that were touched, and pays what is to be paid.
+/// Looks at all agreements that were touched, and pays what is to be paid. What is too much for the
+/// transaction is left to the next block.
 pub(super) fn touched(staged: &mut Staged<'_>, now: Now<'_>) -> Result<(), TableError> {
     let mut looked_at = 0;
-    while let Some(id) = staged.touched.pop_first() {
-        let Some(mut life) = Life::find(staged, id)? else { continue };
-        let is_full = looked_at >= MAX_LOOKED_AT || has_written_much(staged, now);
-        // What waited for a block already does not wait for another.
-        if is_full && life.record.unseen.is_none() {
-            life.record.unseen = Some(now.block_time);
+    while let Some((_, id)) = staged.touched.pop_first() {
+        staged.for_agreements(|staged| {
+            staged.work.spend(work::UNITS_PER_NOTE);
+            let Some(mut life) = Life::find(staged, id)? else { return Ok(()) };
+            let mut is_done = false;
+            if looked_at < MAX_LOOKED_AT && !staged.work.is_over() {
+                looked_at += 1;
+                is_done = life.catch_up(staged, now)?;
+            }
+            if is_done {
+                life.evaluate(staged, AsOf::time(now.block_time), now)?;
+            } else {
+                // What waits for a block already is looked at as of all blocks since.
+                life.record.unseen = life.record.unseen.or(Some(now.block_time));
+            }
             life.keep(staged);
-            continue;
-        }
-        looked_at += 1;
-        life.catch_up(staged, now)?;
-        life.evaluate(staged, AsOf::time(now.block_time), now)?;
-        life.keep(staged);
+            Ok::<(), TableError>(())
+        })?;
     }
     Ok(())
 }
 
-/// Whether a transaction comes near to what it may write: it is not refused because many agreements
-/// waited for it. What is due when a block begins has no such limit.
-fn has_written_much(staged: &Staged<'_>, now: Now<'_>) -> bool {
-    let limit = usize::try_from(now.parameters.max_block_touches).unwrap_or(usize::MAX);
-    now.receipt > 0 && staged.overlay.touched() > limit.saturating_sub(limit / 4)
-}
-
-/// Looks at an agreement that is due, and at those that its payments touch.
+/// Looks at an agreement whose entry was taken out of the queue.
 pub(super) fn due(
     staged: &mut Staged<'_>,
     id: AgreementId,
     now: Now<'_>,
 ) -> Result<(), TableError> {
-    if let Some(mut life) = Life::find(staged, id)? {
+    staged.for_agreements(|staged| {
+        let Some(mut life) = Life::find(staged, id)? else { return Ok(()) };
+        if life.record.due.is_some_and(|due| due <= now.block_time) {
+            life.record.due = None;
+        }
+        // What is not done is queued again.
         life.catch_up(staged, now)?;
         life.keep(staged);
-    }
-    touched(staged, now)
-}
-
-/// Does what fell due before the block and could not be done when it began, before anything new is
-/// held against the agreement.
-pub(super) fn catch_up(
-    staged: &mut Staged<'_>,
-    id: AgreementId,
-    now: Now<'_>,
-) -> Result<(), TableError> {
-    if let Some(mut life) = Life::find(staged, id)? {
-        life.catch_up(staged, now)?;
-        life.keep(staged);
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 fn sooner(one: Option<TimestampMs>, other: Option<TimestampMs>) -> Option<TimestampMs> {
@@ -101,19 +105,27 @@ fn sooner(one: Option<TimestampMs>, other: Option<TimestampMs>) -> Option<Timest
 }
 
 impl Life {
-    /// Does everything that fell due by the block's time, in the order in which it fell due.
-    pub fn catch_up(&mut self, staged: &mut Staged<'_>, now: Now<'_>) -> Result<(), TableError> {
+    /// Does everything that fell due by the block's time, in the order in which it fell due, while
+    /// there is work left. Whether all of it is done; if not, it can go on from there.
+    pub fn catch_up(&mut self, staged: &mut Staged<'_>, now: Now<'_>) -> Result<bool, TableError> {
         loop {
             let due = self.due().filter(|at| *at <= now.block_time);
+            if due.is_none() && self.record.unseen.is_none() {
+                return Ok(true);
+            }
+            if staged.work.is_over() {
+                return Ok(false);
+            }
             // What could not be looked at in its block may have come after something was due that
             // was not done either: that comes first, without it.
             match (self.record.unseen, due) {
                 (Some(unseen), due) if due.is_none_or(|due| unseen < due) => {
-                    self.record.unseen = None;
-                    self.evaluate(staged, AsOf::time(unseen), now)?;
+                    // Since it could not be looked at, it was not looked at as of any later block.
+                    self.record.unseen =
+                        self.evaluate(staged, AsOf::time(unseen), now)?.recorded_next;
                 }
                 (_, Some(at)) => self.fall_due(staged, at, now)?,
-                (_, None) => return Ok(()),
+                (_, None) => {}
             }
         }
     }
@@ -125,6 +137,7 @@ impl Life {
         at: TimestampMs,
         now: Now<'_>,
     ) -> Result<(), TableError> {
+        staged.work.spend(work::UNITS_PER_LOOK);
         match &self.record.stage {
             Stage::Proposed => {
                 let how = Ending::NotAccepted { declined_by: None };
@@ -134,15 +147,23 @@ impl Life {
                 let paid = pay::give_back(staged, self, now)?;
                 self.end(staged, Ending::Unfunded, paid, at, now)
             }
-            Stage::Running => self.time_passes(staged, at, now),
+            Stage::Running => self.time_passes(staged, at, None, now),
             Stage::Disputed => {
                 let open = self.record.dispute.as_mut();
+                let mut disputed_since = None;
                 if let Some(dispute) = open.filter(|dispute| dispute.until <= at) {
                     dispute.lapsed = true;
+                    disputed_since = Some(dispute.at);
                     self.record.stage = Stage::Running;
                     self.tell(staged, StepKind::DisputeLapsed, now);
                 }
-                self.time_passes(staged, at, now)
+                self.time_passes(staged, at, disputed_since, now)?;
+                if disputed_since.is_some() {
+                    for milestone in &mut self.record.milestones {
+                        milestone.held_through = None;
+                    }
+                }
+                Ok(())
             }
             Stage::Ended { at: ended, .. } => {
                 let until = self.corrections_until(*ended);
@@ -158,8 +179,8 @@ impl Life {
                     self.tell(staged, StepKind::DisputeLapsed, now);
                 }
                 match self.record.unwatch_at {
-                    Some(unwatch) if unwatch <= at => self.watch_paid(staged, now),
-                    None if until <= at => self.stop_watching(staged, now),
+                    Some(unwatch) if unwatch <= at => self.unwatch(staged, at < until, now),
+                    None if until <= at => self.unwatch(staged, false, now),
                     _ => Ok(()),
                 }
             }
@@ -171,12 +192,15 @@ impl Life {
         &mut self,
         staged: &mut Staged<'_>,
         at: TimestampMs,
+        disputed_since: Option<TimestampMs>,
         now: Now<'_>,
     ) -> Result<(), TableError> {
         if at < self.terms.deadline {
-            return self.evaluate(staged, AsOf::time(at), now);
+            self.evaluate(staged, AsOf { disputed_since, ..AsOf::due(at) }, now)?;
+            return Ok(());
         }
-        self.evaluate(staged, AsOf::deadline(self.terms.deadline), now)?;
+        let as_of = AsOf { disputed_since, ..AsOf::deadline(self.terms.deadline) };
+        self.evaluate(staged, as_of, now)?;
         if self.is_over() {
             return Ok(());
         }
@@ -191,25 +215,49 @@ impl Life {
         staged: &mut Staged<'_>,
         as_of: AsOf,
         now: Now<'_>,
-    ) -> Result<(), TableError> {
+    ) -> Result<Looked, TableError> {
+        staged.work.spend(work::UNITS_PER_LOOK);
         if !matches!(self.record.stage, Stage::Running | Stage::Disputed) {
-            return Ok(());
+            return Ok(Looked { recorded_next: None });
         }
-        let facts = facts::read(staged, &self.record)?;
+        staged.work.spend(self.record.units);
+        let mut facts = facts::read(staged, &self.record)?;
+        let times = facts.iter().flat_map(|fact| [Some(fact.recorded_at), fact.voided_at]);
+        let later = times.flatten().filter(|at| *at > as_of.time);
+        let looked = Looked { recorded_next: later.min() };
+        // Of what this block brings nothing is known before it, nor of what was undone later.
+        let is_later =
+            |at: TimestampMs| at > as_of.time || (as_of.before_block && at >= now.block_time);
+        facts.retain(|fact| !is_later(fact.recorded_at));
+        for fact in &mut facts {
+            if fact.voided_at.is_some_and(is_later) {
+                fact.voided_by = None;
+            }
+        }
+        let memo = Memo::default();
+        let look = Look { facts: &facts, memo: &memo, as_of, now };
+        self.try_all(staged, &look)?;
+        staged.work.spend(memo.spent());
+        Ok(looked)
+    }
+
+    fn try_all(&mut self, staged: &mut Staged<'_>, look: &Look<'_>) -> Result<(), TableError> {
+        let (as_of, now) = (look.as_of, look.now);
         loop {
             let (mut changed, mut next) = (false, None);
             for place in 0..self.terms.milestones.len() {
-                let Some(held) = self.held(staged, place, &facts, as_of, now)? else { continue };
+                let Some(held) = self.held(staged, place, look)? else { continue };
                 next = sooner(next, held.next.filter(|next| *next > as_of.time));
                 changed |= self.decide(staged, place, &held, as_of, now);
                 // While a dispute is open what can be known is noted, and nothing is paid.
                 if self.record.stage != Stage::Running || !self.is_next(place) {
+                    self.hold_through(place, &held, as_of);
                     continue;
                 }
                 match self.wait(staged, place, &held, as_of, now) {
                     Wait::Until(time) => next = sooner(next, time),
                     Wait::Over => {
-                        changed |= self.pay(staged, place, held, as_of, now)?;
+                        changed |= self.pay(staged, place, held, look)?;
                         if self.is_over() {
                             return Ok(());
                         }
@@ -223,19 +271,27 @@ impl Life {
         }
     }
 
+    /// The time of a milestone that came while a dispute was open that ends now without a ruling:
+    /// what was to be by then is held against what was on record by then. A dispute delays a
+    /// payment; it does not decide about it.
+    fn missed(&self, place: usize, as_of: AsOf) -> Option<TimestampMs> {
+        let (by, since) = (self.terms.milestones.get(place)?.by?, as_of.disputed_since?);
+        (since < by && by <= as_of.time).then_some(by)
+    }
+
     /// How the condition of a milestone stands; nothing when it cannot be fulfilled any more.
     fn held(
         &self,
         staged: &Staged<'_>,
         place: usize,
-        facts: &[Fact],
-        as_of: AsOf,
-        now: Now<'_>,
+        look: &Look<'_>,
     ) -> Result<Option<Held>, TableError> {
+        let missed = self.missed(place, look.as_of);
+        let time = look.as_of.time;
         let is_live = self.terms.milestones.get(place).is_some_and(|milestone| {
             !self.is_fulfilled(&milestone.id)
                 && !milestone.unless.iter().any(|other| self.is_fulfilled(other))
-                && milestone.by.is_none_or(|by| as_of.time < by)
+                && (missed.is_some() || milestone.by.is_none_or(|by| time < by))
         });
         if !is_live {
             return Ok(None);
@@ -243,12 +299,27 @@ impl Life {
         let view = View {
             terms: &self.terms,
             record: &self.record,
-            facts,
-            as_of: as_of.time.plus_ms(1),
+            facts: look.facts,
+            as_of: missed.unwrap_or_else(|| time.plus_ms(1)),
             staged,
-            now,
+            now: look.now,
         };
-        condition::evaluate(&view, place).map(Some)
+        condition::evaluate_again(&view, place, look.memo).map(Some)
+    }
+
+    /// Notes, while a dispute is open, since when a condition holds for which a window would run
+    /// but for the dispute.
+    fn hold_through(&mut self, place: usize, held: &Held, as_of: AsOf) {
+        if self.record.stage != Stage::Disputed {
+            return;
+        }
+        let is_next = self.is_next(place);
+        let Some(state) = self.record.milestones.get_mut(place) else { return };
+        if held.holds && is_next {
+            state.held_through.get_or_insert(as_of.time);
+        } else {
+            state.held_through = None;
+        }
     }
 
     fn is_fulfilled(&self, label: &Label) -> bool {
@@ -297,12 +368,22 @@ impl Life {
         as_of: AsOf,
         now: Now<'_>,
     ) -> Wait {
+        let missed = self.missed(place, as_of);
         let (Some(terms), Some(state)) =
             (self.terms.milestones.get(place), self.record.milestones.get_mut(place))
         else {
             return Wait::Until(None);
         };
         let (milestone, window) = (terms.id.clone(), terms.window.0);
+        if let Some(by) = missed {
+            let since = state.held_through.filter(|_| held.holds);
+            let is_over = since.is_some_and(|since| since.plus_ms(window) < by);
+            return if held.holds && (window == 0 || is_over) {
+                Wait::Over
+            } else {
+                Wait::Until(None)
+            };
+        }
         if !held.holds {
             if state.holds_since.take().is_some() {
                 self.tell(staged, StepKind::HoldsNoMore { milestone }, now);
@@ -329,9 +410,9 @@ impl Life {
         staged: &mut Staged<'_>,
         place: usize,
         held: Held,
-        as_of: AsOf,
-        now: Now<'_>,
+        look: &Look<'_>,
     ) -> Result<bool, TableError> {
+        let (as_of, now) = (look.as_of, look.now);
         let (Some(terms), Some(state)) =
             (self.terms.milestones.get(place), self.record.milestones.get_mut(place))
         else {
@@ -343,7 +424,8 @@ impl Life {
             return Ok(false);
         }
         let (milestone, ends) = (terms.id.clone(), terms.ends);
-        events.retain(|event| !state.events.contains(event));
+        let known: BTreeSet<Position> = state.events.iter().copied().collect();
+        events.retain(|event| !known.contains(event));
         state.events.extend(&events);
         let is_whole = parts == pay::ALL_PARTS;
         if is_whole {
@@ -361,12 +443,47 @@ impl Life {
             StepKind::PaidPart { milestone: milestone.clone(), parts, paid, events }
         };
         self.tell_of(staged, what, cause, now);
+        self.note_undone(staged, place, look);
         if (ends && is_whole) || pay::is_empty(&pay::pot(staged, self)?) {
             let how = Ending::Released { milestone };
             self.end(staged, how, Vec::new(), as_of.time, now)?;
         }
         Ok(true)
     }
+}
+
+impl Life {
+    /// A payment that is made as of a time after which an event was undone on which it is made:
+    /// that is noted as if it had been made then.
+    fn note_undone(&mut self, staged: &mut Staged<'_>, place: usize, look: &Look<'_>) {
+        let Some(terms) = self.terms.milestones.get(place) else { return };
+        let Some(state) = self.record.milestones.get_mut(place) else { return };
+        let undone = look.facts.iter().filter(|fact| fact.voided_at.is_some());
+        let undone = undone.filter(|fact| fact.voided_by.is_none()).map(|fact| fact.position);
+        let undone: Vec<Position> = undone
+            .filter(|event| state.events.contains(event) && !state.corrected.contains(event))
+            .collect();
+        state.corrected.extend(&undone);
+        let milestone = terms.id.clone();
+        for event in undone {
+            let what = StepKind::CorrectedAfterPayment { milestone: milestone.clone(), event };
+            self.tell_of(staged, what, Some(event), look.now);
+        }
+    }
+}
+
+/// A look at an agreement.
+struct Look<'l> {
+    facts: &'l [Fact],
+    memo: &'l Memo,
+    as_of: AsOf,
+    now: Now<'l>,
+}
+
+/// What a look at an agreement found.
+struct Looked {
+    /// When the next event was recorded for it after what was looked at, if there is one.
+    recorded_next: Option<TimestampMs>,
 }
 
 /// What a milestone whose condition is looked at has to do.

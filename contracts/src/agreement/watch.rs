@@ -6,34 +6,103 @@
 //! go to what it is packed in. An event whose names nobody watches costs a look into memory for
 //! each name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
 use tracehold_chain::agreement::Terms;
 use tracehold_chain::codec;
 use tracehold_chain::digest::Digest;
 use tracehold_chain::money::{AgreementId, Asset};
 use tracehold_chain::state::key::{
-    business_transaction_digest, class_digest, item_key, name_digest, watch_range,
+    business_transaction_digest, class_digest, item_key, journal_key, name_digest, watch_range,
 };
-use tracehold_chain::state::{StateKey, TableError};
+use tracehold_chain::state::{Position, StateKey, TableError};
+use tracehold_chain::units::MemberId;
 
-use super::facts::Sought;
+use super::facts::{Sought, Words};
 use super::record::AgreementRecord;
-use crate::execute::{Now, Staged};
-use crate::provenance::{ItemRecord, MAX_PACKING_DEPTH};
+use crate::execute::{Concern, Staged};
+use crate::provenance::{ItemRecord, JournalChunk, MAX_PACKING_DEPTH, Standing, Step};
+use crate::work::{UNITS_PER_NOTE, UNITS_PER_WATCH};
 
 /// Running agreements that may wait for one name when another one begins to: it is neither proposed
 /// nor accepted then, and its last deposit does not come in.
 pub const MAX_AGREEMENTS_PER_NAME: u32 = 256;
 
+/// Of these, those that one member proposed: nobody alone keeps others from agreeing on a thing.
+pub const MAX_AGREEMENTS_PER_NAME_AND_PROPOSER: u32 = 64;
+
 /// Agreements whose goods are followed into one container.
 pub const MAX_AGREEMENTS_PER_CONTAINER: u32 = 4_096;
+
+/// Of these, those that one member proposed.
+pub const MAX_AGREEMENTS_PER_CONTAINER_AND_PROPOSER: u32 = 1_024;
 
 /// Names that one agreement is registered under; goods are not followed into more containers.
 pub const MAX_NAMES_PER_AGREEMENT: usize = 8_192;
 
 /// Bytes of a key before the agreement's id.
 const WATCH_PREFIX_BYTES: usize = 2 + 32 + 1;
+
+/// An agreement that waits for a name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Waits {
+    /// Which of its items what has the name may be about.
+    pub items: Vec<u16>,
+    /// Whose events may count.
+    pub words: Words,
+}
+
+/// How many agreements wait for a name, by who proposed them.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Watchers(BTreeMap<MemberId, u32>);
+
+impl Watchers {
+    fn of(staged: &Staged<'_>, name: &Digest) -> Result<Watchers, TableError> {
+        Ok(staged.overlay.record(&StateKey::Watched(*name).encode())?.unwrap_or_default())
+    }
+
+    fn put(self, staged: &mut Staged<'_>, name: &Digest) {
+        let key = StateKey::Watched(*name).encode();
+        if self.0.is_empty() {
+            staged.overlay.remove(key);
+        } else {
+            staged.overlay.put(key, codec::pack(&self));
+        }
+    }
+
+    /// Whether there is room for one more that `proposer` proposed, of so many in all and so many
+    /// of each proposer.
+    fn has_room(&self, proposer: &MemberId, (limit, part): (u32, u32)) -> bool {
+        let all = self.0.values().fold(0, |all: u32, count| all.saturating_add(*count));
+        all < limit && self.0.get(proposer).copied().unwrap_or(0) < part
+    }
+
+    fn add(&mut self, proposer: &MemberId) {
+        let count = self.0.entry(proposer.clone()).or_default();
+        *count = count.saturating_add(1);
+    }
+
+    fn take(&mut self, proposer: &MemberId) {
+        let Some(count) = self.0.get_mut(proposer) else { return };
+        *count = count.saturating_sub(1);
+        if *count == 0 {
+            self.0.remove(proposer);
+        }
+    }
+}
+
+/// Who registers.
+struct Registrant<'r> {
+    agreement: AgreementId,
+    proposer: &'r MemberId,
+    words: &'r Words,
+    /// Agreements that may be registered, in all and of one proposer.
+    limits: (u32, u32),
+}
+
+/// What one name holds at most in all and of one proposer, where it was looked at before.
+const NO_LIMITS: (u32, u32) = (u32::MAX, u32::MAX);
 
 /// Registers an agreement that starts to run.
 ///
@@ -43,44 +112,59 @@ pub fn begin(
     staged: &mut Staged<'_>,
     record: &AgreementRecord,
     terms: &Terms,
-    _now: Now<'_>,
 ) -> Result<(), TableError> {
-    let mut names = names(staged, terms)?;
+    let names = names(staged, terms)?;
     let key = StateKey::Watching(record.id).encode();
     let mut watching: Vec<Digest> = staged.overlay.record(&key)?.unwrap_or_default();
-    for (name, items) in &mut names {
-        register(staged, record.id, (*name, items), &mut watching, u32::MAX)?;
+    let words = Sought::of(terms).words(terms);
+    let (agreement, proposer) = (record.id, record.proposer.member());
+    let registrant = Registrant { agreement, proposer, words: &words, limits: NO_LIMITS };
+    for (name, items) in &names {
+        register(staged, &registrant, (*name, items), &mut watching)?;
     }
     staged.overlay.put(key, codec::pack(&watching));
     Ok(())
 }
 
-/// Takes an agreement off all its registrations, when nothing can concern it any more.
+/// Takes an agreement off names that it waits for, at most so many, but for those that are to stay.
+/// Whether that was all of them.
 ///
 /// # Errors
 /// [`TableError`] when this machine cannot read.
-pub fn end(
+pub(super) fn take_off(
     staged: &mut Staged<'_>,
     record: &AgreementRecord,
-    _terms: &Terms,
-    _now: Now<'_>,
-) -> Result<(), TableError> {
+    stay: &BTreeSet<Digest>,
+    at_most: usize,
+) -> Result<bool, TableError> {
     let key = StateKey::Watching(record.id).encode();
     let watching: Vec<Digest> = staged.overlay.record(&key)?.unwrap_or_default();
+    let (mut left, mut taken_off, mut is_all) = (Vec::new(), 0, true);
     for name in watching {
-        let watch = StateKey::Watch { name, agreement: record.id }.encode();
-        if staged.overlay.get(&watch)?.is_none() {
+        if stay.contains(&name) {
+            left.push(name);
             continue;
         }
-        staged.overlay.remove(watch);
-        let marker = StateKey::Watched(name).encode();
-        match staged.overlay.record::<u32>(&marker)?.unwrap_or(0) {
-            0 | 1 => staged.overlay.remove(marker),
-            more => staged.overlay.put(marker, codec::pack(&more.saturating_sub(1))),
+        if taken_off >= at_most {
+            is_all = false;
+            left.push(name);
+            continue;
+        }
+        taken_off += 1;
+        let watch = StateKey::Watch { name, agreement: record.id }.encode();
+        if staged.overlay.contains(&watch) {
+            staged.overlay.remove(watch);
+            let mut watchers = Watchers::of(staged, &name)?;
+            watchers.take(record.proposer.member());
+            watchers.put(staged, &name);
         }
     }
-    staged.overlay.remove(key);
-    Ok(())
+    if left.is_empty() {
+        staged.overlay.remove(key);
+    } else {
+        staged.overlay.put(key, codec::pack(&left));
+    }
+    Ok(is_all)
 }
 
 /// How many names an agreement is registered under.
@@ -89,13 +173,18 @@ pub(super) fn size(staged: &Staged<'_>, agreement: AgreementId) -> Result<usize,
     Ok(staged.overlay.record::<Vec<Digest>>(&key)?.map_or(0, |names| names.len()))
 }
 
-/// Whether one more agreement may wait for what these terms wait for.
+/// Whether one more agreement that this member proposed may wait for what these terms wait for.
 ///
 /// # Errors
 /// [`TableError`] when this machine cannot read.
-pub fn has_room(staged: &Staged<'_>, terms: &Terms, _now: Now<'_>) -> Result<bool, TableError> {
+pub fn has_room(
+    staged: &Staged<'_>,
+    terms: &Terms,
+    proposer: &MemberId,
+) -> Result<bool, TableError> {
+    let limits = (MAX_AGREEMENTS_PER_NAME, MAX_AGREEMENTS_PER_NAME_AND_PROPOSER);
     for name in names(staged, terms)?.keys() {
-        if count(staged, name)? >= MAX_AGREEMENTS_PER_NAME {
+        if !Watchers::of(staged, name)?.has_room(proposer, limits) {
             return Ok(false);
         }
     }
@@ -109,34 +198,33 @@ pub fn has_room(staged: &Staged<'_>, terms: &Terms, _now: Now<'_>) -> Result<boo
 pub fn title_moved(staged: &mut Staged<'_>, title: &Asset) -> Result<(), TableError> {
     let name = name_digest(&title.to_string());
     for (agreement, _) in waiting(staged, &name)? {
-        staged.touched.insert(agreement);
+        staged.work.spend(UNITS_PER_NOTE);
+        let key = StateKey::Agreement(agreement).encode();
+        let Some(record) = staged.overlay.record::<AgreementRecord>(&key)? else { continue };
+        staged.touched.insert((Concern::Others(record.units), agreement));
     }
     Ok(())
 }
 
-/// How many agreements wait for a name.
-fn count(staged: &Staged<'_>, name: &Digest) -> Result<u32, TableError> {
-    Ok(staged.overlay.record(&StateKey::Watched(*name).encode())?.unwrap_or(0))
-}
-
-/// The agreements that wait for a name, and which of their items it may be about.
+/// The agreements that wait for a name.
 pub(super) fn waiting(
-    staged: &Staged<'_>,
+    staged: &mut Staged<'_>,
     name: &Digest,
-) -> Result<Vec<(AgreementId, Vec<u16>)>, TableError> {
-    if staged.overlay.get(&StateKey::Watched(*name).encode())?.is_none() {
+) -> Result<Vec<(AgreementId, Waits)>, TableError> {
+    if !staged.overlay.contains(&StateKey::Watched(*name).encode()) {
         return Ok(Vec::new());
     }
     let (first, end) = watch_range(name);
     let mut waiting = Vec::new();
     for (key, value) in staged.overlay.range(&first, &end, usize::MAX)? {
         let id = key.get(WATCH_PREFIX_BYTES..).and_then(|id| id.try_into().ok());
-        let items = codec::unpack(&value).ok();
-        let (Some(id), Some(items)) = (id, items) else {
+        let waits: Option<Waits> = codec::unpack(&value).ok();
+        let (Some(id), Some(waits)) = (id, waits) else {
             return Err(TableError("an entry of what is watched is damaged".to_owned()));
         };
-        waiting.push((AgreementId(Digest(id)), items));
+        waiting.push((AgreementId(Digest(id)), waits));
     }
+    staged.work.spend(UNITS_PER_WATCH.saturating_mul(waiting.len() as u64));
     Ok(waiting)
 }
 
@@ -144,16 +232,24 @@ pub(super) fn waiting(
 /// wait for `child` wait for these containers from now on.
 pub(super) fn follow(
     staged: &mut Staged<'_>,
-    child: &[(AgreementId, Vec<u16>)],
+    child: &[(AgreementId, Waits)],
     containers: &[Digest],
 ) -> Result<(), TableError> {
-    for (agreement, items) in child.iter().filter(|(_, items)| !items.is_empty()) {
+    for (agreement, waits) in child.iter().filter(|(_, waits)| !waits.items.is_empty()) {
+        staged.work.spend(UNITS_PER_NOTE);
+        let key = StateKey::Agreement(*agreement).encode();
+        let Some(record) = staged.overlay.record::<AgreementRecord>(&key)? else { continue };
         let key = StateKey::Watching(*agreement).encode();
         let mut watching: Vec<Digest> = staged.overlay.record(&key)?.unwrap_or_default();
         let before = watching.len();
+        let registrant = Registrant {
+            agreement: *agreement,
+            proposer: record.proposer.member(),
+            words: &waits.words,
+            limits: (MAX_AGREEMENTS_PER_CONTAINER, MAX_AGREEMENTS_PER_CONTAINER_AND_PROPOSER),
+        };
         for name in containers {
-            let limit = MAX_AGREEMENTS_PER_CONTAINER;
-            register(staged, *agreement, (*name, items), &mut watching, limit)?;
+            register(staged, &registrant, (*name, &waits.items), &mut watching)?;
         }
         if watching.len() > before {
             staged.overlay.put(key, codec::pack(&watching));
@@ -165,13 +261,17 @@ pub(super) fn follow(
 /// Registers an agreement for the corrections of these events.
 pub(super) fn register_events(
     staged: &mut Staged<'_>,
-    agreement: AgreementId,
+    record: &AgreementRecord,
+    terms: &Terms,
     events: impl IntoIterator<Item = Digest>,
 ) -> Result<(), TableError> {
-    let key = StateKey::Watching(agreement).encode();
+    let key = StateKey::Watching(record.id).encode();
     let mut watching: Vec<Digest> = staged.overlay.record(&key)?.unwrap_or_default();
+    let words = Sought::of(terms).words(terms);
+    let (agreement, proposer) = (record.id, record.proposer.member());
+    let registrant = Registrant { agreement, proposer, words: &words, limits: NO_LIMITS };
     for name in events {
-        register(staged, agreement, (name, &[]), &mut watching, u32::MAX)?;
+        register(staged, &registrant, (name, &[]), &mut watching)?;
     }
     staged.overlay.put(key, codec::pack(&watching));
     Ok(())
@@ -179,30 +279,31 @@ pub(super) fn register_events(
 
 fn register(
     staged: &mut Staged<'_>,
-    agreement: AgreementId,
+    registrant: &Registrant<'_>,
     (name, items): (Digest, &[u16]),
     watching: &mut Vec<Digest>,
-    limit: u32,
 ) -> Result<(), TableError> {
-    let key = StateKey::Watch { name, agreement }.encode();
-    let known: Option<Vec<u16>> = staged.overlay.record(&key)?;
+    let key = StateKey::Watch { name, agreement: registrant.agreement }.encode();
+    let known: Option<Waits> = staged.overlay.record(&key)?;
     let is_new = known.is_none();
-    let mut all = known.unwrap_or_default();
-    let before = all.len();
-    all.extend(items);
-    all.sort_unstable();
-    all.dedup();
+    let fresh = || Waits { items: Vec::new(), words: registrant.words.clone() };
+    let mut waits = known.unwrap_or_else(fresh);
+    let before = waits.items.len();
+    waits.items.extend(items);
+    waits.items.sort_unstable();
+    waits.items.dedup();
     if is_new {
-        let others = count(staged, &name)?;
-        if others >= limit || watching.len() >= MAX_NAMES_PER_AGREEMENT {
+        let mut watchers = Watchers::of(staged, &name)?;
+        let has_room = watchers.has_room(registrant.proposer, registrant.limits);
+        if !has_room || watching.len() >= MAX_NAMES_PER_AGREEMENT {
             return Ok(());
         }
-        let marker = StateKey::Watched(name).encode();
-        staged.overlay.put(marker, codec::pack(&others.saturating_add(1)));
+        watchers.add(registrant.proposer);
+        watchers.put(staged, &name);
         watching.push(name);
     }
-    if is_new || all.len() > before {
-        staged.overlay.put(key, codec::pack(&all));
+    if is_new || waits.items.len() > before {
+        staged.overlay.put(key, codec::pack(&waits));
     }
     Ok(())
 }
@@ -224,7 +325,7 @@ fn names(staged: &Staged<'_>, terms: &Terms) -> Result<BTreeMap<Digest, Vec<u16>
         }
         (Some(class), _) => {
             for member in sought.members(terms) {
-                names.entry(class_digest(&class.class, member)).or_default();
+                names.entry(class_digest(&class.class, &member)).or_default();
             }
         }
         _ => {}
@@ -235,7 +336,9 @@ fn names(staged: &Staged<'_>, terms: &Terms) -> Result<BTreeMap<Digest, Vec<u16>
     Ok(names)
 }
 
-/// What a thing is packed in now, from the inside out; what was emptied since included.
+/// What a thing is packed in now, from the inside out; what was emptied since included. Only as far
+/// as who packed it had standing for what it was packed in: by the word of a stranger nothing waits
+/// for somebody else's pallet, whether it was packed before the agreement began to run or after.
 pub(super) fn containers(staged: &Staged<'_>, thing: &Digest) -> Result<Vec<Digest>, TableError> {
     let mut found: Vec<Digest> = Vec::new();
     let mut next = *thing;
@@ -246,7 +349,41 @@ pub(super) fn containers(staged: &Staged<'_>, thing: &Digest) -> Result<Vec<Dige
         if next == *thing || found.contains(&next) {
             break;
         }
+        if standing_at(staged, &next, parent.mark.position)? == Some(Standing::Claim) {
+            break;
+        }
         found.push(next);
     }
     Ok(found)
+}
+
+/// The standing that the recorder of the event at `position` had for a thing, as it was seen when
+/// the event was recorded. Steps are kept in the order in which they were recorded.
+pub(super) fn standing_at(
+    staged: &Staged<'_>,
+    thing: &Digest,
+    position: Position,
+) -> Result<Option<Standing>, TableError> {
+    let Some(record) = staged.overlay.record::<ItemRecord>(&item_key(thing))? else {
+        return Ok(None);
+    };
+    let of = |steps: &[Step]| {
+        let found = steps.iter().find(|step| step.position == position);
+        found.map(|step| step.standing)
+    };
+    if record.tail.first().is_some_and(|first| first.position <= position) {
+        return Ok(of(&record.tail));
+    }
+    let (mut first, mut end) = (0, record.chunks());
+    while first < end {
+        let middle = first.midpoint(end);
+        let sealed = staged.overlay.record::<JournalChunk>(&journal_key(thing, middle))?;
+        let sealed = sealed.unwrap_or_default();
+        match (sealed.first(), sealed.last()) {
+            (Some(oldest), _) if position < oldest.position => end = middle,
+            (_, Some(newest)) if position > newest.position => first = middle.saturating_add(1),
+            _ => return Ok(of(&sealed)),
+        }
+    }
+    Ok(None)
 }

@@ -154,7 +154,7 @@ impl<'r, 's> Recording<'r, 's> {
         let output_above_input = self.weigh_transformation()?;
         let facts = self.facts;
         for item in &facts.items {
-            if self.staged.overlay.written() > MAX_WRITTEN_BYTES_PER_TRANSACTION {
+            if self.staged.own_written() > MAX_WRITTEN_BYTES_PER_TRANSACTION {
                 return Err(self.refused(RejectionCode::TooManyTouches, "bytes of records"));
             }
             let mut noted = self.noted(item)?;

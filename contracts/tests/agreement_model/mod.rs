@@ -90,8 +90,11 @@ pub struct Model {
     cancels: BTreeSet<Label>,
     disputes: BTreeSet<Label>,
     disputed_by: Option<Label>,
+    disputed_at: u64,
     approvals: BTreeMap<(Label, Label), u64>,
     holding: Vec<Option<u64>>,
+    /// While a dispute is open: since when each would have held its condition without it.
+    through: Vec<Option<u64>>,
     decisions: BTreeMap<(usize, usize), bool>,
     running_since: u64,
 }
@@ -119,8 +122,10 @@ impl Model {
             cancels: BTreeSet::new(),
             disputes: BTreeSet::new(),
             disputed_by: None,
+            disputed_at: 0,
             approvals: BTreeMap::new(),
             holding: vec![None; milestones],
+            through: vec![None; milestones],
             decisions: BTreeMap::new(),
             running_since: 0,
             terms,
@@ -198,19 +203,27 @@ impl Model {
         let missing = self.terms.deposits.iter().zip(&self.deposited);
         let overdue = missing.filter(|(_, paid)| !**paid).any(|(d, _)| d.due.0 <= time);
         let deadline = self.terms.deadline.0;
+        let mut disputed = None;
         match self.stage {
             Stage::Proposed if time >= self.terms.accept_by.0 => self.end(End::NotAccepted, time),
             Stage::Accepted if overdue || time >= deadline => {
                 self.refund();
                 self.end(End::Unfunded, time);
             }
-            Stage::Disputed(until) if time >= until => self.stage = Stage::Running,
+            Stage::Disputed(until) if time >= until => {
+                disputed = Some(self.disputed_at);
+                self.stage = Stage::Running;
+            }
             _ => {}
         }
         if time < deadline {
-            return self.settle(time, false);
+            self.settle(time, false, disputed);
+            if disputed.is_some() {
+                self.through.fill(None);
+            }
+            return;
         }
-        self.settle(deadline - 1, true);
+        self.settle(deadline - 1, true, disputed);
         if self.stage == Stage::Running {
             let list = self.terms.at_deadline.clone();
             self.give_all(&list);
@@ -391,7 +404,8 @@ impl Model {
         self.disputes.insert(role.clone());
         self.disputed_by = Some(role.clone());
         self.stage = Stage::Disputed(until);
-        self.holding.fill(None);
+        self.disputed_at = self.now;
+        self.through = std::mem::replace(&mut self.holding, vec![None; self.through.len()]);
         true
     }
 
@@ -482,7 +496,8 @@ impl Model {
         self.fulfilled[place]
     }
 
-    fn settle(&mut self, time: u64, last: bool) {
+    /// Tries all milestones; `disputed` is when the dispute was opened that is over just now.
+    fn settle(&mut self, time: u64, last: bool, disputed: Option<u64>) {
         let mut again = true;
         while again {
             again = false;
@@ -490,35 +505,56 @@ impl Model {
                 if !matches!(self.stage, Stage::Running | Stage::Disputed(_)) {
                     return;
                 }
-                again |= self.try_milestone(place, time, last);
+                again |= self.try_milestone(place, time, last, disputed);
             }
         }
     }
 
-    fn try_milestone(&mut self, place: usize, time: u64, last: bool) -> bool {
+    fn try_milestone(
+        &mut self,
+        place: usize,
+        time: u64,
+        last: bool,
+        disputed: Option<u64>,
+    ) -> bool {
         let milestone = self.terms.milestones[place].clone();
+        // A dispute delays a payment: what was missed because of it is made good after it.
+        let missed = milestone.by.map(|by| by.0).filter(|by| *by <= time);
+        let missed = missed.filter(|by| disputed.is_some_and(|opened| opened < *by));
         if self.fulfilled[place].is_some()
             || milestone.unless.iter().any(|other| self.fulfilled_at(other).is_some())
-            || milestone.by.is_some_and(|by| time >= by.0)
+            || (missed.is_none() && milestone.by.is_some_and(|by| time >= by.0))
         {
             return false;
         }
         let mut decided = Vec::new();
-        let (holds, parts) = self.ask(place, &mut 0, &milestone.when, time, &mut decided);
+        let asked_of = missed.map_or(time, |by| by - 1);
+        let (holds, parts) = self.ask(place, &mut 0, &milestone.when, asked_of, &mut decided);
         let changed = !decided.is_empty();
         self.decisions.extend(decided);
-        if self.stage != Stage::Running
-            || milestone.after.iter().any(|before| self.fulfilled_at(before).is_none())
-        {
+        let blocked = milestone.after.iter().any(|before| self.fulfilled_at(before).is_none());
+        if matches!(self.stage, Stage::Disputed(_)) {
+            let since = self.through[place].unwrap_or(time);
+            self.through[place] = (holds && !blocked).then_some(since);
+        }
+        if self.stage != Stage::Running || blocked {
             return changed;
         }
         if !holds {
             self.holding[place] = None;
             return changed;
         }
-        let since = *self.holding[place].get_or_insert(time);
-        if time < since + milestone.window.0 && !last {
-            return changed;
+        if let Some(by) = missed {
+            let window = milestone.window.0;
+            let in_time = self.through[place].is_some_and(|since| since + window < by);
+            if window > 0 && !in_time {
+                return changed;
+            }
+        } else {
+            let since = *self.holding[place].get_or_insert(time);
+            if time < since + milestone.window.0 && !last {
+                return changed;
+            }
         }
         if parts <= self.parts[place] {
             return changed;

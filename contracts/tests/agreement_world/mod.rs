@@ -2,6 +2,8 @@
 //! is tested elsewhere, and most of the time would go there.
 #![allow(dead_code, reason = "each test uses what it needs")]
 
+pub mod town;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -144,7 +146,7 @@ impl World {
             chain_id: self.ledger.chain_id().clone(),
             sender: agent(who),
             nonce: Nonce(nonce),
-            expires_at: at.plus_ms(1_000),
+            expires_at: at.plus_ms(10_000),
             commands,
         };
         let transaction = Transaction { body, signature: Signature([0; 64]) };

@@ -12,7 +12,7 @@ use tracehold_chain::certificate::CommitCertificate;
 use tracehold_chain::codec;
 use tracehold_chain::transaction::{Bundle, Command, TransactionId};
 use tracehold_chain::units::Height;
-use tracehold_contracts::{Receipt, Verdict};
+use tracehold_contracts::{Effects, Receipt, Verdict};
 
 use super::ApiState;
 use super::agreements::{StepView, step_view};
@@ -91,6 +91,58 @@ pub struct BlockView {
     pub transactions: Vec<String>,
     /// What became of each.
     pub receipts: Vec<ReceiptView>,
+    /// What fell due when the block began and was done by itself, before its transactions; not
+    /// there when nothing was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due: Option<DueView>,
+}
+
+/// What fell due when a block began.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct DueView {
+    /// The digest of all of it: the first leaf under the header's `receipts_root`.
+    pub leaf: String,
+    /// What moved: shown to those who have a part in it.
+    pub entries: Vec<EntryView>,
+    /// The steps that agreements went: shown to those who have a role in them.
+    pub steps: Vec<StepView>,
+}
+
+impl DueView {
+    fn seen(
+        view: &ReadView,
+        caller: &Caller,
+        due: &Effects,
+        parties: &mut Parties,
+    ) -> Result<DueView, Fault> {
+        let (entries, steps) = seen_of(view, caller, due, parties)?;
+        Ok(DueView { leaf: due.due_leaf().to_string(), entries, steps })
+    }
+}
+
+/// What of money that moved, and of agreements that went on, is for a caller.
+fn seen_of(
+    view: &ReadView,
+    caller: &Caller,
+    effects: &Effects,
+    parties: &mut Parties,
+) -> Result<(Vec<EntryView>, Vec<StepView>), Fault> {
+    let (mut entries, mut steps) = (Vec::new(), Vec::new());
+    if *caller == Caller::Anonymous {
+        // Nothing of it is for them: no terms need be read to know.
+        return Ok((entries, steps));
+    }
+    for entry in &effects.entries {
+        if has_part(caller, &parties.of_entry(view, entry)?) {
+            entries.push(entry.into());
+        }
+    }
+    for step in &effects.steps {
+        if has_part(caller, &parties.of_agreement(view, step.agreement)?) {
+            steps.push(step_view(step.agreement, &step.what));
+        }
+    }
+    Ok((entries, steps))
 }
 
 /// What became of a transaction.
@@ -161,20 +213,7 @@ impl ReceiptView {
         if !is_shown {
             told.detail = None;
         }
-        if *caller == Caller::Anonymous {
-            // Nothing of it is for them: no terms need be read to know.
-            return Ok(told);
-        }
-        for entry in &receipt.effects.entries {
-            if has_part(caller, &parties.of_entry(view, entry)?) {
-                told.entries.push(entry.into());
-            }
-        }
-        for step in &receipt.effects.steps {
-            if has_part(caller, &parties.of_agreement(view, step.agreement)?) {
-                told.steps.push(step_view(step.agreement, &step.what));
-            }
-        }
+        (told.entries, told.steps) = seen_of(view, caller, &receipt.effects, parties)?;
         Ok(told)
     }
 
@@ -220,7 +259,7 @@ fn is_private(bundle: &Bundle) -> bool {
 
 /// A block
 ///
-/// Header, certificate, transaction ids and receipts; no event bodies.
+/// Header, certificate, transaction ids, receipts, and what fell due when it began; no event bodies.
 #[utoipa::path(
     get, path = "/api/v1/blocks/{height}", tag = "Ledger",
     params(("height" = u64, Path, description = "1 for the first block")),
@@ -253,9 +292,11 @@ pub async fn get_block(
                 receipts.push(ReceiptView::seen(view, &caller, pair, height, &mut parties)?);
             }
         }
-        Ok(Some((decided, receipts)))
+        let due = view.due_in(height)?;
+        let due = due.map(|due| DueView::seen(view, &caller, &due, &mut parties)).transpose()?;
+        Ok(Some((decided, receipts, due)))
     });
-    let Some((decided, receipts)) = found.await? else {
+    let Some((decided, receipts, due)) = found.await? else {
         let newest = state.status()?.height;
         let detail = format!("there is no block {height}: blocks are 1 to {newest}");
         return Err(Problem::new(Kind::NotFound, detail));
@@ -268,6 +309,7 @@ pub async fn get_block(
         state_root: decided.block.header.state_root.to_string(),
         transactions: transactions.map(|bundle| bundle.transaction.id().to_string()).collect(),
         receipts,
+        due,
         header: decided.block.header,
         certificate: decided.certificate,
     }))

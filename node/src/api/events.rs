@@ -13,7 +13,7 @@ use tracehold_contracts::Verdict;
 use super::auth::Keyed;
 use super::extract::{InPath, check_json, read_body};
 use super::problem::{Kind, Problem};
-use super::shapes::{EventShape, QueryDocumentShape};
+use super::query::shown::{EpcisEvent, QueryDocument};
 use super::submit::{already_recorded, refused, repeated, submit};
 use super::visible::{Caller, Record, Sight, visible};
 use super::{ApiState, capture, now, prepare, records};
@@ -26,11 +26,11 @@ use crate::view::StoredEvent;
 /// network, synced to this node's disk and readable here.
 #[utoipa::path(
     post, path = "/epcis/v2/events", tag = "EPCIS",
-    request_body(content = EventShape, content_type = "application/json",
+    request_body(content = EpcisEvent, content_type = "application/json",
         description = "one EPCIS event with its `@context`"),
     responses(
         (status = 201, description = "Recorded; `Location` names the event",
-            body = EventShape,
+            body = EpcisEvent,
             headers(("Location" = String, description = "the event"))),
         (status = 400, description = "The event breaks a rule"),
         (status = 403, description = "The agent may not record this"),
@@ -91,7 +91,7 @@ pub async fn post_event(
     get, path = "/epcis/v2/events/{eventID}", tag = "EPCIS",
     params(("eventID" = String, Path, description = "the eventID, percent-encoded")),
     responses(
-        (status = 200, description = "An EPCISQueryDocument", body = QueryDocumentShape),
+        (status = 200, description = "An EPCISQueryDocument", body = QueryDocument),
         (status = 404, description = "No event has this eventID"),
     ),
     security(("api_key" = []))

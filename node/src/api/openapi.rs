@@ -17,8 +17,8 @@ use super::problem::{Kind, PROBLEM_JSON, Problem, render};
 use super::{
     ApiState, accounts, agreements, approvals, blocks, capture, described, did, events, feed,
     footprint, headers, health, holds, items, links, masterdata, metrics, money, money_pages,
-    network, pages, pictures, query, rate, readings, resolver, root, sockets, subscriptions, tools,
-    trace, webhooks,
+    network, pages, pictures, query, rate, readings, resolver, sockets, subscriptions, tools, trace,
+    webhooks,
 };
 
 #[derive(OpenApi)]
@@ -97,8 +97,6 @@ fn with_problems(mut openapi: utoipa::openapi::OpenApi) -> utoipa::openapi::Open
 /// Every described route.
 fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::with_openapi(Description::openapi())
-        .routes(routes!(root::get_root))
-        .routes(routes!(root::delete_token))
         .routes(routes!(capture::post_capture, capture::get_captures))
         .routes(routes!(capture::get_capture))
         .routes(routes!(capture::get_document))
@@ -182,8 +180,6 @@ pub fn router(state: ApiState) -> Router {
     let description: &'static str = format!("{description:#}").leak();
     let json = [(http::header::CONTENT_TYPE, "application/json")];
     let router = router
-        // Clients that put their paths behind a base ask for the root so.
-        .route("/epcis/v2/", get(root::get_root))
         .route("/openapi.json", get(move || async move { (json, description) }))
         .merge(pages::routes())
         .merge(money_pages::routes())

@@ -9,10 +9,10 @@ use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use tracehold_chain::epcis::{Document, Event, Violation, hash_id, json};
 
+use super::capture::shown::Readable;
 use super::capture::{Media, read_document};
 use super::extract::read_body;
 use super::problem::{FieldError, Problem};
-use super::shapes::ReadableShape;
 use super::visible::Caller;
 use super::{ApiState, headers, prepare};
 
@@ -56,7 +56,7 @@ pub struct HashedEvent {
             what can only mean one thing into the standard's form first"),
     ),
     request_body(content(
-        (ReadableShape = "application/json"), (String = "application/xml")),
+        (Readable = "application/json"), (String = "application/xml")),
         description = "an event with its `@context`, an EPCISDocument or an EPCISQueryDocument"),
     responses(
         (status = 200, description = "The hash ids", body = EventHashes),

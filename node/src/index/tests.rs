@@ -294,7 +294,10 @@ fn limits_of_a_query_hold_over_its_whole_walk() {
     let events: Vec<Value> = (1..=20).map(|number| event(number, number)).collect();
     world.commit(&events);
     let view = world.views.view();
-    assert_eq!(walked(&view, &parsed(&[("eventCountLimit", "7")]), 3).len(), 7);
+    assert_eq!(
+        walked(&view, &parsed(&[("eventCountLimit", "7"), ("orderBy", "eventTime")]), 3).len(),
+        7
+    );
     assert_eq!(walked(&view, &parsed(&[("maxEventCount", "20")]), 6).len(), 20);
     let query = parsed(&[("maxEventCount", "19")]);
     let search = Search::new(&view, view.index(), &query, None).unwrap();
@@ -314,7 +317,7 @@ fn limits_of_a_query_hold_over_its_whole_walk() {
 fn an_index_that_is_missing_is_made_from_the_block_log() {
     let mut world = World::new();
     for number in 1..=30 {
-        world.commit(&[event(number, number)]);
+        world.commit(&[event(number, number.wrapping_mul(0x9E37_79B9_7F4A_7C15))]);
     }
     world.flush();
     let before = walked(&world.views.view(), &parsed(&[("EQ_bizStep", "shipping")]), 50);
@@ -325,5 +328,5 @@ fn an_index_that_is_missing_is_made_from_the_block_log() {
     assert_eq!(walked(&view, &parsed(&[("EQ_bizStep", "shipping")]), 50), before);
     assert!(!before.is_empty() && view.index().segments() > 3);
     let steps = view.index().values(Browsed::BizStep, None, 10).unwrap();
-    assert_eq!(steps, ["inspecting", "receiving", "shipping"][..steps.len()].to_vec());
+    assert_eq!(steps, ["inspecting", "receiving", "shipping"]);
 }

@@ -33,8 +33,8 @@ use tracehold_chain::digest::Digest;
 use tracehold_chain::epcis::SectionedEvent;
 use tracehold_chain::masterdata::{MasterKind, MasterRecord};
 use tracehold_chain::state::key::{
-    HEAD_KEY, Index, edge_range, event_range, item_key, item_range, journal_key, master_key,
-    master_range, name_digest, picture_member, picture_range, transaction_key,
+    HEAD_KEY, Index, block_due_key, edge_range, event_range, item_key, item_range, journal_key,
+    master_key, master_range, name_digest, picture_member, picture_range, transaction_key,
 };
 use tracehold_chain::state::table::Pair;
 use tracehold_chain::state::{Batch, Position, StateKey, Table, TableError};
@@ -45,7 +45,7 @@ use tracehold_contracts::layer::Layers;
 use tracehold_contracts::provenance::{
     Edge, EventRecord, ItemRecord, JOURNAL_CHUNK, JournalChunk, Step,
 };
-use tracehold_contracts::{Head, Layer, TransactionRecord, Verdict, masterdata};
+use tracehold_contracts::{Effects, Head, Layer, TransactionRecord, Verdict, masterdata};
 
 use crate::fault::Fault;
 use crate::index::EventIndex;
@@ -381,6 +381,14 @@ impl ReadView {
     /// [`Fault`] when it cannot be read or is damaged.
     pub fn transaction(&self, id: &TransactionId) -> Result<Option<TransactionRecord>, Fault> {
         self.decoded(&transaction_key(id))
+    }
+
+    /// What fell due when the block at a height began, if anything did.
+    ///
+    /// # Errors
+    /// [`Fault`] when it cannot be read or is damaged.
+    pub fn due_in(&self, height: Height) -> Result<Option<Effects>, Fault> {
+        self.decoded(&block_due_key(height))
     }
 
     /// The event at a position of the history.

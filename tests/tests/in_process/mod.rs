@@ -70,7 +70,12 @@ fn member(index: usize) -> Member {
 fn free_addresses(count: usize) -> Vec<Multiaddr> {
     static PORTS: LazyLock<Mutex<Ports>> = LazyLock::new(Mutex::default);
     let mut ports = PORTS.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut address = || format!("/ip4/127.0.0.1/tcp/{}", ports.take(FIRST_PORT).unwrap());
+    let mut address = || {
+        format!(
+            "/ip4/127.0.0.1/tcp/{}",
+            ports.take(std::net::Ipv4Addr::LOCALHOST.into(), FIRST_PORT).unwrap()
+        )
+    };
     (0..count).map(|_| address().parse().unwrap()).collect()
 }
 

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::field::{sensor_elements, sensor_metadata, sensor_reports};
 use super::{
-    Condition, EpcLists, LinkField, MasterKind, OrderBy, PlaceField, Places, RecordField,
-    TimeField, WordField,
+    Area, Condition, EpcLists, FieldPath, LinkField, MasterKind, OrderBy, PlaceField, Places,
+    RecordField, TimeField, WordField,
 };
 use crate::epcis::check::Object;
 use crate::epcis::context::Contexts;
@@ -65,12 +65,15 @@ impl Condition {
             Condition::Match(lists, patterns) => event.identifiers().iter().any(|named| {
                 lists.hold(named) && patterns.iter().any(|pattern| pattern.fits(&named.uri))
             }),
-            Condition::Quantity(op, wanted) => {
+            Condition::Quantity(unit, op, wanted) => {
                 let mut amounts = event.identifiers().iter().flat_map(|named| &named.quantities);
-                amounts.any(|own| wanted.iter().any(|wanted| op.allows(own.value.cmp(wanted))))
+                amounts.any(|own| {
+                    let same_unit = unit.is_none() || own.uom == *unit;
+                    same_unit && wanted.iter().any(|wanted| op.allows(own.value.cmp(wanted)))
+                })
             }
-            Condition::ErrorDeclared(wanted) => event.error_declaration().is_some() == *wanted,
-            Condition::Sensed(wanted) => sensor_elements(event).next().is_some() == *wanted,
+            Condition::ErrorDeclared => event.error_declaration().is_some(),
+            Condition::Sensed => sensor_elements(event).next().is_some(),
             Condition::SensorText(field, wanted) => sensor_parts(event).any(|part| {
                 let Some(own) = part.get(*field).and_then(Value::as_str) else { return false };
                 match *field {
@@ -92,7 +95,7 @@ impl Condition {
             }
             Condition::Field(path, op, wanted) => path
                 .any(event, &mut |found| wanted.iter().any(|wanted| wanted.compares(*op, found))),
-            Condition::Exists(path, wanted) => path.any(event, &mut |_| true) == *wanted,
+            Condition::Exists(path) => path.any(event, &mut |_| true),
             Condition::HasAttribute(field, names) => field.any(event, |kind, id| {
                 names.iter().any(|name| places.attribute(kind, id, name).is_some())
             }),
@@ -262,18 +265,27 @@ impl EpcLists {
 
 impl RecordField {
     /// Whether anything that the event names in this field passes.
-    fn any(self, event: &Event, test: impl Fn(MasterKind, &str) -> bool) -> bool {
+    fn any(&self, event: &Event, test: impl Fn(MasterKind, &str) -> bool) -> bool {
         let end = |id: &str| test(MasterKind::Party, id) || test(MasterKind::Place, id);
+        let product = |id: &str| {
+            let product = product_of(&canonical(id));
+            product.is_some_and(|product| test(MasterKind::Product, &product))
+        };
         match self {
             RecordField::Place(field) => {
                 field.of(event).is_some_and(|id| test(MasterKind::Place, id))
             }
-            RecordField::EpcClass => event.identifiers().iter().any(|named| {
-                let product = product_of(&canonical(&named.uri));
-                product.is_some_and(|product| test(MasterKind::Product, &product))
-            }),
+            RecordField::EpcClass => event.identifiers().iter().any(|named| product(&named.uri)),
             RecordField::Source => event.sources().iter().any(|own| end(&own.id)),
             RecordField::Destination => event.destinations().iter().any(|own| end(&own.id)),
+            RecordField::Field(name) => {
+                let path = FieldPath { area: Area::Event, inner: false, name: name.clone() };
+                path.any(event, &mut |value| {
+                    let own = value.get("id").unwrap_or(value).as_str();
+                    let own = own.map(|own| canonical(own).into_uri());
+                    own.is_some_and(|own| end(&own) || product(&own))
+                })
+            }
         }
     }
 }
@@ -284,7 +296,7 @@ impl OrderBy {
     #[must_use]
     pub fn key(&self, event: &Event) -> Option<SortKey> {
         let OrderBy::Field(name) = self else { return None };
-        let path = super::FieldPath { area: super::Area::Event, inner: false, name: name.clone() };
+        let path = FieldPath { area: Area::Event, inner: false, name: name.clone() };
         let mut found = None;
         path.any(event, &mut |value| {
             found = SortKey::of(value);

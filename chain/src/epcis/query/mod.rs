@@ -10,6 +10,8 @@
 //! names an event is found.
 
 mod field;
+mod fixed;
+mod given;
 mod matching;
 mod parse;
 mod pattern;
@@ -26,6 +28,7 @@ use crate::masterdata::MasterKind;
 use crate::units::TimestampMs;
 
 pub use field::{Area, Extensions, FieldName};
+pub use fixed::{Parameter, parameters};
 pub use pattern::Pattern;
 pub use value::{Op, Scalar, SortKey};
 
@@ -152,7 +155,7 @@ pub enum EpcLists {
 }
 
 /// Which fields can have attributes on record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordField {
     /// A place of the event.
     Place(PlaceField),
@@ -162,6 +165,8 @@ pub enum RecordField {
     Source,
     /// The parties or places it goes to.
     Destination,
+    /// What a field of an extension, at the top of the event, names.
+    Field(FieldName),
 }
 
 /// One thing that a query asks of an event.
@@ -191,12 +196,12 @@ pub enum Condition {
     Link(LinkField, String, Vec<String>),
     /// It names a thing that one of these patterns fits.
     Match(EpcLists, Vec<Pattern>),
-    /// A quantity compares so with any of these.
-    Quantity(Op, Vec<Decimal>),
-    /// Whether it is declared wrong.
-    ErrorDeclared(bool),
-    /// Whether it has sensor elements.
-    Sensed(bool),
+    /// A quantity compares so with any of these; in this unit, when there is one.
+    Quantity(Option<String>, Op, Vec<Decimal>),
+    /// It is declared wrong.
+    ErrorDeclared,
+    /// It has sensor elements.
+    Sensed,
     /// A text or URI of its sensor elements, by the name of the field, is one of these.
     SensorText(&'static str, Vec<String>),
     /// A truth value that a sensor reported.
@@ -205,8 +210,8 @@ pub enum Condition {
     SensorNumber(&'static str, Option<String>, Op, Vec<Decimal>),
     /// A field of an extension compares so with any of these.
     Field(FieldPath, Op, Vec<Scalar>),
-    /// Whether there is a field of an extension.
-    Exists(FieldPath, bool),
+    /// There is a field of an extension.
+    Exists(FieldPath),
     /// What a field names has one of these attributes on record, by full name.
     HasAttribute(RecordField, Vec<String>),
     /// What a field names has one of these values of an attribute on record.

@@ -432,10 +432,10 @@ impl Condition {
                 any: patterns.iter().map(Pattern::term).collect::<Option<Vec<_>>>()?,
                 exact: false,
             },
-            Condition::ErrorDeclared(true) => one(DECLARED_WRONG, true),
+            Condition::ErrorDeclared => one(DECLARED_WRONG, true),
             Condition::From(TimeField::ErrorDeclaration, _)
             | Condition::Before(TimeField::ErrorDeclaration, _) => one(DECLARED_WRONG, false),
-            Condition::Sensed(true) => one(SENSED, true),
+            Condition::Sensed => one(SENSED, true),
             Condition::SensorText("deviceID", ids) => all(DEVICE, ids, true),
             Condition::From(
                 TimeField::Sensor | TimeField::SensorStart | TimeField::SensorEnd,
@@ -448,7 +448,7 @@ impl Condition {
             | Condition::SensorText(..)
             | Condition::SensorBoolean(_)
             | Condition::SensorNumber(..) => one(SENSED, false),
-            Condition::Field(path, ..) | Condition::Exists(path, true) => Terms {
+            Condition::Field(path, ..) | Condition::Exists(path) => Terms {
                 any: vec![
                     Term::of(FIELD, &[local_name(&path.name.given)]),
                     Term::of(MANY_FIELDS, &[]),
@@ -460,9 +460,6 @@ impl Condition {
             | Condition::Within(..)
             | Condition::EventId(_)
             | Condition::Quantity(..)
-            | Condition::ErrorDeclared(false)
-            | Condition::Sensed(false)
-            | Condition::Exists(_, false)
             | Condition::HasAttribute(..)
             | Condition::Attribute(..) => return None,
         })

@@ -30,6 +30,7 @@ fn events() -> Vec<Event> {
             "inputEPCList": ["https://id.gs1.org/00/095213210000000018"],
             "outputQuantityList": [{"epcClass": "https://id.gs1.org/01/09521321120020"}],
             "transformationID": "urn:x:t-1", "bizStep": "ex:weighing",
+            "ex:weighedAt": "urn:epc:id:sgln:9521321.00003.0",
             "bizLocation": {"id": "https://id.gs1.org/414/9521321000032"},
             "sensorElementList": [{
                 "sensorMetadata": {"startTime": "2026-01-11T06:00:00Z",
@@ -127,8 +128,10 @@ fn every_parameter_finds_what_it_asks_for() {
         ("EQ_quantity", "20.50", &[1]),
         ("GT_quantity", "20.5", &[]),
         ("GE_quantity", "2.05e1", &[1]),
+        ("GE_quantity_KGM", "20", &[1]),
+        ("GE_quantity_GRM", "20", &[]),
         ("EXISTS_errorDeclaration", "", &[3]),
-        ("EXISTS_errorDeclaration", "false", &[1, 2]),
+        ("EXISTS_sensorElementList", "", &[2]),
         ("GE_errorDeclarationTime", "2026-01-17T09:00:00Z", &[3]),
         ("LT_errorDeclaration_Time", "2026-01-17T09:00:00Z", &[]),
         ("EQ_errorReason", "urn:epcglobal:cbv:er:incorrect_data", &[3]),
@@ -154,7 +157,6 @@ fn every_parameter_finds_what_it_asks_for() {
         ("EQ_ex:made", "2026-01-08T22:00:00Z", &[1]),
         ("LT_ex:made", "2026-01-09T00:00:00Z", &[1]),
         ("EXISTS_ex:operator", "true", &[1]),
-        ("EXISTS_ex:operator", "false", &[2, 3]),
         ("EQ_ILMD_ex:lot", "L7", &[1]),
         ("EQ_ex:lot", "L7", &[]),
         ("EQ_INNER_ILMD_ex:farm", "north", &[1]),
@@ -169,6 +171,8 @@ fn every_parameter_finds_what_it_asks_for() {
         ("EQATTR_bizLocation_urn:x:region", "EU", &[2]),
         ("EQ_ATTR_bizLocation_urn:x:region", "US", &[]),
         ("EQATTR_epcClass_region", "EU", &[2]),
+        ("HASATTR_ex:weighedAt", "urn:x:region", &[2]),
+        ("EQATTR_ex:weighedAt_urn:x:region", "US", &[]),
     ];
     let recorded = crate::epcis::time::parse("2026-01-20T00:00:00Z").unwrap();
     for (name, value, expected) in table {
@@ -218,6 +222,8 @@ fn what_breaks_the_grammar_is_refused_by_name() {
         ("orderBy", "color"),
         ("orderDirection", "UP"),
         ("eventCountLimit", "0"),
+        ("eventCountLimit", "5"),
+        ("LT_quantity_kilo", "5"),
         ("eventCountLimit", "-1"),
         ("maxEventCount", "1.5"),
         ("EQATTR_bizStep_urn:x:a", "b"),
@@ -240,13 +246,38 @@ fn what_breaks_the_grammar_is_refused_by_name() {
     assert!(read("MATCH_epc", &many).is_err());
 }
 
+/// Promise P96: what need not be there may be there (GS1's description of the REST binding).
+#[test]
+fn a_field_that_need_not_be_there_is_not_asked_for() {
+    for name in ["EXISTS_errorDeclaration", "EXISTS_sensorElementList", "EXISTS_ex:operator"] {
+        assert_eq!(read(name, "false").unwrap().conditions(), [], "{name}");
+        assert_eq!(read(name, "true").unwrap().conditions().len(), 1, "{name}");
+    }
+}
+
+/// Promise P96: what descriptions tell of parameters is so.
+#[test]
+fn the_example_of_every_parameter_is_read() {
+    let mut names = std::collections::BTreeSet::new();
+    for Parameter { name, meaning, example } in parameters() {
+        assert!(names.insert(name) && !meaning.is_empty(), "{name}");
+        let mut pairs = vec![(name.to_owned(), example.to_owned())];
+        if name == "eventCountLimit" {
+            pairs.push(("orderBy".to_owned(), "eventTime".to_owned()));
+        }
+        Query::parse(&pairs, &Extensions::default())
+            .unwrap_or_else(|errors| panic!("{name}={example}: {errors:?}"));
+    }
+    assert!(names.len() > 60);
+}
+
 #[test]
 fn a_named_query_says_the_same_in_json() {
     let query = json!({
         "@context": {"ex": "https://ns.example.org/v#"},
         "eventType": ["ObjectEvent"], "EQ_ex:operator": ["anna"], "GE_quantity": 5,
         "EXISTS_ex:made": null, "EQ_booleanValue": true, "orderBy": "ex:operator",
-        "eventCountLimit": 3,
+        "eventCountLimit": 3, "EXISTS_errorDeclaration": 0,
     });
     let read = Query::from_json(&query, &Extensions::default()).unwrap();
     assert_eq!((read.conditions().len(), read.event_count_limit()), (5, Some(3)));

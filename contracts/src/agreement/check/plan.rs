@@ -7,7 +7,7 @@ use tracehold_chain::units::TimestampMs;
 use super::Names;
 use super::clauses::share;
 use super::conditions::is_pro_rata;
-use super::timing::limit;
+use super::timing::latest;
 
 /// A set of milestones: a bit for each, by its place in the terms.
 pub(in crate::agreement) type Set = u32;
@@ -56,7 +56,7 @@ pub(in crate::agreement) struct Step {
     pub ends: bool,
     pub pro_rata: bool,
     pub pay: List,
-    /// Before this time it is fulfilled.
+    /// By this time it is fulfilled, a dispute that delays it included.
     pub limit: TimestampMs,
 }
 
@@ -106,7 +106,7 @@ impl Plan {
                 ends: milestone.ends,
                 pro_rata: is_pro_rata(&milestone.when),
                 pay: list(&milestone.pay)?,
-                limit: limit(terms, milestone),
+                limit: latest(terms, milestone),
             })
         });
         Some(Plan {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rust_decimal::Decimal;
 use tracehold_chain::agreement::limits::{
     MAX_AHEAD_MS, MAX_CONDITION_DEPTH, MAX_CONDITIONS, MAX_DEPOSITS, MAX_GOODS_QUANTITY, MAX_ITEMS,
-    MAX_MILESTONES, MAX_PAYOUTS, MAX_TITLE_BYTES, ROLES,
+    MAX_MILESTONES, MAX_PAYOUTS, MAX_READINGS, MAX_TITLE_BYTES, ROLES,
 };
 use tracehold_chain::agreement::{Condition, GoodsClass, Terms};
 use tracehold_chain::epcis::uri::is_uri;
@@ -43,7 +43,7 @@ pub(super) fn counts(terms: &Terms, found: &mut Found) -> bool {
         count(at("after"), milestone.after.len(), 0, MAX_MILESTONES);
         count(at("unless"), milestone.unless.len(), 0, MAX_MILESTONES);
     }
-    let mut left = MAX_CONDITIONS;
+    let mut left = Left { all: MAX_CONDITIONS, readings: MAX_READINGS };
     for (place, milestone) in terms.milestones.iter().take(MAX_MILESTONES).enumerate() {
         let pointer = || format!("/milestones/{place}/when");
         match measure(&milestone.when, &mut left) {
@@ -60,6 +60,14 @@ pub(super) fn counts(terms: &Terms, found: &mut Found) -> bool {
                 found.refuse(RefusalCode::Count, pointer(), en, zh);
                 break;
             }
+            Measured::TooManyReadings => {
+                let en = format!(
+                    "All milestones together have more than {MAX_READINGS} conditions on readings."
+                );
+                let zh = format!("所有里程碑的读数条件合计超过 {MAX_READINGS} 个。");
+                found.refuse(RefusalCode::Count, pointer(), en, zh);
+                break;
+            }
         }
     }
     found.refusals.is_empty()
@@ -69,23 +77,36 @@ enum Measured {
     Fine,
     TooDeep,
     TooMany,
+    TooManyReadings,
+}
+
+/// How many conditions there may still be.
+struct Left {
+    all: usize,
+    readings: usize,
 }
 
 /// Counts conditions without following them deeper, or further, than they may go.
-fn measure(condition: &Condition, left: &mut usize) -> Measured {
+fn measure(condition: &Condition, left: &mut Left) -> Measured {
     let mut open = vec![(condition, 1)];
     while let Some((condition, depth)) = open.pop() {
         if depth > MAX_CONDITION_DEPTH {
             return Measured::TooDeep;
         }
-        let Some(fewer) = left.checked_sub(1) else { return Measured::TooMany };
-        *left = fewer;
+        let Some(fewer) = left.all.checked_sub(1) else { return Measured::TooMany };
+        left.all = fewer;
+        if matches!(condition, Condition::Readings(_)) {
+            let Some(fewer) = left.readings.checked_sub(1) else {
+                return Measured::TooManyReadings;
+            };
+            left.readings = fewer;
+        }
         let inside: &[Condition] = match condition {
             Condition::All(of) | Condition::Any(of) | Condition::AtLeast { of, .. } => of,
             Condition::Not { of, .. } => std::slice::from_ref(of.as_ref()),
             _ => &[],
         };
-        if inside.len() > *left {
+        if inside.len() > left.all {
             return Measured::TooMany;
         }
         open.extend(inside.iter().map(|inside| (inside, depth + 1)));

@@ -41,9 +41,17 @@ pub(super) fn check(terms: &Terms, known: &Known<'_>, names: &Names<'_>, found: 
     }
 }
 
-/// Before what a milestone is fulfilled.
-pub(super) fn limit(terms: &Terms, milestone: &Milestone) -> TimestampMs {
+/// Before what a milestone is fulfilled, but for disputes.
+fn limit(terms: &Terms, milestone: &Milestone) -> TimestampMs {
     milestone.by.map_or(terms.deadline, |by| by.min(terms.deadline))
+}
+
+/// When a milestone is fulfilled at the latest: a dispute that is opened just before its time delays
+/// it for as long as the arbiter may take.
+pub(super) fn latest(terms: &Terms, milestone: &Milestone) -> TimestampMs {
+    let limit = limit(terms, milestone);
+    let delay = terms.dispute.as_ref().map_or(0, |dispute| dispute.ruling_within.0);
+    limit.plus_ms(delay).min(terms.deadline)
 }
 
 /// A lower bound for when each milestone can be fulfilled.

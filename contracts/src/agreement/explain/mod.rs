@@ -13,7 +13,7 @@ use tracehold_chain::state::{Position, TableError};
 use tracehold_chain::units::{MemberId, TimestampMs};
 
 use super::condition::Context;
-use super::facts::share_of_facts;
+use super::facts::is_full;
 use super::record::{Ending, MilestoneState, Stage};
 use super::words::{capital, money, percent, time};
 pub use tree::{ConditionKind, ConditionStatus, Explained, Gap};
@@ -118,8 +118,8 @@ pub fn explain(context: &Context<'_>) -> Result<Explanation, TableError> {
     let (full, mut summary) = (full(context), summary(context));
     summary.extend(full.iter().map(|member| {
         sentence(
-            format!("{member} has recorded as many events as are kept of one: more do not count."),
-            format!("{member} 记录的事件数已达上限，此后的事件不再计入。"),
+            format!("{member} has recorded as many events as are kept of one: more may not count."),
+            format!("{member} 记录的事件数已达上限，此后的事件可能不再计入。"),
         )
     }));
     Ok(Explanation { id: record.id, summary, milestones, full })
@@ -127,14 +127,11 @@ pub fn explain(context: &Context<'_>) -> Result<Explanation, TableError> {
 
 /// Members of roles of whom no more facts are kept.
 fn full(context: &Context<'_>) -> Vec<MemberId> {
-    let limit = share_of_facts(context.terms.roles.len());
     let mut full: Vec<MemberId> =
         context.terms.roles.iter().map(|role| role.member.clone()).collect();
     full.sort_unstable();
     full.dedup();
-    full.retain(|member| {
-        context.facts.iter().filter(|fact| fact.recorder == *member).count() >= limit
-    });
+    full.retain(|member| is_full(context.terms, context.facts, member));
     full
 }
 
@@ -316,6 +313,24 @@ fn status(
             format!("由于 {other} 已完成，本里程碑不再可能完成。"),
         ));
         return MilestoneStatus::Lost;
+    }
+    let dispute = context.record.dispute.as_ref();
+    let dispute = dispute.filter(|_| context.record.stage == Stage::Disputed);
+    if let (Some(by), Some(dispute)) = (clause.by, dispute)
+        && by < context.as_of
+        && by > dispute.at
+    {
+        let by = time(by);
+        said.push(sentence(
+            format!(
+                "Its time was over at {by}, while a dispute was open. When that ends without a \
+                 ruling, it pays if it would have paid by then without the dispute."
+            ),
+            format!(
+                "其期限 {by} 在争议期间届满。若争议结束而无裁决，则按无争议时在该期限前是否应付款处理。"
+            ),
+        ));
+        return MilestoneStatus::Waiting;
     }
     if let Some(by) = clause.by.filter(|by| *by < context.as_of).map(time) {
         said.push(sentence(

@@ -15,9 +15,9 @@ use super::super::jobs::{ErrorBehaviour, Job, Known};
 use super::super::limits::TRANSACTION_LIFETIME_MS;
 use super::super::paging::{next_link, per_page};
 use super::super::problem::{Kind, Problem};
-use super::super::shapes::CapturedShape;
 use super::super::submit::refused;
 use super::super::{ApiState, headers, now};
+use super::shown::Captured;
 
 /// List capture jobs
 ///
@@ -203,7 +203,7 @@ fn may_still_come(job: &Job) -> bool {
     params(("captureID" = String, Path, description = "from the `Location` of the capture")),
     responses(
         (status = 200, description = "The document, in its own media type",
-            content((String = "application/xml"), (CapturedShape = "application/json"))),
+            content((String = "application/xml"), (Captured = "application/json"))),
         (status = 404, description = "The member has no such job here, or its document is not kept"),
     ),
     security(("api_key" = []))

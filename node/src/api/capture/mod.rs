@@ -8,6 +8,7 @@ mod jobs;
 mod proceed;
 mod ready;
 mod rollback;
+pub(in crate::api) mod shown;
 
 use axum::body::Body;
 use axum::extract::State;
@@ -24,9 +25,9 @@ use super::extract::read_body;
 use super::jobs::ErrorBehaviour;
 use super::limits::MAX_PROCEED_EVENTS;
 use super::problem::{Kind, Problem};
-use super::shapes::CapturedShape;
 use super::{ApiState, headers};
 use document::Given;
+use shown::Captured;
 pub(super) use document::{Media, read as read_document};
 pub use jobs::{__path_get_capture, get_capture};
 pub use jobs::{__path_get_captures, get_captures};
@@ -50,7 +51,7 @@ pub use jobs::{__path_get_document, get_document};
             what can only mean one thing into the standard's form; the job lists each change"),
     ),
     request_body(content(
-        (CapturedShape = "application/json"), (String = "application/xml")),
+        (Captured = "application/json"), (String = "application/xml")),
         description = "an EPCISDocument or EPCISQueryDocument"),
     responses(
         (status = 202, description = "Accepted; `Location` names the job",

@@ -6,24 +6,27 @@
 
 pub(super) mod browse;
 pub(super) mod named;
+pub(super) mod shown;
 mod token;
 
 use axum::extract::{OriginalUri, State};
 use axum::response::{IntoResponse, Response};
-use http::HeaderMap;
 use http::header::LINK;
+use http::{HeaderMap, StatusCode};
 use tracehold_chain::epcis::query::{Extensions, ParameterError, Query};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::auth::Keyed;
-use super::extract::query_pairs;
+use super::extract::{InPath, query_pairs};
 use super::limits::MAX_PAGE_BYTES;
 use super::paging::{next_link, per_page};
 use super::problem::{Kind, Problem};
 use super::visible::Caller;
 use super::{ApiState, events, now};
 use crate::index::search::{Cursor, Search, SearchError};
+
+use shown::{Collection, QueryDocument};
 
 /// The routes of this module.
 pub(super) fn routes() -> OpenApiRouter<ApiState> {
@@ -32,6 +35,49 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(named::post_query, named::get_queries))
         .routes(routes!(named::get_query, named::delete_query))
         .routes(routes!(named::get_query_events))
+        .routes(routes!(get_resources))
+        .routes(routes!(delete_token))
+        .route("/epcis/v2", axum::routing::get(get_resources))
+}
+
+/// GS1's top-level resources.
+const TOP_LEVEL: [&str; 9] = [
+    "events",
+    "eventTypes",
+    "epcs",
+    "bizSteps",
+    "bizLocations",
+    "readPoints",
+    "dispositions",
+    "capture",
+    "queries",
+];
+
+/// List the resources of EPCIS
+///
+/// A Collection of GS1's top-level resources that this node has: all of them.
+#[utoipa::path(
+    get, path = "/epcis/v2/", tag = "EPCIS",
+    responses((status = 200, description = "A Collection", body = Collection)),
+    security(("api_key" = []))
+)]
+pub async fn get_resources(_keyed: Keyed) -> Response {
+    let names = TOP_LEVEL.iter().map(|name| (*name).to_owned()).collect();
+    axum::Json(Collection::of(names)).into_response()
+}
+
+/// Give a page token back
+///
+/// A token says itself where its walk goes on: this node holds nothing for it, so that nothing is
+/// to be released, and the token does not expire.
+#[utoipa::path(
+    delete, path = "/epcis/v2/nextPageToken/{token}", tag = "EPCIS",
+    params(("token" = String, Path, description = "from a `Link` header")),
+    responses((status = 204, description = "Nothing is held for it")),
+    security(("api_key" = []))
+)]
+pub async fn delete_token(_keyed: Keyed, InPath(_token): InPath<String>) -> StatusCode {
+    StatusCode::NO_CONTENT
 }
 
 /// The parameters of a page, beside those of the query.
@@ -153,45 +199,6 @@ pub(super) async fn answer(
 #[utoipa::path(
     get, path = "/epcis/v2/events", tag = "EPCIS",
     params(
-        ("eventType" = Option<String>, Query, description = "event types, joined by `|`",
-            example = "ObjectEvent"),
-        ("GE_eventTime" = Option<String>, Query, format = DateTime,
-            description = "happened at or after"),
-        ("LT_eventTime" = Option<String>, Query, format = DateTime,
-            description = "happened before"),
-        ("GE_recordTime" = Option<String>, Query, format = DateTime,
-            description = "recorded at or after"),
-        ("LT_recordTime" = Option<String>, Query, format = DateTime,
-            description = "recorded before"),
-        ("EQ_action" = Option<String>, Query, description = "`ADD`, `OBSERVE`, `DELETE`"),
-        ("EQ_bizStep" = Option<String>, Query, description = "business steps",
-            example = "shipping|receiving"),
-        ("EQ_disposition" = Option<String>, Query, description = "dispositions"),
-        ("EQ_readPoint" = Option<String>, Query, description = "read points"),
-        ("WD_readPoint" = Option<String>, Query,
-            description = "read points, and those that lie in them by master data"),
-        ("EQ_bizLocation" = Option<String>, Query, description = "business locations"),
-        ("WD_bizLocation" = Option<String>, Query,
-            description = "business locations, and those that lie in them by master data"),
-        ("EQ_transformationID" = Option<String>, Query, description = "transformationIDs"),
-        ("MATCH_epc" = Option<String>, Query,
-            description = "in epcList or childEPCs; EPC URN, Digital Link or `urn:epc:idpat:`"),
-        ("MATCH_parentID" = Option<String>, Query, description = "as parentID"),
-        ("MATCH_anyEPC" = Option<String>, Query,
-            description = "in any list of things, or as parent",
-            example = "https://id.gs1.org/01/09506000134352/21/12"),
-        ("MATCH_epcClass" = Option<String>, Query,
-            description = "in quantityList or childQuantityList"),
-        ("MATCH_anyEPCClass" = Option<String>, Query, description = "in any list of quantities"),
-        ("EQ_eventID" = Option<String>, Query, description = "eventIDs"),
-        ("EXISTS_errorDeclaration" = Option<bool>, Query, description = "is declared wrong"),
-        ("orderBy" = Option<String>, Query,
-            description = "`eventTime`, `recordTime` or the field of an extension"),
-        ("orderDirection" = Option<String>, Query, description = "`ASC` or `DESC` (default)"),
-        ("eventCountLimit" = Option<u32>, Query, minimum = 1,
-            description = "so many events in all, at most"),
-        ("maxEventCount" = Option<u32>, Query, minimum = 1,
-            description = "fail with 413 when there are more events than this"),
         ("perPage" = Option<u32>, Query, minimum = 1, maximum = 1000,
             description = "events on one page, 30 when absent"),
         ("nextPageToken" = Option<String>, Query,
@@ -199,10 +206,11 @@ pub(super) async fn answer(
     ),
     responses(
         (status = 200, description = "An EPCISQueryDocument; `Link` with `rel=\"next\"` leads to \
-            the next page, if there is one", body = serde_json::Value,
+            the next page, if there is one", body = QueryDocument,
             headers(("Link" = String, description = "the next page"))),
         (status = 400, description = "A parameter is unknown or breaks a rule"),
         (status = 413, description = "More events than `maxEventCount`, or too much work"),
+        (status = 503, description = "This node has not come as far as the token"),
     ),
     security(("api_key" = []))
 )]

@@ -5,7 +5,7 @@ use axum::extract::{OriginalUri, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{LINK, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tracehold_chain::epcis::json::parse_strict;
 use tracehold_chain::epcis::uri::percent_encoded;
 
@@ -15,6 +15,7 @@ use super::super::limits::MAX_QUERY_BODY_BYTES;
 use super::super::paging::{next_link, per_page};
 use super::super::problem::{Kind, Problem};
 use super::super::{ApiState, now};
+use super::shown::{QueryDefinition, QueryDocument};
 use super::token::wrong_token;
 use crate::queries::{MAX_QUERY_NAME, NamedQuery, QueriesError};
 
@@ -23,10 +24,6 @@ fn is_name(name: &str) -> bool {
     (1..=MAX_QUERY_NAME).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
         && name.bytes().any(|b| b != b'.')
-}
-
-fn shown(query: &NamedQuery) -> Value {
-    json!({"name": query.name, "query": query.query})
 }
 
 fn unknown(name: &str) -> Problem {
@@ -45,11 +42,9 @@ fn invalid(field: &str, rule: &str, mend: &str) -> Problem {
 /// `@context` or by the header `GS1-Extensions`.
 #[utoipa::path(
     post, path = "/epcis/v2/queries", tag = "EPCIS",
-    request_body(content = serde_json::Value, content_type = "application/json",
-        description = "`name` and `query`",
-        example = json!({"name": "shipped", "query": {"EQ_bizStep": ["shipping"]}})),
+    request_body(content = QueryDefinition, content_type = "application/json"),
     responses(
-        (status = 201, description = "Kept; `Location` names it", body = serde_json::Value,
+        (status = 201, description = "Kept; `Location` names it", body = QueryDefinition,
             headers(("Location" = String, description = "the query"))),
         (status = 400, description = "The body or the query breaks a rule"),
         (status = 409, description = "The name is taken"),
@@ -97,7 +92,7 @@ pub async fn post_query(
     kept.parsed().map_err(|errors| super::refused(Kind::QueryValidation, errors))?;
     let location = format!("/epcis/v2/queries/{}", percent_encoded(&kept.name));
     let location = HeaderValue::from_str(&location).expect("names are percent-encoded");
-    let answer = axum::Json(shown(&kept));
+    let answer = axum::Json(QueryDefinition::from(&kept));
     // A file is written and synced: not on a thread that others wait for.
     let queries = std::sync::Arc::clone(state.queries());
     let put = tokio::task::spawn_blocking(move || queries.put(kept)).await;
@@ -132,8 +127,7 @@ fn store_problem(error: &QueriesError) -> Problem {
             description = "from the `Link` header of the page before"),
     ),
     responses(
-        (status = 200, description = "A list of objects with `name` and `query`",
-            body = Vec<serde_json::Value>,
+        (status = 200, description = "The queries, by name", body = Vec<QueryDefinition>,
             headers(("Link" = String, description = "the next page"))),
         (status = 400, description = "A parameter is unknown or breaks a rule"),
     ),
@@ -151,7 +145,7 @@ pub async fn get_queries(
     let more = found.len() > most;
     found.truncate(most);
     let next = found.last().filter(|_| more).map(|query| query.name.clone());
-    let list: Vec<Value> = found.iter().map(shown).collect();
+    let list: Vec<QueryDefinition> = found.iter().map(QueryDefinition::from).collect();
     let mut response = axum::Json(list).into_response();
     if let Some(next) = next {
         response.headers_mut().insert(LINK, next_link(uri.path(), &pairs, &next));
@@ -185,7 +179,7 @@ fn name_paging(pairs: &[(String, String)]) -> Result<(usize, Option<String>), Pr
     get, path = "/epcis/v2/queries/{queryName}", tag = "EPCIS",
     params(("queryName" = String, Path, description = "its name")),
     responses(
-        (status = 200, description = "`name` and `query`", body = serde_json::Value),
+        (status = 200, description = "It is kept here", body = QueryDefinition),
         (status = 404, description = "No query has this name"),
     ),
     security(("api_key" = []))
@@ -197,7 +191,7 @@ pub async fn get_query(
 ) -> Result<Response, Problem> {
     let found = state.queries().get(keyed.agent.agent_id.member(), &name);
     let found = found.ok_or_else(|| unknown(&name))?;
-    Ok(axum::Json(shown(&found)).into_response())
+    Ok(axum::Json(QueryDefinition::from(&found)).into_response())
 }
 
 /// Delete a named query
@@ -240,11 +234,12 @@ pub async fn delete_query(
             description = "from the `Link` header of the page before"),
     ),
     responses(
-        (status = 200, description = "An EPCISQueryDocument", body = serde_json::Value,
+        (status = 200, description = "An EPCISQueryDocument", body = QueryDocument,
             headers(("Link" = String, description = "the next page"))),
         (status = 400, description = "A parameter is unknown or breaks a rule"),
         (status = 404, description = "No query has this name"),
         (status = 413, description = "More events than `maxEventCount`, or too much work"),
+        (status = 503, description = "This node has not come as far as the token"),
     ),
     security(("api_key" = []))
 )]

@@ -444,3 +444,42 @@ async fn every_refusal_names_the_clause_the_field_and_the_command() {
     assert_eq!((&receipt["result"], &receipt["command"]), (&json!("rejected"), &json!(1)));
     api.stop().await;
 }
+
+/// Promise P68: what a block did by itself is in its answer, for those who have a part in it, and
+/// can be followed to what the validators agreed on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_block_tells_what_fell_due_when_it_began() {
+    let api = traders().await;
+    endow(&api, "print-1", "500").await;
+    let mut terms = escrow("400");
+    terms["accept_by"] = json!(now().plus_ms(1_500).to_string());
+    let body = json!({"reference": "order-1", "terms": terms});
+    let answer = api.by("seller/erp", "POST", "/api/v1/agreements", &body).await;
+    assert_eq!(answer.status, 201, "{}", answer.text);
+    let path = answer.header("location").to_owned();
+    // Nobody accepts; nothing else happens until the block that its time makes.
+    let story = format!("{path}/story");
+    let ended = loop {
+        let told = api.by("seller/erp", "GET", &story, &Value::Null).await.json();
+        let steps = told["steps"].as_array().unwrap().clone();
+        if let Some(step) = steps.into_iter().find(|step| step["kind"] == "ended") {
+            break step;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    let block = format!("/api/v1/blocks/{}", ended["height"]);
+    let told = api.by("buyer/erp", "GET", &block, &Value::Null).await.json();
+    let step = &told["due"]["steps"][0];
+    assert_eq!((&step["kind"], &step["how"]), (&json!("ended"), &json!("not_accepted")), "{told}");
+    assert_eq!(step["agreement"], json!(path.rsplit('/').next().unwrap()));
+    // The only leaf under the root of a block without transactions is the root.
+    assert_eq!(told["transactions"], json!([]));
+    assert_eq!(told["due"]["leaf"], told["header"]["receipts_root"], "{told}");
+    // Others see that something was, and not what.
+    let hidden = api.by("stranger/erp", "GET", &block, &Value::Null).await.json();
+    assert_eq!(hidden["due"]["leaf"], told["due"]["leaf"]);
+    assert_eq!(hidden["due"]["steps"], json!([]));
+    assert_eq!(api.anonymous(&block).await.json()["due"], hidden["due"]);
+    assert!(api.anonymous("/api/v1/blocks/1").await.json().get("due").is_none());
+    api.stop().await;
+}
