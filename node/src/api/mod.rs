@@ -50,6 +50,7 @@ mod metrics;
 mod money;
 mod money_pages;
 mod network;
+mod one_or_page;
 mod openapi;
 mod pages;
 mod paging;
