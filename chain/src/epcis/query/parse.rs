@@ -140,7 +140,7 @@ fn one(query: &mut Query, given: &Given<'_>, extensions: &Extensions) -> Result<
                 .or_else(|| flexible(name, given, extensions))
                 .unwrap_or_else(|| Err(unknown(name)))?;
             // What need not be there may be there.
-            if !(name.starts_with("EXISTS_") && !given.truth()?) {
+            if !name.starts_with("EXISTS_") || given.truth()? {
                 query.conditions.push(condition);
             }
         }

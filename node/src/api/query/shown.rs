@@ -51,7 +51,6 @@ pub struct EpcisEvent {
 pub struct QueryDocument {
     /// JSON-LD contexts: those of the events, when all came with the same.
     #[serde(rename = "@context")]
-    #[schema(value_type = Object)]
     context: Value,
     /// Always `EPCISQueryDocument`.
     #[serde(rename = "type")]

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::examples::Walk;
 use super::*;
 
 fn join(path: &str, params: &[(String, String)]) -> String {
@@ -9,6 +10,11 @@ fn join(path: &str, params: &[(String, String)]) -> String {
         .iter()
         .map(|(name, value)| format!("{}={}", percent_encoded(name), percent_encoded(value)));
     format!("{path}?{}", pairs.collect::<Vec<_>>().join("&"))
+}
+
+/// The height of the node.
+async fn height(api: &Api) -> u64 {
+    api.get("/api/v1/status").await.json()["height"].as_u64().unwrap()
 }
 
 fn ids(events: &[Value]) -> Vec<String> {
@@ -171,5 +177,129 @@ async fn values_on_record_are_listed_and_lead_to_their_events() {
         );
     }
     assert_eq!(api.anonymous("/epcis/v2/bizSteps").await.status, 401);
+    api.stop().await;
+}
+
+/// Promise P98: GS1's list of resources leads to what there is, and a token can be given back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_resources_of_epcis_are_listed_and_each_is_there() {
+    let api = Api::start().await;
+    let told = api.get("/epcis/v2/").await.json();
+    assert_eq!(api.get("/epcis/v2").await.json(), told);
+    let names = told["member"].as_array().unwrap();
+    assert_eq!(names.len(), 9);
+    for name in names.iter().map(|name| name.as_str().unwrap()) {
+        let answer = api.get(&format!("/epcis/v2/{name}")).await;
+        let there = answer.status == 200 || (name == "capture" && answer.status == 405);
+        assert!(there, "{name}: {}", answer.status);
+    }
+    assert_eq!(api.anonymous("/epcis/v2/").await.status, 401);
+    let token = || {
+        let path = "/epcis/v2/nextPageToken/7-0-3-0-1";
+        api.request("DELETE", path).body(Body::empty()).unwrap()
+    };
+    assert_eq!(api.send(token()).await.status, 204);
+    assert_eq!(api.send(token()).await.status, 204);
+    api.stop().await;
+}
+
+/// Promise P97: whoever pages through events while others are captured sees each that was there
+/// when the first page came, and none twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_are_stable_while_events_are_captured() {
+    let api = Api::start().await;
+    let first: Vec<Value> = (1..=60).map(|number| event(number, number % 7)).collect();
+    assert_eq!(api.capture(&first, &[]).await["success"], true);
+    let there: Vec<String> = (1..=60).map(event_id).collect();
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let capture = async {
+        let mut number = 1_000;
+        while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+            let more: Vec<Value> = (number..number + 2).map(|n| event(n, n % 7)).collect();
+            assert_eq!(api.capture(&more, &[]).await["success"], true);
+            number += 2;
+        }
+        number
+    };
+    let walks = async {
+        for query in [
+            "EQ_bizStep=shipping",
+            "orderBy=eventTime",
+            "orderBy=eventTime&orderDirection=ASC&eventType=ObjectEvent",
+            "orderBy=recordTime&orderDirection=ASC",
+            "MATCH_epc=urn:epc:idpat:sgtin:9521321.*.*",
+            "EQ_readPoint=urn:epc:id:sgln:9521321.00001.0",
+        ] {
+            let (mut seen, mut last) = (Vec::new(), height(&api).await);
+            let mut path = format!("/epcis/v2/events?{query}&perPage=15");
+            loop {
+                let page = api.get(&path).await;
+                seen.extend(ids(&page.events()));
+                let link = page.header("link");
+                if link.is_empty() {
+                    break;
+                }
+                path = link[1..link.find('>').unwrap()].to_owned();
+                // The next page comes from a longer history.
+                let before = last;
+                while last <= before {
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                    last = height(&api).await;
+                }
+            }
+            let once: std::collections::BTreeSet<&String> = seen.iter().collect();
+            assert_eq!(once.len(), seen.len(), "{query}: an event is shown twice");
+            assert!(there.iter().all(|id| once.contains(id)), "{query}: an event is missed");
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    };
+    let (captured, ()) = tokio::join!(capture, walks);
+    assert!(captured > 1_010, "events were captured meanwhile");
+    api.stop().await;
+}
+
+/// Promise P98: the examples of the description are what a real node answers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_examples_of_queries_are_answers_of_a_real_node() {
+    let api = Api::of_members(&[("grower", &[], &["erp"])]).await;
+    let mut walk = Walk { api: &api, seen: serde_json::Map::new() };
+    let me = "grower/erp";
+    let mut made = bare(event(1, 1));
+    made["bizLocation"] = json!({"id": "urn:epc:id:sgln:9521321.00002.0"});
+    walk.ask(me, "POST /epcis/v2/events", &[], made.clone(), 201).await;
+    walk.ask(me, "POST /epcis/v2/events", &[], made, 409).await;
+    let get = "GET /epcis/v2/events";
+    let one = format!("{get}/{{eventID}}");
+    walk.ask(me, &one, &[&event_id(1)], Value::Null, 200).await;
+    walk.ask(me, &one, &[&event_id(2)], Value::Null, 404).await;
+    walk.ask(me, &format!("{get}?EQ_bizStep=shipping"), &[], Value::Null, 200).await;
+    walk.ask(me, &format!("{get}?EQ_bizStep=dancing"), &[], Value::Null, 400).await;
+    walk.ask(me, "GET /epcis/v2/", &[], Value::Null, 200).await;
+    for (path, parameter, value) in [
+        ("eventTypes", "eventType", "ObjectEvent"),
+        ("epcs", "epc", "urn:epc:id:sgtin:9521321.000101.1"),
+        ("bizSteps", "bizStep", "shipping"),
+        ("bizLocations", "bizLocation", "urn:epc:id:sgln:9521321.00002.0"),
+        ("readPoints", "readPoint", "urn:epc:id:sgln:9521321.00001.0"),
+        ("dispositions", "disposition", "in_transit"),
+    ] {
+        let list = format!("GET /epcis/v2/{path}");
+        walk.ask(me, &list, &[], Value::Null, 200).await;
+        walk.ask(me, &format!("{list}/{{{parameter}}}"), &[value], Value::Null, 200).await;
+        let events = format!("{list}/{{{parameter}}}/events");
+        walk.ask(me, &events, &[value], Value::Null, 200).await;
+    }
+    let queries = "/epcis/v2/queries";
+    let query = json!({"name": "shipped", "query": {
+        "EQ_bizStep": ["shipping"], "GE_eventTime": "2026-01-01T00:00:00Z"}});
+    walk.ask(me, &format!("POST {queries}"), &[], query.clone(), 201).await;
+    walk.ask(me, &format!("POST {queries}"), &[], query, 409).await;
+    walk.ask(me, &format!("GET {queries}"), &[], Value::Null, 200).await;
+    let named = format!("{queries}/{{queryName}}");
+    walk.ask(me, &format!("GET {named}"), &["shipped"], Value::Null, 200).await;
+    walk.ask(me, &format!("GET {named}/events"), &["shipped"], Value::Null, 200).await;
+    walk.ask(me, &format!("DELETE {named}"), &["shipped"], Value::Null, 204).await;
+    walk.ask(me, &format!("DELETE {named}"), &["shipped"], Value::Null, 404).await;
+    walk.compare(super::super::described::QUERY_EXAMPLES, "query/examples.json");
     api.stop().await;
 }

@@ -154,7 +154,8 @@ resource! {
     get_biz_locations "/epcis/v2/bizLocations" "List business locations"
         "The business locations that events on record have, in alphabetical order.",
     get_biz_location "/epcis/v2/bizLocations/{bizLocation}" "What there is of a business location",
-    get_biz_location_events "/epcis/v2/bizLocations/{bizLocation}/events" "Events of a business location",
+    get_biz_location_events "/epcis/v2/bizLocations/{bizLocation}/events"
+        "Events of a business location",
 }
 
 resource! {
