@@ -19,6 +19,7 @@ mod refusals;
 mod resolver;
 mod search;
 mod standing;
+mod taking;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
