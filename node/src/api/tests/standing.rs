@@ -226,6 +226,41 @@ async fn a_subscription_that_cannot_be_is_refused_by_its_field() {
     api.stop().await;
 }
 
+/// Promise P101: reports go into no private network, neither by address nor by name; a name that
+/// leads nowhere yet may lead somewhere when there is something to report. GS1's document calls the
+/// token `secret` in one place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_subscription_leads_into_no_private_network() {
+    let strict = Guard { allow_http: false, allow_private: false };
+    let client = Client::new(strict, DEADLINES).with_lookup(Arc::new(|host: String, port| {
+        Box::pin(async move {
+            match (host.parse::<std::net::IpAddr>(), host.as_str()) {
+                (Ok(address), _) => Ok(vec![(address, port).into()]),
+                (Err(_), "inside.example") => Ok(vec![([10, 0, 0, 7], port).into()]),
+                (Err(_), _) => Err(std::io::Error::other("no such name")),
+            }
+        })
+    }));
+    let api = Api::with_deliverer(config::Capture::default(), client).await;
+    shipping(&api);
+    for (dest, status) in [
+        ("https://127.0.0.1/x", 400),
+        ("https://[::ffff:10.1.2.3]/x", 400),
+        ("https://inside.example/x", 400),
+        ("http://203.0.113.7/x", 400),
+        ("https://later.example/x", 201),
+    ] {
+        let request = json!({"dest": dest, "stream": true, "secret": "a token of two words"});
+        let answer = api.post(PATH, &request, &[]).await;
+        assert_eq!(answer.status, status, "{dest}: {}", answer.text);
+        if status == 400 {
+            assert_eq!(answer.problem()["errors"][0]["field"], "/dest", "{dest}");
+        }
+        assert!(!answer.text.contains("two words"), "the token is not told");
+    }
+    api.stop().await;
+}
+
 /// A socket that is read all the time, so that pings are answered.
 struct Socket(mpsc::UnboundedReceiver<Message>);
 
