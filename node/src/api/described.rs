@@ -43,8 +43,9 @@ fn with_parameters(told: &mut Value) {
         .collect();
     let paths = told["paths"].as_object_mut();
     for (path, operations) in paths.into_iter().flatten() {
-        let known = operations["get"]["parameters"].as_array_mut();
-        if let Some(known) = known.filter(|_| asks_for_events(path)) {
+        let get = operations.get_mut("get").filter(|_| asks_for_events(path));
+        let known = get.and_then(|get| get.get_mut("parameters")).and_then(Value::as_array_mut);
+        if let Some(known) = known {
             known.splice(0..0, asked.iter().cloned());
         }
     }
@@ -183,8 +184,7 @@ mod tests {
         let all = [EXAMPLES, QUERY_EXAMPLES, CAPTURE_EXAMPLES].into_iter().flat_map(examples);
         let known: BTreeSet<String> = all.map(|(operation, _)| operation).collect();
         for (path, methods) in told["paths"].as_object().unwrap() {
-            let described =
-                is_about_money(path) || is_about_events(path) || is_about_capture(path);
+            let described = is_about_money(path) || is_about_events(path) || is_about_capture(path);
             if !described || path.ends_with("/agreements/schema") {
                 continue;
             }

@@ -344,9 +344,10 @@ impl<'n> Goods<'n> {
             let at = Some(place(1, 20 + step % 12));
             let value = format!("{}.{}", step / 4, 1_000_003 * step);
             let value: serde_json::Number = value.parse().expect("a number of JSON");
-            let reports = measures.iter().zip(units).map(|(measure, unit)| {
-                json!({"type": measure, "value": value, "uom": unit})
-            });
+            let reports = measures
+                .iter()
+                .zip(units)
+                .map(|(measure, unit)| json!({"type": measure, "value": value, "uom": unit}));
             let reports: Vec<Value> = reports.collect();
             let steps = ["arriving", "inspecting", "storing", "picking", "departing"];
             let biz_step = steps[usize::try_from(step).expect("few") % steps.len()];

@@ -27,11 +27,11 @@ use super::limits::MAX_PROCEED_EVENTS;
 use super::problem::{Kind, Problem};
 use super::{ApiState, headers};
 use document::Given;
-use shown::Captured;
 pub(super) use document::{Media, read as read_document};
 pub use jobs::{__path_get_capture, get_capture};
 pub use jobs::{__path_get_captures, get_captures};
 pub use jobs::{__path_get_document, get_document};
+use shown::Captured;
 
 /// Capture an EPCIS document
 ///
