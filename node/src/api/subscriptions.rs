@@ -245,7 +245,7 @@ pub fn named(state: &ApiState, member: &MemberId, name: &str) -> Result<NamedQue
     post, path = "/epcis/v2/queries/{queryName}/subscriptions", tag = "EPCIS",
     params(
         ("queryName" = String, Path, description = "the query"),
-        ("GS1-EPC-Format" = Option<String>, Header,
+        ("GS1-EPC-Format" = Option<EpcFormat>, Header,
             description = "`Never_Translates` (default) or `Always_GS1_Digital_Link`"),
     ),
     request_body(content = SubscriptionRequest, content_type = "application/json"),
