@@ -6,6 +6,8 @@
 //! shows every event once, whatever is captured meanwhile. The work for one page is bounded: a page
 //! may come with fewer events than were asked for, or none, and still lead on.
 
+use std::cell::RefCell;
+
 use tracehold_chain::epcis::Answered;
 use tracehold_chain::epcis::query::{OrderBy, Query, SortKey};
 use tracehold_chain::state::{Position, TableError};
@@ -15,6 +17,7 @@ use super::EventIndex;
 use super::places::Recorded;
 use super::walk::{Key, Walk};
 use crate::fault::Fault;
+use crate::store::block_log::EncodedBundle;
 use crate::view::{OneEvent, ReadView};
 
 /// Events that are read for one page at most, whether they are part of it or not.
@@ -108,6 +111,8 @@ pub struct Search<'s> {
     records: Recorded<'s>,
     bound: Height,
     cursor: Option<Cursor>,
+    /// The bundle of the event that was read last.
+    last: RefCell<Option<EncodedBundle>>,
 }
 
 /// How far one page may go.
@@ -137,7 +142,7 @@ impl<'s> Search<'s> {
         }
         let records = Recorded::new(view);
         let walk = Walk::plan(view, index, query, bound, &records)?;
-        Ok(Search { view, query, walk, records, bound, cursor })
+        Ok(Search { view, query, walk, records, bound, cursor, last: RefCell::default() })
     }
 
     /// One page of at most `most` events and about `bytes` bytes.
@@ -210,7 +215,7 @@ impl<'s> Search<'s> {
     /// The event at a position, if it meets every condition.
     fn look_at(&self, at: Position) -> Result<Option<Hit>, SearchError> {
         let OneEvent { body, recorder, record_time: recorded } =
-            self.view.one_event(at)?.ok_or_else(|| {
+            self.view.one_event(at, &mut self.last.borrow_mut())?.ok_or_else(|| {
                 Fault::new(format!("the index names an event at {at:?} and none is there"))
             })?;
         let damaged = |error| Fault::new(format!("the event at {at:?} is damaged: {error}"));

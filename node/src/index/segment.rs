@@ -266,6 +266,8 @@ pub(super) fn either(mut lists: Vec<Vec<u32>>) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
     use tracehold_chain::units::TimestampMs;
 
@@ -343,7 +345,7 @@ mod tests {
         #[test]
         fn lists_are_joined_as_sets(one in proptest::collection::btree_set(0_u32..50, 0..30),
                                     other in proptest::collection::btree_set(0_u32..50, 0..30)) {
-            let list = |set: &std::collections::BTreeSet<u32>| set.iter().copied().collect::<Vec<_>>();
+            let list = |set: &BTreeSet<u32>| set.iter().copied().collect::<Vec<_>>();
             let both_of: Vec<u32> = one.intersection(&other).copied().collect();
             prop_assert_eq!(both(list(&one), &list(&other)), both_of);
             let any_of: Vec<u32> = one.union(&other).copied().collect();

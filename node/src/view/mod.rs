@@ -50,7 +50,7 @@ use tracehold_contracts::{Effects, Head, Layer, TransactionRecord, Verdict, mast
 use crate::fault::Fault;
 use crate::index::EventIndex;
 use crate::store::BlockReader;
-use crate::store::block_log::StoredHeader;
+use crate::store::block_log::{EncodedBundle, StoredHeader};
 use cache::BundleCache;
 
 pub use agreements::Told;
@@ -709,11 +709,15 @@ impl ReadView {
 
     /// The event at `position`, read alone: cheaper than [`ReadView::event_at`] for one that came
     /// with many others that are not asked for. `None` when there is none, or it is above this
-    /// view.
+    /// view. The bundle it came in is left in `last`, for the next one.
     ///
     /// # Errors
     /// [`Fault`] when it cannot be read or is damaged.
-    pub fn one_event(&self, position: Position) -> Result<Option<OneEvent>, Fault> {
+    pub fn one_event(
+        &self,
+        position: Position,
+        last: &mut Option<EncodedBundle>,
+    ) -> Result<Option<OneEvent>, Fault> {
         let Position { height, transaction, event } = position;
         if height > self.height() {
             return Ok(None);
@@ -727,8 +731,13 @@ impl ReadView {
                 record_time: stored.record_time(),
             }));
         }
-        let found = self.log(self.shared.blocks.read_one(height, transaction, event))?;
-        Ok(found.map(|(record_time, transaction, body)| {
+        let place = (height, transaction);
+        if last.as_ref().is_none_or(|bundle| bundle.place() != place) {
+            *last = self.log(self.shared.blocks.read_encoded(height, transaction))?;
+        }
+        let Some(bundle) = last else { return Ok(None) };
+        let record_time = bundle.block_time();
+        Ok(self.log(bundle.event(event))?.map(|(transaction, body)| {
             let author = transaction.captured_events().nth(event as usize);
             let author = author.and_then(|captured| captured.author.as_ref());
             let agent = author.map_or(&transaction.body.sender, |author| &author.agent);

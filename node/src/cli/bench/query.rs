@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -199,13 +199,14 @@ fn ask(args: &Query, client: &Client, seed: u64, stop: &AtomicBool) -> Result<Ve
             if stop.load(Ordering::Relaxed) {
                 return Err(Failure::Refused("stopped".to_owned()));
             }
-            let began = Instant::now();
-            let answer = client.get(query).map_err(|e| Failure::Refused(e.to_string()))?;
-            times.add(began.elapsed());
-            if !answer.is_success() {
-                return Err(Failure::Refused(format!("{query}: {}", answer.problem())));
+            let (status, text, took) =
+                client.get_timed(query).map_err(|e| Failure::Refused(e.to_string()))?;
+            times.add(took);
+            if status != 200 {
+                return Err(Failure::Refused(format!("{query}: {status} {text}")));
             }
-            let list = &answer.json["epcisBody"]["queryResults"]["resultsBody"]["eventList"];
+            let answer: Value = serde_json::from_str(&text).unwrap_or_default();
+            let list = &answer["epcisBody"]["queryResults"]["resultsBody"]["eventList"];
             events += list.as_array().map_or(0, Vec::len);
             asked += 1;
         }

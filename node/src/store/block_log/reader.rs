@@ -48,6 +48,41 @@ pub struct StoredHeader {
     pub transactions: u32,
 }
 
+/// A bundle as it is encoded. Events that follow each other in an answer often came in one bundle.
+#[derive(Debug)]
+pub struct EncodedBundle {
+    place: (Height, u32),
+    block_time: TimestampMs,
+    bytes: Vec<u8>,
+    /// Where it was read.
+    file: String,
+    at: u64,
+}
+
+impl EncodedBundle {
+    /// The block it is in, and its number there, from 0.
+    #[must_use]
+    pub fn place(&self) -> (Height, u32) {
+        self.place
+    }
+
+    /// The time of its block.
+    #[must_use]
+    pub fn block_time(&self) -> TimestampMs {
+        self.block_time
+    }
+
+    /// One of its events, with its transaction; the others are passed over unread. `None` when it
+    /// has no such event.
+    ///
+    /// # Errors
+    /// [`Fault`] when it is damaged.
+    pub fn event(&self, event: u32) -> Result<Option<(Transaction, SectionedEvent)>, Fault> {
+        Bundle::one_of(&self.bytes, event as usize)
+            .map_err(|error| Fault::at(&self.file, self.at, format!("a bundle: {error}")))
+    }
+}
+
 /// A record's table, and where its body begins.
 struct Opened {
     file: String,
@@ -152,31 +187,23 @@ impl BlockReader {
         self.read_part(&opened, part).map(Some)
     }
 
-    /// One event of the bundle at `index`, with its transaction and the time of its block; what
-    /// else is in the block is not read or not looked at. `None` when there is no such event.
+    /// The bundle at `index` as it is encoded, of which events can be read alone; what else is in
+    /// the block is not read. `None` when there is none.
     ///
     /// # Errors
     /// [`Fault`] when it cannot be read or is damaged.
-    pub fn read_one(
-        &self,
-        height: Height,
-        index: u32,
-        event: u32,
-    ) -> Result<Option<(TimestampMs, Transaction, SectionedEvent)>, Fault> {
+    pub fn read_encoded(&self, height: Height, index: u32) -> Result<Option<EncodedBundle>, Fault> {
         let Some(opened) = self.open(height)? else { return Ok(None) };
         let part = (index as usize).saturating_add(1);
         if part >= opened.parts.len() {
             return Ok(None);
         }
-        let damaged = |part: usize, error: codec::CodecError| {
-            let what = format!("part {part} of a block: {error}");
-            Fault::at(self.disk.describe(&opened.file), opened.body, what)
-        };
-        let (header, _): (BlockHeader, usize) =
-            codec::decode_begin(&self.part_bytes(&opened, 0)?).map_err(|e| damaged(0, e))?;
-        let found = Bundle::one_of(&self.part_bytes(&opened, part)?, event as usize);
-        let found = found.map_err(|error| damaged(part, error))?;
-        Ok(found.map(|(transaction, body)| (header.block_time, transaction, body)))
+        let file = self.disk.describe(&opened.file);
+        let (header, _): (BlockHeader, usize) = codec::decode_begin(&self.part_bytes(&opened, 0)?)
+            .map_err(|error| Fault::at(&file, opened.body, format!("a block's header: {error}")))?;
+        let (at, block_time) = (opened.offset_of(part), header.block_time);
+        let bytes = self.part_bytes(&opened, part)?;
+        Ok(Some(EncodedBundle { place: (height, index), block_time, bytes, file, at }))
     }
 
     fn open(&self, height: Height) -> Result<Option<Opened>, Fault> {

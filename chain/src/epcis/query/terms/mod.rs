@@ -1,10 +1,11 @@
 //! Terms: the names under which an event is found.
 //!
-//! [`Findable::of`] says under which terms an event is filed, [`super::Condition::terms`] under which of
-//! them the events that meet a condition are to be found. Both sides are made here, so that they
-//! agree: an event that meets the condition is filed under one of its terms. Whether every event so
-//! filed meets it, [`Terms::exact`] says. Identifiers have no terms, but classes: the ledger keeps
-//! the journal of each thing anyway.
+//! [`Findable::of`] says under which terms an event is filed, and
+//! [`Condition::terms`](super::Condition::terms) under which of them the events that meet a
+//! condition are to be found. Both sides are made here, so that they agree: an event that meets the
+//! condition is filed under one of its terms. Whether every event so filed meets it,
+//! [`Terms::exact`] says. Identifiers have no terms, but classes: the ledger keeps the journal of
+//! each thing anyway.
 
 mod asked;
 
