@@ -173,9 +173,9 @@ fn leniently(client: &Client, name: &str, document: &Value) -> bool {
     answer.status == 202
 }
 
-/// Promises P2 and P82: broken documents are refused with the field and the rule, and wild ones are accepted
-/// or refused, with the node alive after each. Of what is refused the lenient reading takes some, on
-/// request, and tells each change.
+/// Promises P2 and P82: broken documents are refused with the field and the rule, and wild ones are
+/// accepted or refused, with the node alive after each. Of what is refused the lenient reading
+/// takes some, on request, and tells each change.
 #[test]
 fn broken_documents_are_refused_with_the_field_and_the_rule() {
     let Some(corpora) = corpora() else {
