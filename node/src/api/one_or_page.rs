@@ -11,7 +11,7 @@ macro_rules! one_or_page {
         /// One record when `id` is given, else a page of them.
         #[derive(Serialize, utoipa::ToSchema)]
         #[serde(untagged)]
-        #[allow(dead_code, reason = "it describes what handlers answer")]
+        #[allow(dead_code, clippy::large_enum_variant, reason = "it describes what handlers answer")]
         pub enum $name {
             /// Of this identifier.
             One($one),

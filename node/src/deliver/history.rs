@@ -165,7 +165,7 @@ impl NodeHistory {
 impl History for NodeHistory {
     fn query(&self, subscription: &Subscription) -> Arc<dyn Query> {
         let asked = match &subscription.standing {
-            Some(standing) => Asked::Standing(standing.asked(), standing.clone()),
+            Some(standing) => Asked::Standing(Box::new((standing.asked(), standing.clone()))),
             None => Asked::Filter(
                 self.node
                     .view()
@@ -189,7 +189,7 @@ impl History for NodeHistory {
 /// What is asked of each event.
 enum Asked {
     Filter(Matcher),
-    Standing(Result<query::Query, String>, Standing),
+    Standing(Box<(Result<query::Query, String>, Standing)>),
 }
 
 struct NodeQuery {
@@ -207,8 +207,8 @@ impl NodeQuery {
         }
         Ok(match &self.asked {
             Asked::Filter(matcher) => matcher.matches(&told.facts),
-            Asked::Standing(query, _) => {
-                let query = query.as_ref().map_err(Clone::clone)?;
+            Asked::Standing(both) => {
+                let query = both.0.as_ref().map_err(Clone::clone)?;
                 let at = told.stored.record_time();
                 let wanted = query.matches(&told.event, at, records);
                 records.check().map_err(|fault| fault.to_string())?;
@@ -220,9 +220,9 @@ impl NodeQuery {
     fn json(&self, told: &Told) -> Result<Arc<str>, String> {
         match &self.asked {
             Asked::Filter(_) => told.json(),
-            Asked::Standing(_, standing) => {
+            Asked::Standing(both) => {
                 let at = told.stored.record_time();
-                Ok(standing::told(&told.event, at, standing.format).into())
+                Ok(standing::told(&told.event, at, both.1.format).into())
             }
         }
     }
@@ -285,8 +285,8 @@ impl Query for NodeQuery {
     }
 
     fn body(&self, pending: &Pending, entries: &[Entry]) -> Vec<u8> {
-        if let Asked::Standing(_, standing) = &self.asked {
-            return standing::document(standing, &self.id, pending, entries);
+        if let Asked::Standing(both) = &self.asked {
+            return standing::document(&both.1, &self.id, pending, entries);
         }
         let delivery = &pending.delivery;
         let head = serde_json::json!({"webhook": self.id, "delivery": delivery, "test": false});
