@@ -187,9 +187,8 @@ mod tests {
         let all = [EXAMPLES, QUERY_EXAMPLES, CAPTURE_EXAMPLES].into_iter().flat_map(examples);
         let known: BTreeSet<String> = all.map(|(operation, _)| operation).collect();
         for (path, methods) in told["paths"].as_object().unwrap() {
-            let described = is_about_money_or_evidence(path)
-                || is_about_events(path)
-                || is_about_capture(path);
+            let described =
+                is_about_money_or_evidence(path) || is_about_events(path) || is_about_capture(path);
             if !described || path.ends_with("/agreements/schema") {
                 continue;
             }

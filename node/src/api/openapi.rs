@@ -17,8 +17,8 @@ use super::problem::{Kind, PROBLEM_JSON, Problem, render};
 use super::{
     ApiState, accounts, agreements, approvals, blocks, capture, described, did, events, evidence,
     feed, footprint, headers, health, holds, items, links, masterdata, metrics, money, money_pages,
-    network, pages, pictures, query, rate, readings, resolver, scans, sockets, subscriptions, tools,
-    trace, webhooks,
+    network, pages, pictures, query, rate, readings, resolver, scans, sockets, subscriptions,
+    tools, trace, webhooks,
 };
 
 #[derive(OpenApi)]
