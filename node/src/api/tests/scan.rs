@@ -39,7 +39,7 @@ async fn story(api: &Api) {
                 "bizTransactionList": order(),
             }),
         ),
-        of(2, "02T08:00", json!({"bizStep": "shipping", "bizTransactionList": order()})),
+        of(2, "02T08:00", json!({"bizStep": "inspecting", "bizTransactionList": order()})),
     ];
     assert_eq!(api.capture(&events, &[]).await["success"], true);
 }
@@ -197,7 +197,7 @@ async fn a_scan_takes_care() {
     for (serial, class, told) in [
         (1, "verdict attention", "the code may be a copy"),
         (2, "verdict attention", "Its use-by date is over: 2020-01-01"),
-        (3, "verdict said", "On record"),
+        (3, "verdict attention", "used before it was commissioned, or never was"),
     ] {
         let page = scan(&api, &format!("/01/09521321001015/21/{serial}"), "").await.text;
         assert!(page.contains(class) && page.contains(told), "{serial}: {page}");
