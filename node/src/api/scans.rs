@@ -319,8 +319,8 @@ pub fn keep(state: &ApiState, said: &ReportSaid, visitor: &Visitor) -> Result<Re
 /// Report a problem
 ///
 /// For whoever has the thing in hand. What is kept: the thing, the kind, the words, the day;
-/// nothing of who reports. One report an hour of one thing from one phone, 20 of one thing, 1,000 in
-/// all.
+/// nothing of who reports. One report an hour of one thing from one phone, 20 of one thing, 1,000
+/// in all.
 #[utoipa::path(
     post, path = "/api/v1/reports", tag = "Goods",
     request_body(content = ReportSaid,
