@@ -103,7 +103,7 @@ impl Case {
         let actual = ActualEnd {
             kind,
             fulfilled: labels(&is_whole),
-            in_part: labels(&|place| model.parts[place] > 0 && !is_whole(place)),
+            in_part: labels(&|place| !model.parts[place].is_none() && !is_whole(place)),
             got: got.collect(),
         };
         let listed = self.outcomes.the_one(&actual);
@@ -146,10 +146,11 @@ impl Case {
         }
         for (place, state) in record.milestones.iter().enumerate() {
             let fulfilled = state.fulfilled_at.map(|at| at.0);
-            if fulfilled != model.fulfilled[place] || state.paid_parts != model.parts[place] {
+            let parts = (state.paid_part.millionths(), model.parts[place].millionths());
+            if fulfilled != model.fulfilled[place] || parts.0 != parts.1 {
                 return Err(format!(
                     "milestone {place}: fulfilled {fulfilled:?}, parts {}; the model has {:?}, {}",
-                    state.paid_parts, model.fulfilled[place], model.parts[place]
+                    parts.0, model.fulfilled[place], parts.1
                 ));
             }
             let paid: Vec<u64> = state.paid.iter().map(|m| m.amount.minor_units()).collect();

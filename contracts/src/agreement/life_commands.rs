@@ -4,7 +4,7 @@
 
 use std::cell::RefCell;
 
-use tracehold_chain::agreement::{AgreementCommand, Condition, Label, Payout, Terms};
+use tracehold_chain::agreement::{AgreementCommand, Condition, Label, Payout, Terms, WHOLE};
 use tracehold_chain::codec;
 use tracehold_chain::money::{
     AccountId, AgreementId, Amount, ApprovalRule, Money, MoneyCause, Posting, Reference,
@@ -536,7 +536,7 @@ impl Life {
             let amount = match payout {
                 Payout::Amount { money, .. } => money.amount,
                 Payout::Share { percent, .. } => {
-                    there.share(percent.parts().into(), u128::from(pay::ALL_PARTS))
+                    there.share(percent.parts().into(), WHOLE.parts().into())
                 }
                 Payout::Remainder { .. } => {
                     if !rests.insert(asset) {

@@ -66,11 +66,7 @@ fn sales() -> [Sale; 3] {
             template: "cold-chain-penalty",
             proposer: Who::Vaccine,
             // The thermometer in the box is the carrier's, who gains nothing by what it says.
-            roles: &[
-                ("buyer", Who::Store),
-                ("seller", Who::Vaccine),
-                ("logger", Who::Carrier),
-            ],
+            roles: &[("buyer", Who::Store), ("seller", Who::Vaccine), ("logger", Who::Carrier)],
             deposits: &[("price", Who::Store), ("penalty", Who::Vaccine)],
             more: json!({
                 "price": format!("{VACCINE_PRICE} {ASSET}"),
