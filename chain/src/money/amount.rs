@@ -86,8 +86,8 @@ impl Amount {
         self.0.checked_sub(other.0).map(Amount)
     }
 
-    /// The share `part` of `whole` of it, exactly, rounded down to the smallest unit; all of it when
-    /// `part` is more. This is the one place where money is rounded.
+    /// The share `part` of `whole` of it, exactly, rounded down to the smallest unit; all of it
+    /// when `part` is more. This is the one place where money is rounded.
     #[must_use]
     pub fn share(self, part: u128, whole: u128) -> Amount {
         if part >= whole {

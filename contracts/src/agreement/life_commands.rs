@@ -264,9 +264,9 @@ pub(super) fn fund(
     Ok(())
 }
 
-/// Whether accepting needs two agents of a role's member: when all would that is paid in of an asset
-/// by the roles of this account, together, or, when that is nothing, when the account asks for two at
-/// all. In how many deposits or roles it comes makes no difference.
+/// Whether accepting needs two agents of a role's member: when all would that is paid in of an
+/// asset by the roles of this account, together, or, when that is nothing, when the account asks
+/// for two at all. In how many deposits or roles it comes makes no difference.
 fn needs_two(rule: &ApprovalRule, terms: &Terms, role: &RoleTerms) -> bool {
     let shares_account =
         |other: &RoleTerms| other.member == role.member && other.account == role.account;

@@ -50,9 +50,9 @@ pub(super) fn is_empty(pot: &Amounts) -> bool {
 /// How much each of some payouts is, taken out of `pot`.
 ///
 /// Shares are of `base`, rounded down. Of each payout `part` is due, rounded down, less what it
-/// `paid` before; a remainder is due with the last part, and is what the others leave: what rounding
-/// leaves, too. The check of the terms makes sure that there is always enough; were it not so, a
-/// payout gets what is there, because a node that stops would hold up everybody else's money.
+/// `paid` before; a remainder is due with the last part, and is what the others leave: what
+/// rounding leaves, too. The check of the terms makes sure that there is always enough; were it not
+/// so, a payout gets what is there, because a node that stops would hold up everybody else's money.
 pub(super) fn amounts(
     payouts: &[Payout],
     base: &Amounts,

@@ -438,7 +438,9 @@ fn what_is_refused_and_where() {
             when(json!({"all": [observed.clone(), {"not": {
                 "of": {"any": [
                     {"approved": {"by": "seller", "what": "papers"}},
-                    {"observed": {"event": {"by": ["seller", "buyer"]}, "share": {"at_least": "50"}}}
+                    {"observed": {
+                        "event": {"by": ["seller", "buyer"]}, "share": {"at_least": "50"}
+                    }}
                 ]},
                 "at": {"observed": sighting.clone()}
             }}]})),

@@ -208,8 +208,8 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// The value with every `"{{name}}"` replaced; nothing, if it is only there with a parameter that was
-/// left out. Values come from people: what stands in them is not replaced again.
+/// The value with every `"{{name}}"` replaced; nothing, if it is only there with a parameter that
+/// was left out. Values come from people: what stands in them is not replaced again.
 fn filled(value: &Value, values: &BTreeMap<&str, Value>) -> Option<Value> {
     Some(match value {
         Value::String(text) => match inside(text, "{{") {
