@@ -434,6 +434,12 @@ impl Batch {
                 let case = &self.cases[place];
                 let (rng, ids) = (&mut self.rng, &mut self.ids);
                 let (who, act) = draw_act(rng, ids, case.number, &case.model, at);
+                // Who is to get a title that waits for a later block cannot give it away before.
+                let due = self.world.agreement(case.id).and_then(|record| record.due);
+                let waits = self.fills && due.is_some_and(|due| due.0 <= at);
+                if waits && matches!(act, Act::Move(..)) {
+                    continue;
+                }
                 sent.push(self.transaction(TimestampMs(at), place, &who, &act));
                 let case = &mut self.cases[place];
                 case.story.push(format!("{at} {who} {act:?}"));
