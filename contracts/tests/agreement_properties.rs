@@ -569,7 +569,7 @@ fn agreements_end_once_as_was_listed_and_as_the_model_says() {
     // It is not for want of anything happening.
     assert!(tally.cases >= CASES);
     assert!(tally.recorded > tally.acts / 2, "{tally:?}");
-    assert!(tally.put_off > 0, "{tally:?}");
+    assert!(tally.put_off >= 50, "{tally:?}");
     for (kinds, found) in [(ENDS.as_slice(), &tally.ends), (STEPS.as_slice(), &tally.steps)] {
         for kind in kinds {
             assert!(found.get(*kind).is_some_and(|count| *count >= 50), "{kind}: {tally:?}");
