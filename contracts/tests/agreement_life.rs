@@ -203,6 +203,118 @@ fn two_agents_accept_when_the_account_asks_for_two() {
     assert_eq!(town.has("buyer"), 100_000_000_000 - 10_000, "{:?}", layer.receipts);
 }
 
+/// Promise P54: nobody divides what two agents must agree to into deposits that one may pay: what a
+/// role pays in of an asset counts together.
+#[test]
+fn many_small_deposits_of_a_role_are_accepted_by_two() {
+    for (many, two) in [(1, false), (2, true), (8, true)] {
+        let mut town = Town::new();
+        let above = json!([{"asset": "EUR@bank", "amount": "150.00"}]);
+        let rule = ApprovalRule::TwoAgents { above: serde_json::from_value(above).unwrap() };
+        let set = town.world.pay("buyer", town.at, MoneyAction::SetRule(rule));
+        town.block(vec![set]);
+        let mut terms = escrow(1);
+        let one = terms["deposits"][0].clone();
+        let deposits = (0..many).map(|number| {
+            let mut deposit = one.clone();
+            deposit["id"] = format!("part-{number}").into();
+            deposit
+        });
+        terms["deposits"] = deposits.collect();
+        let terms: Terms = serde_json::from_value(terms).unwrap();
+        let reference = Reference::new("sale").unwrap();
+        let id = AgreementId::of(&member("seller"), &reference, &terms);
+        town.act("seller", AgreementCommand::Propose { reference, terms: Box::new(terms) });
+        town.act("seller", Town::accept(id, "seller"));
+        town.act("buyer", Town::accept(id, "buyer"));
+        let waits = town.record(id).stage == Stage::Proposed;
+        assert_eq!(waits, two, "{many} deposits of 100 under a rule above 150");
+        town.act("buyer/cfo", Town::accept(id, "buyer"));
+        assert_eq!(town.record(id).stage, Stage::Accepted);
+    }
+}
+
+/// Promise P69: to a member without a role an agreement is as if it were not there, whatever it
+/// signs: each refusal is the one of an agreement that there is not, and nothing is left behind.
+#[test]
+fn an_agreement_does_not_exist_for_strangers() {
+    let mut town = Town::new();
+    let mut terms = escrow(1);
+    let roles = terms["roles"].as_array_mut().unwrap();
+    roles.push(json!({"role": "arbiter", "member": "arbiter"}));
+    terms["dispute"] = json!({"arbiter": "arbiter", "by": ["buyer"], "ruling_within": "PT1H"});
+    let read: Terms = serde_json::from_value(terms).unwrap();
+    let reference = Reference::new("sale").unwrap();
+    // Who proposes it need not have a role, and then may no more than others.
+    let id = AgreementId::of(&member("carrier"), &reference, &read);
+    let propose = AgreementCommand::Propose { reference, terms: Box::new(read) };
+    town.act("carrier", propose.clone());
+    let asks_strangers = |town: &mut Town| {
+        for who in ["stranger", "carrier"] {
+            for agreement in [id, AgreementId(tracehold_chain::digest::Digest([7; 32]))] {
+                let role = label("buyer");
+                let pay = Vec::new();
+                let commands = [
+                    AgreementCommand::Accept { agreement, role: role.clone() },
+                    AgreementCommand::Decline { agreement, role: role.clone() },
+                    AgreementCommand::Approve { agreement, role: role.clone(), what: label("a") },
+                    AgreementCommand::Cancel { agreement, role: role.clone() },
+                    AgreementCommand::Dispute { agreement, role, reason: String::new() },
+                    AgreementCommand::Rule { agreement, pay, reason: "so".to_owned() },
+                ];
+                let acts = commands.map(|command| town.world.act(who, town.at, command));
+                let funds = ["price", "none"]
+                    .map(|deposit| MoneyAction::Fund { agreement, deposit: label(deposit) });
+                let funds = funds.map(|fund| town.world.pay(who, town.at, fund));
+                let layer = town.block(acts.into_iter().chain(funds).collect());
+                for receipt in &layer.receipts {
+                    let Verdict::Rejected(rejection) = &receipt.verdict else {
+                        panic!("{who}: {:?}", receipt.verdict)
+                    };
+                    let told = (rejection.code, rejection.subject.as_str());
+                    assert_eq!(told, (RejectionCode::AgreementUnknown, &*agreement.to_string()));
+                    assert!(receipt.effects.is_empty(), "{:?}", receipt.effects);
+                }
+            }
+        }
+    };
+    asks_strangers(&mut town);
+    for role in ["buyer", "seller", "arbiter"] {
+        town.act(role, Town::accept(id, role));
+    }
+    asks_strangers(&mut town);
+    // A rule of two does not tell either.
+    let all = ApprovalRule::TwoAgents { above: Vec::new() };
+    let set = town.world.pay("stranger", town.at, MoneyAction::SetRule(all));
+    town.block(vec![set]);
+    asks_strangers(&mut town);
+    let fund = MoneyAction::Fund { agreement: id, deposit: label("price") };
+    let fund = town.world.pay("buyer", town.at, fund);
+    town.block(vec![fund]);
+    assert_eq!(town.record(id).stage, Stage::Running);
+    asks_strangers(&mut town);
+    let at = town.at;
+    town.capture("buyer", received(1, &[1], at));
+    assert!(matches!(town.record(id).stage, Stage::Ended { .. }));
+    asks_strangers(&mut town);
+    assert!(town.act("carrier", propose).receipts[0].effects.is_empty());
+}
+
+/// Whoever has a role learns first that a deposit is another's, not how much is missing for it.
+#[test]
+fn a_deposit_of_another_role_is_not_weighed() {
+    let mut town = Town::new();
+    let terms: Terms = serde_json::from_value(escrow(1)).unwrap();
+    let reference = Reference::new("sale").unwrap();
+    let id = AgreementId::of(&member("seller"), &reference, &terms);
+    town.act("seller", AgreementCommand::Propose { reference, terms: Box::new(terms) });
+    let fund = MoneyAction::Fund { agreement: id, deposit: label("price") };
+    let fund = town.world.pay("seller", town.at, fund);
+    let layer = town.block(vec![fund]);
+    let Verdict::Rejected(rejection) = &layer.receipts[0].verdict else { panic!() };
+    assert_eq!(rejection.code, RejectionCode::DepositUnknown, "{}", rejection.subject);
+}
+
 /// Promise P62: a dispute stops a release; a ruling in the block of its last moment comes too late.
 #[test]
 fn a_dispute_lapses_on_the_millisecond() {

@@ -22,6 +22,7 @@ use tracehold_contracts::Verdict;
 use tracehold_contracts::agreement::{
     self, ActualEnd, AgreementRecord, Ending, OutcomeKind, Outcomes, StepKind,
 };
+use tracehold_contracts::execute::MAX_DUE_PER_BLOCK;
 use tracehold_contracts::receipt::Effects;
 
 /// One agreement.
@@ -103,7 +104,7 @@ impl Case {
         let actual = ActualEnd {
             kind,
             fulfilled: labels(&is_whole),
-            in_part: labels(&|place| model.parts[place] > 0 && !is_whole(place)),
+            in_part: labels(&|place| !model.parts[place].is_none() && !is_whole(place)),
             got: got.collect(),
         };
         let listed = self.outcomes.the_one(&actual);
@@ -146,10 +147,11 @@ impl Case {
         }
         for (place, state) in record.milestones.iter().enumerate() {
             let fulfilled = state.fulfilled_at.map(|at| at.0);
-            if fulfilled != model.fulfilled[place] || state.paid_parts != model.parts[place] {
+            let parts = (state.paid_part.millionths(), model.parts[place].millionths());
+            if fulfilled != model.fulfilled[place] || parts.0 != parts.1 {
                 return Err(format!(
                     "milestone {place}: fulfilled {fulfilled:?}, parts {}; the model has {:?}, {}",
-                    state.paid_parts, model.fulfilled[place], model.parts[place]
+                    parts.0, model.fulfilled[place], parts.1
                 ));
             }
             let paid: Vec<u64> = state.paid.iter().map(|m| m.amount.minor_units()).collect();
@@ -208,6 +210,10 @@ const STEPS: [&str; 16] = [
 /// How many live on one ledger at once.
 const CASES_PER_LEDGER: u64 = 100;
 
+/// Agreements of nobody's interest on some ledgers, that all lapse just before something of the
+/// others is due: whatever is due then waits for the blocks after.
+const FILLERS: usize = 2 * MAX_DUE_PER_BLOCK + 300;
+
 /// Blocks of one ledger; by then time has gone past every deadline.
 const MOST_BLOCKS: u32 = 1_000;
 
@@ -217,6 +223,8 @@ struct Tally {
     ends: BTreeMap<String, u64>,
     acts: u64,
     recorded: u64,
+    /// Agreements that a block left as they were because too much was due.
+    put_off: u64,
     steps: BTreeMap<String, u64>,
 }
 
@@ -225,6 +233,7 @@ impl Tally {
         self.cases += other.cases;
         self.acts += other.acts;
         self.recorded += other.recorded;
+        self.put_off += other.put_off;
         for (sums, more) in [(&mut self.ends, other.ends), (&mut self.steps, other.steps)] {
             for (kind, count) in more {
                 *sums.entry(kind).or_default() += count;
@@ -240,6 +249,8 @@ struct Batch {
     cases: Vec<Case>,
     tally: Tally,
     seed: u64,
+    /// Whether more is due at some time than a block does.
+    fills: bool,
 }
 
 impl Batch {
@@ -295,7 +306,55 @@ impl Batch {
             assert!(matches!(receipt.verdict, Verdict::Recorded { .. }), "{:?}", receipt.verdict);
             case.note(&receipt.effects, &mut tally.steps);
         }
-        Batch { world, rng, ids: Ids::default(), cases, tally, seed }
+        // One in sixteen, of both kinds of terms.
+        let fills = seed % 32 == 5 || seed % 32 == 16;
+        let mut batch = Batch { world, rng, ids: Ids::default(), cases, tally, seed, fills };
+        if fills {
+            batch.fill();
+        }
+        batch
+    }
+
+    /// Proposes what will be due all at once, a millisecond before something of a case is.
+    fn fill(&mut self) {
+        let terms = &self.rng.pick(&self.cases).model.terms;
+        let mut times: Vec<u64> = terms.deposits.iter().map(|deposit| deposit.due.0).collect();
+        times.extend([terms.accept_by.0, terms.deadline.0]);
+        let at = TimestampMs(*self.rng.pick(&times) - 1);
+        let payout = json!([{"remainder": {"to": "buyer", "asset": "EUR@bank"}}]);
+        let filler = |number: usize| {
+            json!({
+                "title": format!("Filler {number}"),
+                "roles": [
+                    {"role": "buyer", "member": "buyer"}, {"role": "seller", "member": "seller"}
+                ],
+                "goods": {},
+                "accept_by": at.to_string(),
+                "deposits": [{"id": "price", "role": "buyer",
+                    "money": {"asset": "EUR@bank", "amount": "1.00"},
+                    "due": at.plus_ms(60 * MINUTE).to_string()}],
+                "milestones": [{"id": "paid", "when": {"approved": {"by": "buyer", "what": "it"}},
+                    "pay": payout, "ends": true}],
+                "deadline": at.plus_ms(120 * MINUTE).to_string(),
+                "at_deadline": payout,
+            })
+        };
+        let numbers: Vec<usize> = (0..FILLERS).collect();
+        for some in numbers.chunks(100) {
+            let now = self.world.now().plus_ms(1);
+            let proposals = some.iter().map(|number| {
+                let terms: Terms = serde_json::from_value(filler(*number)).unwrap();
+                let reference = Reference::new("filler").unwrap();
+                let propose = AgreementCommand::Propose { reference, terms: Box::new(terms) };
+                self.world.act("stranger", now, propose)
+            });
+            let proposals = proposals.collect();
+            let layer = self.world.block(now, proposals);
+            for receipt in &layer.receipts {
+                let verdict = &receipt.verdict;
+                assert!(matches!(verdict, Verdict::Recorded { .. }), "{verdict:?}");
+            }
+        }
     }
 
     /// The time of the next block: soon, or exactly when something could happen, or much later.
@@ -375,6 +434,12 @@ impl Batch {
                 let case = &self.cases[place];
                 let (rng, ids) = (&mut self.rng, &mut self.ids);
                 let (who, act) = draw_act(rng, ids, case.number, &case.model, at);
+                // Who is to get a title that waits for a later block cannot give it away before.
+                let due = self.world.agreement(case.id).and_then(|record| record.due);
+                let waits = self.fills && due.is_some_and(|due| due.0 <= at);
+                if waits && matches!(act, Act::Move(..)) {
+                    continue;
+                }
                 sent.push(self.transaction(TimestampMs(at), place, &who, &act));
                 let case = &mut self.cases[place];
                 case.story.push(format!("{at} {who} {act:?}"));
@@ -413,6 +478,10 @@ impl Batch {
             let case = &self.cases[place];
             let record = self.world.agreement(case.id).unwrap();
             let pot = pots.remove(&case.id).unwrap_or_default();
+            if self.fills && record.due.is_some_and(|due| due.0 <= at) {
+                self.tally.put_off += 1;
+                continue;
+            }
             if let Err(why) = case.compare(record, &pot) {
                 self.fail(place, at, &why);
             }
@@ -500,6 +569,7 @@ fn agreements_end_once_as_was_listed_and_as_the_model_says() {
     // It is not for want of anything happening.
     assert!(tally.cases >= CASES);
     assert!(tally.recorded > tally.acts / 2, "{tally:?}");
+    assert!(tally.put_off >= 50, "{tally:?}");
     for (kinds, found) in [(ENDS.as_slice(), &tally.ends), (STEPS.as_slice(), &tally.steps)] {
         for kind in kinds {
             assert!(found.get(*kind).is_some_and(|count| *count >= 50), "{kind}: {tally:?}");

@@ -412,11 +412,12 @@ impl Scenario {
     fn milestone(&self, name: &str) -> String {
         let state = &self.record().milestones[self.place(name)];
         let corrected = if state.corrected.is_empty() { "" } else { ", corrected since" };
-        let word = match (state.fulfilled_at, state.paid_parts, state.holds_since) {
+        let part = state.paid_part;
+        let word = match (state.fulfilled_at, part.is_nothing(), state.holds_since) {
             (Some(_), ..) => "fulfilled".to_owned(),
-            (None, 0, None) => "open".to_owned(),
-            (None, 0, Some(_)) => "waiting for its window".to_owned(),
-            (None, parts, _) => format!("fulfilled for {} millionths", parts),
+            (None, true, None) => "open".to_owned(),
+            (None, true, Some(_)) => "waiting for its window".to_owned(),
+            (None, false, _) => format!("fulfilled for {} millionths", part.millionths()),
         };
         word + corrected
     }
@@ -469,7 +470,7 @@ impl Scenario {
         let end = ActualEnd {
             kind,
             fulfilled: named(&|state| state.fulfilled_at.is_some()),
-            in_part: named(&|state| state.fulfilled_at.is_none() && state.paid_parts > 0),
+            in_part: named(&|state| state.fulfilled_at.is_none() && !state.paid_part.is_nothing()),
             got: self.got.clone(),
         };
         let outcomes = self.outcomes.as_ref().expect("it was proposed");

@@ -86,18 +86,43 @@ impl Amount {
         self.0.checked_sub(other.0).map(Amount)
     }
 
-    /// The share `part` of `whole` of it, rounded down; all of it when `part` is more.
+    /// The share `part` of `whole` of it, exactly, rounded down to the smallest unit; all of it
+    /// when `part` is more. This is the one place where money is rounded.
     #[must_use]
     pub fn share(self, part: u128, whole: u128) -> Amount {
         if part >= whole {
             return self;
         }
-        // At most 10^17 of 57 bits: a part of up to 71 bits fits. Larger ones lose equal tails.
-        let spare = 128_u32.saturating_sub(part.leading_zeros()).saturating_sub(70);
-        let (part, whole) = (part >> spare, whole >> spare);
-        let share = u128::from(self.0).saturating_mul(part).checked_div(whole).unwrap_or(0);
+        let amount = u128::from(self.0);
+        let share = match amount.checked_mul(part) {
+            Some(product) => product.checked_div(whole).unwrap_or(0),
+            None => long_share(amount, part, whole),
+        };
         Amount(u64::try_from(share).map_or(self.0, |share| share.min(self.0)))
     }
+}
+
+/// `amount * part / whole`, rounded down, where the product is too large to be written: `part` is
+/// less than `whole`. Long multiplication, a bit of the amount at a time; what is left over is less
+/// than `whole` after every step.
+fn long_share(amount: u128, part: u128, whole: u128) -> u128 {
+    // The sum of two that are less than `whole`, and whether it goes into it once.
+    let add = |left: u128, more: u128| match left.checked_sub(whole.saturating_sub(more)) {
+        Some(left) => (left, 1),
+        None => (left.saturating_add(more), 0),
+    };
+    let (mut share, mut left) = (0_u128, 0_u128);
+    for bit in (0..u64::BITS).rev() {
+        let (twice, once) = add(left, left);
+        share = share.saturating_mul(2).saturating_add(once);
+        left = twice;
+        if amount >> bit & 1 == 1 {
+            let (more, once) = add(left, part);
+            share = share.saturating_add(once);
+            left = more;
+        }
+    }
+    share
 }
 
 impl TryFrom<u64> for Amount {
@@ -217,8 +242,25 @@ mod tests {
         let amount = Amount::new(MAX_AMOUNT).expect("the limit");
         assert_eq!(amount.share(1, 3).minor_units(), MAX_AMOUNT / 3);
         assert_eq!(amount.share(5, 3), amount);
-        assert!(amount.share(u128::MAX - 1, u128::MAX) <= amount);
+        assert_eq!(amount.share(u128::MAX - 1, u128::MAX).minor_units(), MAX_AMOUNT - 1);
+        assert_eq!(amount.share(u128::MAX / 3, u128::MAX).minor_units(), MAX_AMOUNT / 3);
         assert_eq!(Amount::ZERO.share(1, 2), Amount::ZERO);
+    }
+
+    /// Shares too large to be multiplied out are as exact as small ones.
+    #[test]
+    fn shares_are_exact() {
+        for amount in [1_u64, 7, 99, 12_345_678_901, MAX_AMOUNT - 1, MAX_AMOUNT] {
+            let amount = Amount::new(amount).expect("an amount");
+            for (part, whole) in [(0, 1), (1, 3), (2, 3), (99, 100), (999_999, 1_000_000), (5, 7)] {
+                let exact = u128::from(amount.minor_units()) * part / whole;
+                for scale in [1, 1_000_000_000_000, 10_u128.pow(27), u128::MAX / whole] {
+                    let share = amount.share(part * scale, whole * scale);
+                    let what = (amount, part, whole, scale);
+                    assert_eq!(u128::from(share.minor_units()), exact, "{what:?}");
+                }
+            }
+        }
     }
 
     #[test]

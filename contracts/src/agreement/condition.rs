@@ -20,7 +20,7 @@ use tracehold_chain::state::{Position, StateKey, TableError};
 use tracehold_chain::units::{MemberId, TimestampMs};
 
 use super::facts::Get;
-use super::goods::{Counted, Shown};
+use super::goods::{Counted, Part, Shown};
 use super::readings::{Judged, Span, Verdict, judge};
 use super::record::{AgreementRecord, Fact, ReadingSpans};
 use crate::authority::Authority;
@@ -60,8 +60,8 @@ impl View<'_, '_> {
 pub struct Held {
     /// Whether it does. With a share pro rata: whether any part has come, and all else holds.
     pub holds: bool,
-    /// The part of the goods that has come, in millionths; all of it when nothing is pro rata.
-    pub parts: u32,
+    /// The part of the goods that has come; all of it when nothing is pro rata.
+    pub part: Part,
     /// The events that make it hold, ordered, each once.
     pub events: Vec<Position>,
     /// The earliest later block time at which it may change by itself.
@@ -96,14 +96,14 @@ pub(super) fn evaluate_again(
     let asked = Asked { context, memo: Some(memo) }.tree(milestone)?;
     let Some(tree) = asked else {
         let (events, decided) = (Vec::new(), Vec::new());
-        return Ok(Held { holds: false, parts: 0, events, next: None, decided });
+        return Ok(Held { holds: false, part: Part::default(), events, next: None, decided });
     };
     let mut decided = Vec::new();
     tree.decided(&mut decided);
-    let Tree { holds, parts, mut events, next, .. } = tree;
+    let Tree { holds, part, mut events, next, .. } = tree;
     events.sort_unstable();
     events.dedup();
-    Ok(Held { holds, parts, events, next, decided })
+    Ok(Held { holds, part, events, next, decided })
 }
 
 /// What is known when a condition is asked about, wherever it comes from.
@@ -162,8 +162,8 @@ pub struct Tree<'a> {
     pub condition: &'a Condition,
     /// Whether it holds.
     pub holds: bool,
-    /// The part that has come, in millionths; all of it when nothing is pro rata.
-    pub parts: u32,
+    /// The part that has come; all of it when nothing is pro rata.
+    pub part: Part,
     /// The events that make it hold, or that it has so far.
     pub events: Vec<Position>,
     /// When it may change by itself.
@@ -210,7 +210,7 @@ pub struct Interval {
 #[derive(Clone, Debug)]
 struct Value {
     holds: bool,
-    parts: u32,
+    part: Part,
     events: Vec<Position>,
     next: Option<TimestampMs>,
     state: State,
@@ -218,8 +218,8 @@ struct Value {
 
 impl Value {
     fn plain(holds: bool) -> Value {
-        let (parts, events) = (WHOLE.parts(), Vec::new());
-        Value { holds, parts, events, next: None, state: State::Plain }
+        let (part, events) = (Part::WHOLE, Vec::new());
+        Value { holds, part, events, next: None, state: State::Plain }
     }
 }
 
@@ -310,8 +310,8 @@ impl<'a> Asked<'a, '_> {
                 None => Value::plain(false),
             },
         };
-        let Value { holds, parts, events, next, state } = value;
-        Ok(Tree { number, condition, holds, parts, events, next, state, of })
+        let Value { holds, part, events, next, state } = value;
+        Ok(Tree { number, condition, holds, part, events, next, state, of })
     }
 
     fn ask_all(
@@ -438,7 +438,7 @@ impl<'a> Asked<'a, '_> {
             Moment::Observed(sighting) => {
                 let seen = self.once((milestone, number), || {
                     let shown = self.shows(sighting, WHOLE.parts());
-                    let whole = shown.parts >= WHOLE.parts();
+                    let whole = shown.part.is_whole();
                     Value { events: shown.events, ..Value::plain(whole) }
                 });
                 (seen.holds, None, seen.events)
@@ -559,7 +559,7 @@ impl<'a> Asked<'a, '_> {
             // All of it has come with the last that was missing.
             Counted::Class(..) => {
                 let shown = counted.shown(ends.iter().map(|told| told.fact), WHOLE.parts());
-                let last = shown.events.last().filter(|_| shown.parts >= WHOLE.parts());
+                let last = shown.events.last().filter(|_| shown.part.is_whole());
                 last.and_then(|last| ends.iter().find(|told| told.fact.position == *last))
             }
             _ => ends.first(),
@@ -641,21 +641,23 @@ fn shared(share: Share, shown: impl FnOnce(u32) -> Shown) -> Value {
         Share::AtLeast(percent) => percent.parts().max(1),
     };
     let shown = shown(enough);
-    let (holds, parts) = match share {
-        Share::ProRata => (shown.parts > 0, shown.parts),
-        _ => (shown.parts >= enough, WHOLE.parts()),
+    let (holds, part) = match share {
+        Share::ProRata => (!shown.part.is_nothing(), shown.part),
+        _ => (shown.part.reaches(enough), Part::WHOLE),
     };
     let events = shown.events.clone();
-    Value { holds, parts, events, next: None, state: State::Shown(shown) }
+    Value { holds, part, events, next: None, state: State::Shown(shown) }
 }
 
 /// Conditions of which so many must hold.
 fn together(of: &[Tree<'_>], count: usize) -> Value {
     let holds = of.iter().filter(|inner| inner.holds).count() >= count;
     let counted = of.iter().filter(|inner| inner.holds || !holds);
+    // At most one of them counts pro rata.
+    let part = of.iter().map(|inner| inner.part).find(|part| !part.is_whole());
     Value {
         holds,
-        parts: of.iter().map(|inner| inner.parts).min().unwrap_or(WHOLE.parts()),
+        part: part.unwrap_or(Part::WHOLE),
         events: counted.flat_map(|inner| inner.events.iter().copied()).collect(),
         next: of.iter().filter_map(|inner| inner.next).min(),
         state: State::Plain,

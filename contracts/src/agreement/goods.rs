@@ -1,14 +1,74 @@
 //! What an agreement is about, and how much of it events have shown.
 
 use rust_decimal::Decimal;
-use rust_decimal::prelude::ToPrimitive;
+use serde::{Deserialize, Serialize};
 use tracehold_chain::agreement::{Goods, WHOLE};
 use tracehold_chain::epcis::Quantity;
+use tracehold_chain::money::Amount;
 use tracehold_chain::state::Position;
 
 use super::record::Fact;
 use crate::provenance::Unit;
-use crate::provenance::quantity::converted;
+use crate::provenance::quantity::{AMOUNT_PLACES, converted};
+
+/// A part of the goods of an agreement, exactly: so much of so much. It is rounded only where money
+/// is made of it ([`Part::share`]), and where people read it ([`Part::millionths`]).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    number: u128,
+    /// At most 10^27, the largest amount of goods in the smallest that any is converted to; zero
+    /// when nothing has come.
+    of: u128,
+}
+
+impl Part {
+    /// All of it.
+    pub const WHOLE: Part = Part { number: 1, of: 1 };
+
+    /// So many of so many.
+    #[must_use]
+    pub fn new(number: u128, of: u128) -> Part {
+        Part { number: number.min(of), of }
+    }
+
+    /// Whether nothing has come.
+    #[must_use]
+    pub fn is_nothing(self) -> bool {
+        self.number == 0
+    }
+
+    /// Whether nothing is missing.
+    #[must_use]
+    pub fn is_whole(self) -> bool {
+        self.of > 0 && self.number >= self.of
+    }
+
+    /// Whether it is more than another part of the same goods, or all of them.
+    #[must_use]
+    pub fn is_more_than(self, other: Part) -> bool {
+        !other.is_whole() && (self.is_whole() || self.number > other.number)
+    }
+
+    /// Whether it is at least so many millionths.
+    #[must_use]
+    pub fn reaches(self, millionths: u32) -> bool {
+        let wanted = self.of.saturating_mul(millionths.into());
+        self.of > 0 && self.number.saturating_mul(WHOLE.parts().into()) >= wanted
+    }
+
+    /// The part in millionths, rounded down, for people: all of it only when nothing is missing.
+    #[must_use]
+    pub fn millionths(self) -> u32 {
+        let millionths = self.number.saturating_mul(WHOLE.parts().into());
+        u32::try_from(millionths.checked_div(self.of).unwrap_or(0)).unwrap_or(0)
+    }
+
+    /// This part of an amount of money, rounded down to its smallest unit.
+    #[must_use]
+    pub fn share(self, amount: Amount) -> Amount {
+        if self.is_nothing() { Amount::ZERO } else { amount.share(self.number, self.of) }
+    }
+}
 
 /// How the share of the goods is counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,8 +86,8 @@ pub enum Counted {
 /// How much of the goods some facts have shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shown {
-    /// The part, in millionths, rounded down.
-    pub parts: u32,
+    /// The part.
+    pub part: Part,
     /// The facts that each added to it, in the order in which they were recorded.
     pub events: Vec<Position>,
     /// The items that are missing, by their places in the terms.
@@ -54,7 +114,7 @@ impl Counted {
         }
     }
 
-    /// How much of the goods these facts show, until `enough` parts of it.
+    /// How much of the goods these facts show, until `enough` millionths of it.
     #[must_use]
     pub fn shown<'f>(&self, facts: impl Iterator<Item = &'f Fact>, enough: u32) -> Shown {
         match self {
@@ -62,7 +122,7 @@ impl Counted {
             Counted::Class(_, wanted) => quantity_shown(*wanted, facts, enough),
             Counted::Transaction => match facts.into_iter().next() {
                 Some(fact) => {
-                    Shown { parts: WHOLE.parts(), events: vec![fact.position], missing: Vec::new() }
+                    Shown { part: Part::WHOLE, events: vec![fact.position], missing: Vec::new() }
                 }
                 None => Shown::default(),
             },
@@ -74,9 +134,9 @@ impl Counted {
 fn items_shown<'f>(count: u16, facts: impl Iterator<Item = &'f Fact>, enough: u32) -> Shown {
     let mut shown = Shown::default();
     let mut seen = vec![false; count.into()];
-    let mut number: u64 = 0;
+    let mut number: u128 = 0;
     for fact in facts {
-        if shown.parts >= enough {
+        if shown.part.reaches(enough) {
             break;
         }
         let before = number;
@@ -89,9 +149,7 @@ fn items_shown<'f>(count: u16, facts: impl Iterator<Item = &'f Fact>, enough: u3
         }
         if number > before {
             shown.events.push(fact.position);
-            let millionths = number.saturating_mul(WHOLE.parts().into());
-            let parts = millionths.checked_div(count.into()).unwrap_or(0);
-            shown.parts = u32::try_from(parts).unwrap_or(0);
+            shown.part = Part::new(number, count.into());
         }
     }
     let items = (0..count).zip(&seen);
@@ -108,46 +166,77 @@ fn quantity_shown<'f>(
     let mut sum = Decimal::ZERO;
     for fact in facts {
         let Some(quantity) = fact.quantity.filter(|quantity| !quantity.is_zero()) else { continue };
-        if shown.parts >= enough {
+        if shown.part.reaches(enough) {
             break;
         }
         sum = sum.saturating_add(quantity);
         shown.events.push(fact.position);
-        shown.parts = parts_of(sum, wanted);
+        shown.part = part_of(sum, wanted);
     }
     shown
 }
 
-/// The part in millionths, rounded down: all of it only when nothing is missing.
-fn parts_of(sum: Decimal, wanted: Decimal) -> u32 {
+/// So much of so much, both as converted.
+fn part_of(sum: Decimal, wanted: Decimal) -> Part {
     if sum >= wanted {
-        return WHOLE.parts();
+        return Part::WHOLE;
     }
-    let share = sum.checked_div(wanted).unwrap_or(Decimal::ZERO);
-    let parts = share.saturating_mul(Decimal::from(WHOLE.parts())).floor();
-    parts.to_u32().unwrap_or(0).min(WHOLE.parts().saturating_sub(1))
+    Part::new(smallest(sum), smallest(wanted))
+}
+
+/// A quantity in the smallest that any is converted to.
+fn smallest(quantity: Decimal) -> u128 {
+    let places = AMOUNT_PLACES.saturating_sub(quantity.scale());
+    quantity.mantissa().unsigned_abs().saturating_mul(10_u128.saturating_pow(places))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Promise P64: a part is never rounded up to all of it.
+    /// Promise P64: a part is never rounded up to all of it, and money is made of all its digits.
     #[test]
-    fn parts_are_rounded_down() {
-        for (sum, wanted, expected) in [
-            ("80", "100", 800_000),
-            ("1", "3", 333_333),
-            ("2", "3", 666_666),
-            ("99.999999999", "100", 999_999),
-            ("100", "100", 1_000_000),
-            ("140", "100", 1_000_000),
-            ("0", "100", 0),
-            ("0.000000000001", "1000000000000000", 0),
-            ("999999999999999.999999999999", "1000000000000000", 999_999),
+    fn parts_are_exact() {
+        const MOST: u64 = 100_000_000_000_000_000;
+        for (sum, wanted, millionths, money) in [
+            ("80", "100", 800_000, 80_000_000_000_000_000),
+            ("1", "3", 333_333, 33_333_333_333_333_333),
+            ("2", "3", 666_666, 66_666_666_666_666_666),
+            ("99.999999999", "100", 999_999, 99_999_999_999_000_000),
+            ("100", "100", 1_000_000, MOST),
+            ("140", "100", 1_000_000, MOST),
+            ("0", "100", 0, 0),
+            ("0.000000000001", "1000000000000000", 0, 0),
+            ("1", "1000000000000000", 0, 100),
+            ("999999999999999.999999999999", "1000000000000000", 999_999, MOST - 1),
         ] {
             let read = |text: &str| text.parse::<Decimal>().expect("a number");
-            assert_eq!(parts_of(read(sum), read(wanted)), expected, "{sum} of {wanted}");
+            let part = part_of(read(sum), read(wanted));
+            assert_eq!(part.millionths(), millionths, "{sum} of {wanted}");
+            let share = part.share(Amount::new(MOST).expect("an amount"));
+            assert_eq!(share.minor_units(), money, "{sum} of {wanted}");
+            assert_eq!(part.is_whole(), millionths == 1_000_000);
         }
+    }
+
+    /// Shares that the terms ask for are reached exactly.
+    #[test]
+    fn shares_are_reached_exactly() {
+        for (number, of, millionths, reached) in [
+            (9, 10, 900_000, true),
+            (9, 10, 900_001, false),
+            (2, 3, 666_666, true),
+            (2, 3, 666_667, false),
+            (3, 3, 1_000_000, true),
+            (0, 3, 1, false),
+        ] {
+            let part = Part::new(number, of);
+            assert_eq!(part.reaches(millionths), reached, "{number} of {of}: {millionths}");
+        }
+        let [one, two] = [1, 2].map(|number| Part::new(number, 3));
+        assert!(!Part::default().reaches(1) && !Part::default().is_whole());
+        assert!(one.is_more_than(Part::default()) && two.is_more_than(one));
+        assert!(Part::WHOLE.is_more_than(two) && !two.is_more_than(Part::WHOLE));
+        assert!(!two.is_more_than(two) && !Part::WHOLE.is_more_than(Part::new(3, 3)));
     }
 }

@@ -4,7 +4,9 @@
 
 use std::cell::RefCell;
 
-use tracehold_chain::agreement::{AgreementCommand, Condition, Label, Payout, Terms};
+use tracehold_chain::agreement::{
+    AgreementCommand, Condition, Deposit, Label, Payout, RoleTerms, Terms, WHOLE,
+};
 use tracehold_chain::codec;
 use tracehold_chain::money::{
     AccountId, AgreementId, Amount, ApprovalRule, Money, MoneyCause, Posting, Reference,
@@ -41,7 +43,7 @@ pub(super) fn run(
         let AgreementCommand::Propose { reference, terms } = command else { return Ok(()) };
         return propose(staged, reference, terms, sender, now);
     };
-    let mut life = find(staged, id)?;
+    let mut life = find(staged, id, sender.member())?;
     // What fell due before this block comes first.
     up_to_date(&mut life, staged, now)?;
     let life = &mut life;
@@ -77,11 +79,21 @@ fn up_to_date(life: &mut Life, staged: &mut Staged<'_>, now: Now<'_>) -> Result<
     life.wrong_stage("", "what fell due before is not done yet; try again after the next block")
 }
 
-fn find(staged: &Staged<'_>, id: AgreementId) -> Result<Life, Stop> {
+/// An agreement in which the member has a role. To all others it is as if it were not there: what
+/// would be said of it is nobody else's business.
+fn find(staged: &Staged<'_>, id: AgreementId, member: &MemberId) -> Result<Life, Stop> {
     match Life::find(staged, id)? {
-        Some(life) => Ok(life),
-        None => refuse(RejectionCode::AgreementUnknown, id.to_string()),
+        Some(life) if has_role(&life.terms, member) => Ok(life),
+        _ => unknown(id),
     }
+}
+
+fn has_role(terms: &Terms, member: &MemberId) -> bool {
+    terms.roles.iter().any(|role| role.member == *member)
+}
+
+fn unknown<T>(id: AgreementId) -> Result<T, Stop> {
+    refuse(RejectionCode::AgreementUnknown, id.to_string())
 }
 
 fn propose(
@@ -171,15 +183,36 @@ fn has_room(staged: &Staged<'_>, terms: &Terms, proposer: &MemberId) -> Result<(
     refuse(RejectionCode::TooManyAgreements, terms.title.clone())
 }
 
-/// How much a deposit is.
+/// How much a deposit is that the account's member pays in.
 pub(super) fn deposit(
     staged: &Staged<'_>,
     id: AgreementId,
     deposit: &Label,
-) -> Result<Option<Money>, TableError> {
+    account: &AccountId,
+) -> Result<Money, Stop> {
     let terms: Option<Terms> = staged.overlay.record(&StateKey::Terms(id).encode())?;
-    let deposits = terms.map(|terms| terms.deposits).unwrap_or_default();
-    Ok(deposits.into_iter().find(|d| d.id == *deposit).map(|d| d.money))
+    let known = terms.filter(|terms| account.member().is_some_and(|who| has_role(terms, who)));
+    let Some(terms) = known else { return unknown(id) };
+    let place = place_of(&terms, deposit, account)?;
+    match terms.deposits.into_iter().nth(place) {
+        Some(deposit) => Ok(deposit.money),
+        None => unknown(id),
+    }
+}
+
+/// The place of a deposit that the account's member pays in.
+fn place_of(terms: &Terms, deposit: &Label, account: &AccountId) -> Result<usize, Stop> {
+    let mut deposits = terms.deposits.iter().enumerate();
+    let Some((place, found)) = deposits.find(|(_, one)| one.id == *deposit) else {
+        let subject = format!("/deposits: there is no {deposit}");
+        return refuse(RejectionCode::DepositUnknown, subject);
+    };
+    let payer = terms.roles.iter().find(|role| role.role == found.role);
+    if account.member() != payer.map(|payer| &payer.member) {
+        let subject = format!("/deposits/{place}: {} pays {deposit}, not {account}", found.role);
+        return refuse(RejectionCode::DepositUnknown, subject);
+    }
+    Ok(place)
 }
 
 /// Pays a deposit in, from an account that has so much.
@@ -190,18 +223,11 @@ pub(super) fn fund(
     (account, reference): (&AccountId, &Reference),
     now: Now<'_>,
 ) -> Result<(), Stop> {
-    let mut life = find(staged, id)?;
+    let Some(member) = account.member() else { return unknown(id) };
+    let mut life = find(staged, id, member)?;
     up_to_date(&mut life, staged, now)?;
-    let Some(place) = life.terms.deposits.iter().position(|d| d.id == *deposit) else {
-        let subject = format!("/deposits: there is no {deposit}");
-        return refuse(RejectionCode::DepositUnknown, subject);
-    };
+    let place = place_of(&life.terms, deposit, account)?;
     let Some(terms) = life.terms.deposits.get(place).cloned() else { return Ok(()) };
-    let payer = life.role(&terms.role).map(|(_, role)| &role.member);
-    if account.member() != payer {
-        let subject = format!("/deposits/{place}: {} pays {deposit}, not {account}", terms.role);
-        return refuse(RejectionCode::DepositUnknown, subject);
-    }
     let missing = life.record.deposited.get(place).is_some_and(Option::is_none);
     if life.record.stage != Stage::Accepted || !missing {
         let why = if missing { "cannot be paid now" } else { "is in already" };
@@ -238,14 +264,27 @@ pub(super) fn fund(
     Ok(())
 }
 
-/// Whether accepting needs two agents of a role's member: when one of its deposits would, or, when
-/// it has none, when the account asks for two at all.
-fn needs_two(rule: &ApprovalRule, terms: &Terms, role: &Label) -> bool {
-    let mut deposits = terms.deposits.iter().filter(|d| d.role == *role).peekable();
-    if deposits.peek().is_none() {
+/// Whether accepting needs two agents of a role's member: when all would that is paid in of an
+/// asset by the roles of this account, together, or, when that is nothing, when the account asks
+/// for two at all. In how many deposits or roles it comes makes no difference.
+fn needs_two(rule: &ApprovalRule, terms: &Terms, role: &RoleTerms) -> bool {
+    let shares_account =
+        |other: &RoleTerms| other.member == role.member && other.account == role.account;
+    let pays = |deposit: &&Deposit| {
+        let mut payers = terms.roles.iter().filter(|other| other.role == deposit.role);
+        payers.any(shares_account)
+    };
+    let mut sums = pay::Amounts::new();
+    for deposit in terms.deposits.iter().filter(pays) {
+        let sum = sums.entry(deposit.money.asset.clone()).or_default();
+        // The check lets nobody pay in more than there can be of an asset.
+        let Some(more) = sum.plus(deposit.money.amount) else { return rule.is_two() };
+        *sum = more;
+    }
+    if sums.is_empty() {
         return rule.is_two();
     }
-    deposits.any(|deposit| rule.needs_two(&deposit.money.asset, deposit.money.amount))
+    sums.iter().any(|(asset, sum)| rule.needs_two(asset, *sum))
 }
 
 /// Whether a condition asks a role for an approval.
@@ -286,7 +325,8 @@ impl Life {
         }
         let Some(account) = self.account(role) else { return Ok(()) };
         let rule = money::approval_rule(&staged.overlay, &account)?;
-        let two = needs_two(&rule, &self.terms, role);
+        let own = self.terms.roles.get(place);
+        let two = own.is_some_and(|own| needs_two(&rule, &self.terms, own));
         let Some(accepted) = self.record.accepted.get_mut(place) else { return Ok(()) };
         if !accepted.by.contains(sender) {
             accepted.by.push(sender.clone());
@@ -536,7 +576,7 @@ impl Life {
             let amount = match payout {
                 Payout::Amount { money, .. } => money.amount,
                 Payout::Share { percent, .. } => {
-                    there.share(percent.parts().into(), u128::from(pay::ALL_PARTS))
+                    there.share(percent.parts().into(), WHOLE.parts().into())
                 }
                 Payout::Remainder { .. } => {
                     if !rests.insert(asset) {

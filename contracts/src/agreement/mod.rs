@@ -57,7 +57,8 @@ pub fn run(
     told(life_commands::run(staged, command, sender, now))
 }
 
-/// How much a deposit of an agreement is, for the approval rule of the account that pays it.
+/// How much a deposit of an agreement is, for the account that is to pay it. Refused when it is not
+/// its member's to pay: to members without a role as if there were no such agreement.
 ///
 /// # Errors
 /// [`TableError`] when this machine cannot read.
@@ -65,8 +66,9 @@ pub fn deposit(
     staged: &Staged<'_>,
     agreement: AgreementId,
     deposit: &Label,
-) -> Result<Option<Money>, TableError> {
-    life_commands::deposit(staged, agreement, deposit)
+    account: &AccountId,
+) -> Result<Result<Money, Rejection>, TableError> {
+    told(life_commands::deposit(staged, agreement, deposit, account))
 }
 
 /// Pays a deposit from an account that has so much free, and whose rule was kept.

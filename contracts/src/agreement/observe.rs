@@ -169,7 +169,7 @@ fn undo(
             staged.touched.insert((Concern::Own, *agreement));
         }
         for (place, milestone) in record.milestones.iter().enumerate() {
-            if milestone.paid_parts > 0 && milestone.events.contains(&original) {
+            if !milestone.paid_part.is_nothing() && milestone.events.contains(&original) {
                 life::corrected(staged, *agreement, place, original, now)?;
             }
         }

@@ -6,6 +6,7 @@ use tracehold_chain::agreement::{Label, Payout, Terms, WHOLE};
 use tracehold_chain::money::{AccountId, Amount, Asset, Money, MoneyCause, Posting};
 use tracehold_chain::state::TableError;
 
+use super::goods::Part;
 use super::life::Life;
 use super::step::Paid;
 use crate::execute::{Now, Staged};
@@ -13,9 +14,6 @@ use crate::money;
 
 /// Amounts by asset.
 pub(super) type Amounts = BTreeMap<Asset, Amount>;
-
-/// All the goods, in millionths.
-pub(super) const ALL_PARTS: u32 = 1_000_000;
 
 /// How much the deposits of an agreement are together. What a share in its terms is a share of.
 pub(super) fn deposited(terms: &Terms) -> Amounts {
@@ -51,15 +49,15 @@ pub(super) fn is_empty(pot: &Amounts) -> bool {
 
 /// How much each of some payouts is, taken out of `pot`.
 ///
-/// Shares are of `base`, rounded down. Of each payout the part `parts` (in millionths) is due,
-/// rounded down, less what it `paid` before; a remainder is due with the last part, and is what the
-/// others leave. The check of the terms makes sure that there is always enough; were it not so, a
-/// payout gets what is there, because a node that stops would hold up everybody else's money.
+/// Shares are of `base`, rounded down. Of each payout `part` is due, rounded down, less what it
+/// `paid` before; a remainder is due with the last part, and is what the others leave: what
+/// rounding leaves, too. The check of the terms makes sure that there is always enough; were it not
+/// so, a payout gets what is there, because a node that stops would hold up everybody else's money.
 pub(super) fn amounts(
     payouts: &[Payout],
     base: &Amounts,
     pot: &mut Amounts,
-    parts: u32,
+    part: Part,
     paid: &[Money],
 ) -> Vec<Amount> {
     let mut amounts = vec![Amount::ZERO; payouts.len()];
@@ -77,10 +75,9 @@ pub(super) fn amounts(
             let due = match whole {
                 Some(whole) if !takes_rest => {
                     let so_far = paid.get(place).map(|paid| paid.amount).unwrap_or_default();
-                    let due = whole.share(parts.into(), ALL_PARTS.into());
-                    due.minus(so_far).unwrap_or_default()
+                    part.share(whole).minus(so_far).unwrap_or_default()
                 }
-                None if takes_rest && parts == ALL_PARTS => *left,
+                None if takes_rest && part.is_whole() => *left,
                 _ => continue,
             };
             *amount = due.min(*left);
@@ -131,7 +128,7 @@ pub(super) fn give_out(
     now: Now<'_>,
 ) -> Result<Vec<Paid>, TableError> {
     let mut left = pot(staged, life)?;
-    let amounts = amounts(payouts, base, &mut left, ALL_PARTS, &[]);
+    let amounts = amounts(payouts, base, &mut left, Part::WHOLE, &[]);
     let cause = MoneyCause::End { agreement: life.record.id };
     give(staged, life, cause, payments(payouts, &amounts), now)
 }
@@ -150,12 +147,12 @@ pub(super) fn give_back(
     give(staged, life, MoneyCause::End { agreement: life.record.id }, back, now)
 }
 
-/// Pays what a milestone owes when so many parts of the goods have come.
+/// Pays what a milestone owes when this part of the goods has come.
 pub(super) fn pay_milestone(
     staged: &mut Staged<'_>,
     life: &mut Life,
     milestone: usize,
-    parts: u32,
+    part: Part,
     now: Now<'_>,
 ) -> Result<Vec<Paid>, TableError> {
     let (Some(terms), Some(state)) =
@@ -164,7 +161,7 @@ pub(super) fn pay_milestone(
         return Ok(Vec::new());
     };
     let mut left = pot(staged, life)?;
-    let amounts = amounts(&terms.pay, &deposited(&life.terms), &mut left, parts, &state.paid);
+    let amounts = amounts(&terms.pay, &deposited(&life.terms), &mut left, part, &state.paid);
     let cause = MoneyCause::Milestone { agreement: life.record.id, milestone: terms.id.clone() };
     let paid = give(staged, life, cause, payments(&terms.pay, &amounts), now)?;
     let so_far = terms.pay.iter().enumerate().zip(&amounts).map(|((place, payout), amount)| {
@@ -175,7 +172,7 @@ pub(super) fn pay_milestone(
     let so_far = so_far.collect();
     if let Some(state) = life.record.milestones.get_mut(milestone) {
         state.paid = so_far;
-        state.paid_parts = parts;
+        state.paid_part = part;
     }
     Ok(paid)
 }

@@ -8,6 +8,8 @@ use tracehold_chain::money::{AgreementId, EntryId, Money, Reference};
 use tracehold_chain::state::Position;
 use tracehold_chain::units::{AgentId, MemberId, TimestampMs};
 
+use super::goods::Part;
+
 /// How far an agreement has come, at `StateKey::Agreement`. What is in the pot is the balance of
 /// the account `agreement:ID`, and nowhere else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,8 +120,8 @@ pub struct MilestoneState {
     pub held_through: Option<TimestampMs>,
     /// When it was fulfilled, for good: the time as of which it was looked at.
     pub fulfilled_at: Option<TimestampMs>,
-    /// The part of the goods that was paid so far, in millionths, for a milestone pro rata.
-    pub paid_parts: u32,
+    /// The part of the goods that was paid so far, for a milestone pro rata.
+    pub paid_part: Part,
     /// What it paid so far, for each of its payouts.
     pub paid: Vec<Money>,
     /// The events on which it paid.

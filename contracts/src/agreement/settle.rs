@@ -418,16 +418,15 @@ impl Life {
         else {
             return Ok(false);
         };
-        let Held { parts, mut events, .. } = held;
-        let parts = parts.min(pay::ALL_PARTS);
-        if parts <= state.paid_parts {
+        let Held { part, mut events, .. } = held;
+        if !part.is_more_than(state.paid_part) {
             return Ok(false);
         }
         let (milestone, ends) = (terms.id.clone(), terms.ends);
         let known: BTreeSet<Position> = state.events.iter().copied().collect();
         events.retain(|event| !known.contains(event));
         state.events.extend(&events);
-        let is_whole = parts == pay::ALL_PARTS;
+        let is_whole = part.is_whole();
         if is_whole {
             state.fulfilled_at = Some(as_of.time);
         }
@@ -436,10 +435,11 @@ impl Life {
             events.sort_unstable();
             events.drain(..more);
         }
-        let paid = pay::pay_milestone(staged, self, place, parts, now)?;
+        let paid = pay::pay_milestone(staged, self, place, part, now)?;
         let what = if is_whole {
             StepKind::Fulfilled { milestone: milestone.clone(), paid, events }
         } else {
+            let parts = part.millionths();
             StepKind::PaidPart { milestone: milestone.clone(), parts, paid, events }
         };
         self.tell_of(staged, what, cause, now);

@@ -84,7 +84,7 @@ pub enum StepKind {
     PaidPart {
         /// Which milestone.
         milestone: Label,
-        /// The part of the goods that has come, in millionths.
+        /// The part of the goods that has come, in millionths, rounded down.
         parts: u32,
         /// What was paid with this step.
         paid: Vec<Paid>,

@@ -86,7 +86,7 @@ fn run_once(
             let record = named.record(&staged.overlay)?;
             check_purpose(account, action, record.is_some())?;
             let rule = record.map(|record| record.approval).unwrap_or_default();
-            let only_check = needs_two(staged, &rule, action)?;
+            let only_check = needs_two(staged, account, &rule, action)?;
             let name = named.name;
             Order { account, name, reference, action, now, only_check }.carry_out(staged)?;
             if only_check {
@@ -136,7 +136,12 @@ fn check_purpose(account: &AccountId, action: &MoneyAction, was_opened: bool) ->
 }
 
 /// Whether the rule of the account asks for a second agent.
-fn needs_two(staged: &Staged<'_>, rule: &ApprovalRule, action: &MoneyAction) -> Result<bool, Stop> {
+fn needs_two(
+    staged: &Staged<'_>,
+    account: &AccountId,
+    rule: &ApprovalRule,
+    action: &MoneyAction,
+) -> Result<bool, Stop> {
     if !rule.is_two() {
         return Ok(false);
     }
@@ -147,8 +152,8 @@ fn needs_two(staged: &Staged<'_>, rule: &ApprovalRule, action: &MoneyAction) -> 
         | MoneyAction::Transfer { money, .. }
         | MoneyAction::Hold { money, .. } => rule.needs_two(&money.asset, money.amount),
         MoneyAction::Fund { agreement, deposit } => {
-            let money = agreement::deposit(staged, *agreement, deposit)?;
-            money.is_some_and(|money| rule.needs_two(&money.asset, money.amount))
+            let money = agreement::deposit(staged, *agreement, deposit, account)??;
+            rule.needs_two(&money.asset, money.amount)
         }
         MoneyAction::Post { .. }
         | MoneyAction::Void { .. }
@@ -173,10 +178,8 @@ impl Order<'_> {
             MoneyAction::Post { hold, amount } => self.post_hold(staged, hold, *amount),
             MoneyAction::Void { hold } => self.void_hold(staged, hold),
             MoneyAction::Fund { agreement, deposit } => {
-                let Some(money) = agreement::deposit(staged, *agreement, deposit)? else {
-                    let subject = format!("/deposits: there is no {deposit} in {agreement}");
-                    return refuse(RejectionCode::DepositUnknown, subject);
-                };
+                // Whose it is comes before what is on the account.
+                let money = agreement::deposit(staged, *agreement, deposit, self.account)??;
                 affords(&staged.overlay, self.account, &money)??;
                 if self.only_check {
                     return Ok(());

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use tracehold_chain::agreement::{
-    Condition, Expect, Finding, Goods, Inspected, Label, Moment, Payout, Readings, Share, Sighting,
-    Terms,
+    Condition, Expect, Finding, Goods, Inspected, Label, Moment, Payout, Percent, Readings, Share,
+    Sighting, Terms,
 };
 use tracehold_chain::money::Asset;
 
@@ -78,7 +78,7 @@ pub struct Model {
     pub ended_at: u64,
     pub now: u64,
     pub fulfilled: Vec<Option<u64>>,
-    pub parts: Vec<u32>,
+    pub parts: Vec<Part>,
     pub paid: Vec<Vec<u64>>,
     pub deposited: Vec<bool>,
     pub pot: BTreeMap<Asset, u64>,
@@ -99,8 +99,42 @@ pub struct Model {
     running_since: u64,
 }
 
-fn part_of(amount: u64, parts: u32) -> u64 {
-    u64::try_from(u128::from(amount) * u128::from(parts) / u128::from(ALL)).unwrap()
+/// So many of so many, never rounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part(pub u64, pub u64);
+
+impl Part {
+    const NONE: Part = Part(0, 1);
+    const ALL: Part = Part(1, 1);
+
+    pub fn is_none(self) -> bool {
+        self.0 == 0
+    }
+
+    fn is_all(self) -> bool {
+        self.0 >= self.1
+    }
+
+    /// Rounded down, as people read it.
+    pub fn millionths(self) -> u32 {
+        u32::try_from(part_of(u64::from(ALL), self)).unwrap()
+    }
+}
+
+impl PartialOrd for Part {
+    fn partial_cmp(&self, other: &Part) -> Option<std::cmp::Ordering> {
+        let wide = |a: u64, b: u64| u128::from(a) * u128::from(b);
+        Some(wide(self.0, other.1).cmp(&wide(other.0, self.1)))
+    }
+}
+
+fn part_of(amount: u64, part: Part) -> u64 {
+    let part = if part.is_all() { Part::ALL } else { part };
+    u64::try_from(u128::from(amount) * u128::from(part.0) / u128::from(part.1)).unwrap()
+}
+
+fn percent_of(amount: u64, percent: Percent) -> u64 {
+    part_of(amount, Part(percent.parts().into(), ALL.into()))
 }
 
 impl Model {
@@ -111,7 +145,7 @@ impl Model {
             ended_at: 0,
             now,
             fulfilled: vec![None; milestones],
-            parts: vec![0; milestones],
+            parts: vec![Part::NONE; milestones],
             paid: terms.milestones.iter().map(|m| vec![0; m.pay.len()]).collect(),
             deposited: vec![false; terms.deposits.len()],
             pot: BTreeMap::new(),
@@ -418,7 +452,7 @@ impl Model {
             let whole = self.pot[payout.asset()];
             let units = match payout {
                 Payout::Amount { money, .. } => money.amount.minor_units(),
-                Payout::Share { percent, .. } => part_of(whole, percent.parts()),
+                Payout::Share { percent, .. } => percent_of(whole, *percent),
                 Payout::Remainder { asset, .. } => {
                     if !rest.insert(asset.clone()) {
                         return false;
@@ -476,7 +510,7 @@ impl Model {
                     self.pay(to, &money.asset, money.amount.minor_units());
                 }
                 Payout::Share { to, asset, percent } => {
-                    self.pay(to, asset, part_of(base[asset], percent.parts()));
+                    self.pay(to, asset, percent_of(base[asset], *percent));
                 }
                 Payout::Remainder { .. } => {}
             }
@@ -564,14 +598,14 @@ impl Model {
         for (place_in_list, payout) in milestone.pay.iter().enumerate() {
             let whole = match payout {
                 Payout::Amount { money, .. } => money.amount.minor_units(),
-                Payout::Share { asset, percent, .. } => part_of(total[asset], percent.parts()),
+                Payout::Share { asset, percent, .. } => percent_of(total[asset], *percent),
                 Payout::Remainder { .. } => continue,
             };
             let units = part_of(whole, parts) - self.paid[place][place_in_list];
             self.paid[place][place_in_list] += units;
             self.pay(payout.to(), payout.asset(), units);
         }
-        if parts == ALL {
+        if parts.is_all() {
             self.fulfilled[place] = Some(time);
             for (place_in_list, payout) in milestone.pay.iter().enumerate() {
                 if let Payout::Remainder { to, asset } = payout {
@@ -581,7 +615,7 @@ impl Model {
                 }
             }
         }
-        if (milestone.ends && parts == ALL) || self.pot.values().all(|left| *left == 0) {
+        if (milestone.ends && parts.is_all()) || self.pot.values().all(|left| *left == 0) {
             self.end(End::Released(milestone.id), time);
         }
         true
@@ -597,10 +631,10 @@ impl Model {
         condition: &Condition,
         time: u64,
         decided: &mut Vec<((usize, usize), bool)>,
-    ) -> (bool, u32) {
+    ) -> (bool, Part) {
         let own = (milestone, *number);
         *number += 1;
-        let plain = |holds: bool| (holds, ALL);
+        let plain = |holds: bool| (holds, Part::ALL);
         match condition {
             Condition::Observed(observed) => {
                 let seen = self.seen(time, |event| self.matches(&observed.event, event));
@@ -650,11 +684,12 @@ impl Model {
         wanted: usize,
         time: u64,
         decided: &mut Vec<((usize, usize), bool)>,
-    ) -> (bool, u32) {
-        let answers: Vec<(bool, u32)> =
+    ) -> (bool, Part) {
+        let answers: Vec<(bool, Part)> =
             of.iter().map(|one| self.ask(milestone, number, one, time, decided)).collect();
         let holds = answers.iter().filter(|(holds, _)| *holds).count() >= wanted;
-        (holds, answers.iter().map(|(_, parts)| *parts).min().unwrap_or(ALL))
+        let least = |one: Part, other: Part| if other < one { other } else { one };
+        (holds, answers.iter().map(|(_, part)| *part).fold(Part::ALL, least))
     }
 
     fn decision(
@@ -671,7 +706,7 @@ impl Model {
         let is_now = match moment {
             Moment::Time(at) => at.0 <= time,
             Moment::Observed(sighting) => {
-                self.seen(time, |event| self.matches(sighting, event)) == ALL
+                self.seen(time, |event| self.matches(sighting, event)).is_all()
             }
             Moment::Milestone(label) => self.fulfilled_at(label).is_some_and(|at| at <= time),
         };
@@ -716,22 +751,23 @@ impl Model {
     }
 
     /// The part of the goods that such events are about.
-    fn seen(&self, time: u64, is_such: impl Fn(&Sent) -> bool) -> u32 {
+    fn seen(&self, time: u64, is_such: impl Fn(&Sent) -> bool) -> Part {
         let such = self.known(time).filter(|event| is_such(event));
         let Goods { items, class, .. } = &self.terms.goods;
         if !items.is_empty() {
             let seen: BTreeSet<usize> = such.flat_map(|event| event.items.clone()).collect();
-            return u32::try_from(seen.len() * 1_000_000 / items.len()).unwrap();
+            return Part(seen.len() as u64, items.len() as u64);
         }
         if let Some(class) = class {
             let sum: Decimal = such.filter_map(|event| event.quantity).sum();
-            if sum >= class.quantity {
-                return ALL;
-            }
-            let parts = (sum / class.quantity * Decimal::from(ALL)).floor();
-            return parts.to_u32().unwrap().min(ALL - 1);
+            let thousandths = |quantity: Decimal| {
+                let number = quantity * Decimal::from(1_000);
+                assert!(number.is_integer(), "{quantity}");
+                number.to_u64().unwrap()
+            };
+            return Part(thousandths(sum), thousandths(class.quantity));
         }
-        if such.count() > 0 { ALL } else { 0 }
+        if such.count() > 0 { Part::ALL } else { Part::NONE }
     }
 
     /// What sensors said between two events: of each item, or of all goods when they are not items.
@@ -814,11 +850,13 @@ impl Model {
     }
 }
 
-fn share(wanted: Share, seen: u32) -> (bool, u32) {
+fn share(wanted: Share, seen: Part) -> (bool, Part) {
     match wanted {
-        Share::All => (seen == ALL, ALL),
-        Share::AtLeast(percent) => (seen >= percent.parts().max(1), ALL),
-        Share::ProRata => (seen > 0, seen),
+        Share::All => (seen.is_all(), Part::ALL),
+        Share::AtLeast(percent) => {
+            (seen >= Part(percent.parts().max(1).into(), ALL.into()), Part::ALL)
+        }
+        Share::ProRata => (!seen.is_none(), seen),
     }
 }
 

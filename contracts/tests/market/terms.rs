@@ -1,6 +1,9 @@
 //! Terms from the sentences of the tables.
 
+use std::collections::BTreeMap;
+
 use rust_decimal::Decimal;
+use serde_json::Value;
 use tracehold_chain::agreement::{
     BusinessTransaction, Condition, Deposit, DisputeTerms, Expect, Finding, Goods, GoodsClass,
     Inspected, Label, Milestone, Moment, Observed, Payout, Percent, Readings, RoleTerms, Share,
@@ -10,6 +13,7 @@ use tracehold_chain::anomaly::AnomalyKind;
 use tracehold_chain::epcis::{Action, EventType};
 use tracehold_chain::money::{Amount, Asset, Money, Purpose};
 use tracehold_chain::units::{DurationMs, TimestampMs};
+use tracehold_contracts::agreement::templates::{ParameterKind, template};
 
 use super::event::{canonical_place, canonical_uri, order, unit};
 use super::{DAY, member};
@@ -318,6 +322,8 @@ impl Draft {
         let terms = &mut self.terms;
         if let Some(names) = line.strip_prefix("between ") {
             terms.roles = super::event::list(names).into_iter().map(role).collect();
+        } else if let Some(rest) = line.strip_prefix("template ") {
+            *terms = from_template(rest);
         } else if let Some(text) = line.strip_prefix("about ") {
             terms.goods = goods(text);
         } else if let Some(at) = line.strip_prefix("accept by ") {
@@ -341,6 +347,39 @@ impl Draft {
         }
         true
     }
+}
+
+/// `retention: price 1000 EUR; goods case1`. Members that are not given have the name of their role
+/// or are left out when they may be.
+fn from_template(text: &str) -> Terms {
+    let (name, rest) = text.split_once(": ").unwrap_or_else(|| panic!("{text}"));
+    let template = template(name).unwrap_or_else(|| panic!("there is no template {name}"));
+    let mut given: BTreeMap<String, Value> = BTreeMap::new();
+    for parameter in &template.parameters {
+        let value = match parameter.name.as_str() {
+            "title" => name.to_owned(),
+            "accept_by" => time("08:30").to_string(),
+            "pay_by" => time("09:00").to_string(),
+            "deadline" => time("20:00").to_string(),
+            role if parameter.kind == ParameterKind::Member && !parameter.optional => {
+                role.to_owned()
+            }
+            _ => continue,
+        };
+        given.insert(parameter.name.clone(), value.into());
+    }
+    for one in rest.split("; ") {
+        let (name, text) = one.split_once(' ').unwrap_or_else(|| panic!("{one}"));
+        let parameter = template.parameters.iter().find(|parameter| parameter.name == name);
+        let value: Value = match parameter.map(|parameter| parameter.kind) {
+            Some(ParameterKind::Amount) => serde_json::to_value(money(text)).unwrap(),
+            Some(ParameterKind::Identifiers) => goods(text).items.into(),
+            Some(ParameterKind::Time) => time(text).to_string().into(),
+            _ => text.into(),
+        };
+        given.insert(name.to_owned(), value);
+    }
+    template.fill(&given).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn role(text: &str) -> RoleTerms {

@@ -16,7 +16,9 @@ use super::{Found, Known, Names, RefusalCode};
 pub(super) fn check(terms: &Terms, known: &Known<'_>, names: &Names<'_>, found: &mut Found) {
     for (place, milestone) in terms.milestones.iter().enumerate() {
         let mut looking = Looking { terms, known, names, found, milestone: place, pro_rata: 0 };
-        looking.condition(&milestone.when, &format!("/milestones/{place}/when"), true);
+        let at = format!("/milestones/{place}/when");
+        looking.condition(&milestone.when, &at, true);
+        looking.agree(&milestone.when, &at);
         if looking.pro_rata > 0 {
             looking.pro_rata_milestone();
         }
@@ -31,6 +33,56 @@ pub(in crate::agreement) fn is_pro_rata(condition: &Condition) -> bool {
         Condition::All(of) => of.iter().any(is_pro_rata),
         _ => false,
     }
+}
+
+/// The conditions that must hold for this one to hold, with their places, as `needed`; those of
+/// which only some must, or not yet at the same time, as `inside`.
+fn needs<'c>(
+    condition: &'c Condition,
+    at: String,
+    needed: &mut Vec<(&'c Condition, String)>,
+    inside: &mut Vec<(&'c Condition, String)>,
+) {
+    let (of, count, list) = match condition {
+        Condition::All(of) => (of, of.len(), "all"),
+        Condition::Any(of) => (of, 1, "any"),
+        Condition::AtLeast { count, of } => (of, usize::from(*count), "at_least/of"),
+        Condition::Not { of, .. } => return inside.push((of.as_ref(), format!("{at}/not/of"))),
+        _ => return needed.push((condition, at)),
+    };
+    for (place, one) in of.iter().enumerate() {
+        let at = format!("{at}/{list}/{place}");
+        if count >= of.len() {
+            needs(one, at, needed, inside);
+        } else {
+            inside.push((one, at));
+        }
+    }
+}
+
+/// Whether the condition is sure to hold when all of the goods were just observed so.
+fn is_certain(condition: &Condition, moment: &Sighting) -> bool {
+    let many = |of: &[Condition]| of.iter().filter(|one| is_certain(one, moment)).count();
+    match condition {
+        Condition::Observed(Observed { event, .. }) => is_seen_with(event, moment),
+        Condition::All(of) => many(of) == of.len(),
+        Condition::Any(of) => many(of) > 0,
+        Condition::AtLeast { count, of } => many(of) >= (*count).into(),
+        _ => false,
+    }
+}
+
+/// Whether every event that looks like `narrow` looks like `wide`, too.
+fn is_seen_with(wide: &Sighting, narrow: &Sighting) -> bool {
+    fn fits<T: PartialEq>(wide: &Option<T>, narrow: &Option<T>) -> bool {
+        wide.is_none() || wide == narrow
+    }
+    fits(&wide.event_type, &narrow.event_type)
+        && fits(&wide.action, &narrow.action)
+        && fits(&wide.biz_step, &narrow.biz_step)
+        && fits(&wide.disposition, &narrow.disposition)
+        && fits(&wide.place, &narrow.place)
+        && narrow.by.iter().all(|role| wide.by.contains(role))
 }
 
 /// One look at the conditions of a milestone.
@@ -91,7 +143,6 @@ impl Looking<'_, '_> {
             }
             Condition::All(of) => {
                 self.some(of, at);
-                self.agree(of, at);
                 for (place, inside) in of.iter().enumerate() {
                     self.condition(inside, &format!("{at}/all/{place}"), plain);
                 }
@@ -117,6 +168,13 @@ impl Looking<'_, '_> {
             Condition::Not { of, at: moment } => {
                 self.condition(of, &format!("{at}/not/of"), false);
                 self.moment(moment, &format!("{at}/not/at"));
+                if let Moment::Observed(sighting) = moment
+                    && is_certain(of, sighting)
+                {
+                    let en = "What is not to be so is always so at its moment.";
+                    let zh = "在该时刻，所否定的条件必然成立。";
+                    self.refuse(RefusalCode::NeverFulfilled, &format!("{at}/not"), en, zh);
+                }
             }
         }
     }
@@ -330,14 +388,21 @@ impl Looking<'_, '_> {
         }
     }
 
-    /// Conditions side by side in one `all` that can never hold together.
-    fn agree(&mut self, of: &[Condition], at: &str) {
-        for (place, one) in of.iter().enumerate() {
-            if of.iter().take(place).any(|other| self.exclude(one, other)) {
+    /// Refuses conditions that must all hold and can never hold together, however deep they stand
+    /// in `all`s inside each other; and so in every condition that is one of several.
+    fn agree(&mut self, condition: &Condition, at: &str) {
+        let mut needed = Vec::new();
+        let mut inside = Vec::new();
+        needs(condition, at.to_owned(), &mut needed, &mut inside);
+        for (place, (one, pointer)) in needed.iter().enumerate() {
+            if needed.iter().take(place).any(|(other, _)| self.exclude(one, other)) {
                 let en = "It can never hold together with another condition beside it.";
                 let zh = "该条件与并列的另一条件不可能同时成立。";
-                self.refuse(RefusalCode::Contradiction, &format!("{at}/all/{place}"), en, zh);
+                self.refuse(RefusalCode::Contradiction, pointer, en, zh);
             }
+        }
+        for (one, pointer) in inside {
+            self.agree(one, &pointer);
         }
     }
 

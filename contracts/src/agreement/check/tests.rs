@@ -416,6 +416,35 @@ fn what_is_refused_and_where() {
             broken["expect"] = json!("broken");
             when(json!({"all": [{"readings": readings.clone()}, {"readings": broken}]}))
         }),
+        ("contradiction", "/milestones/0/when/all/1", {
+            let mut broken = readings.clone();
+            broken["expect"] = json!("broken");
+            when(json!({"all": [{"all": [{"readings": readings.clone()}]}, {"readings": broken}]}))
+        }),
+        ("contradiction", "/milestones/0/when/all/1/any/0/all/1", {
+            let mut broken = readings.clone();
+            broken["expect"] = json!("broken");
+            let inner = json!({"all": [observed.clone(), {"readings": broken}]});
+            when(json!({"all": [{"readings": readings.clone()}, {"any": [inner]}]}))
+        }),
+        (
+            "never-fulfilled",
+            "/milestones/0/when/not",
+            when(json!({"not": {"of": observed.clone(), "at": {"observed": sighting.clone()}}})),
+        ),
+        (
+            "never-fulfilled",
+            "/milestones/0/when/all/1/not",
+            when(json!({"all": [observed.clone(), {"not": {
+                "of": {"any": [
+                    {"approved": {"by": "seller", "what": "papers"}},
+                    {"observed": {
+                        "event": {"by": ["seller", "buyer"]}, "share": {"at_least": "50"}
+                    }}
+                ]},
+                "at": {"observed": sighting.clone()}
+            }}]})),
+        ),
         (
             "contradiction",
             "/milestones/0/when/all/1",
@@ -443,6 +472,44 @@ fn what_is_refused_and_where() {
         for refusal in refusals {
             assert!(refusal.en.ends_with('.') && refusal.zh.ends_with('。'), "{refusal:?}");
         }
+    }
+}
+
+/// Conditions that look alike, and can hold.
+#[test]
+fn what_can_hold_is_not_refused() {
+    let receiving = json!({"biz_step": "receiving", "by": ["buyer"]});
+    let observed = json!({"observed": {"event": receiving.clone()}});
+    let cold = |expect: &str| {
+        json!({"readings": {
+            "measurement": "Temperature", "uom": "CEL", "max": "8", "max_gap": "PT1H",
+            "from": {"biz_step": "shipping", "by": ["seller"]}, "to": receiving.clone(),
+            "expect": expect
+        }})
+    };
+    for condition in [
+        // Not both of two that are asked for.
+        json!({"any": [{"all": [cold("kept")]}, cold("broken")]}),
+        json!({"all": [{"any": [cold("kept"), observed.clone()]}, cold("broken")]}),
+        // Not so when the moment comes, though something of it is.
+        json!({"not": {
+            "of": {"all": [observed.clone(), {"approved": {"by": "seller", "what": "papers"}}]},
+            "at": {"observed": receiving.clone()}
+        }}),
+        json!({"not": {
+            "of": {"observed": {"event": {"biz_step": "accepting", "by": ["buyer"]}}},
+            "at": {"observed": receiving.clone()}
+        }}),
+        json!({"not": {
+            "of": {"observed": {"event": {
+                "biz_step": "receiving", "disposition": "damaged", "by": ["buyer"]
+            }}},
+            "at": {"observed": receiving.clone()}
+        }}),
+        json!({"not": {"of": observed.clone(), "at": {"time": "2026-06-20T00:00:00Z"}}}),
+    ] {
+        let refused = checked(&read(with("/milestones/0/when", condition.clone())));
+        assert!(refused.is_ok(), "{condition}: {refused:#?}");
     }
 }
 

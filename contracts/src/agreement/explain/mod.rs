@@ -278,7 +278,7 @@ fn milestone(
         id: clause.id.clone(),
         status,
         said,
-        paid_parts: state.paid_parts,
+        paid_parts: state.paid_part.millionths(),
         events: events(&state.events),
         corrected,
         condition,
@@ -358,8 +358,8 @@ fn status(
         ));
         return MilestoneStatus::InWindow;
     }
-    if state.paid_parts > 0 {
-        let percent = percent(state.paid_parts);
+    if !state.paid_part.is_nothing() {
+        let percent = percent(state.paid_part.millionths());
         said.push(sentence(
             format!("{percent} % of it was paid so far."),
             format!("已按 {percent}% 付款。"),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use tracehold_chain::agreement::{
-    Condition, Expect, Finding, Label, Moment, Readings, Share, Sighting, WHOLE,
+    Condition, Expect, Finding, Label, Moment, Readings, Share, Sighting,
 };
 use tracehold_chain::state::Position;
 use tracehold_chain::units::TimestampMs;
@@ -291,17 +291,16 @@ fn shown(
     what: &Sentence,
     into: &mut Explained,
 ) {
-    let State::Shown(Shown { parts, missing, .. }) = &tree.state else { return };
+    let State::Shown(Shown { part, missing, .. }) = &tree.state else { return };
     let who = who(context, by);
-    let whole = *parts >= WHOLE.parts();
-    if tree.holds && (whole || share != Share::ProRata) {
+    if tree.holds && (part.is_whole() || share != Share::ProRata) {
         into.said = sentence(
             format!("On record from {}: {}, for what was asked.", who.en, what.en),
             format!("{}已记录：{}，数量已满足。", who.zh, what.zh),
         );
         return;
     }
-    if *parts > 0 {
+    if !part.is_nothing() {
         into.status = ConditionStatus::InPart;
     }
     into.awaits = members(context, by);
@@ -313,7 +312,7 @@ fn shown(
         }
         Share::All | Share::ProRata => ("all goods".to_owned(), "全部货物".to_owned()),
     };
-    let so_far = percent(*parts);
+    let so_far = percent(part.millionths());
     let (count, count_zh) = match Counted::of(&context.terms.goods) {
         Counted::Items(_) => (
             format!(" {} items are missing.", missing.len()),

@@ -1,8 +1,9 @@
 //! Templates: terms with places to fill in, for the agreements that people make most.
 //!
 //! Each is a documented file in `contracts/templates`: parameters with their type and meaning, and
-//! terms in which `"{{name}}"` stands for one. `"{{price.asset}}"` is the asset of an amount. What
-//! comes out is ordinary terms: the ledger knows no templates.
+//! terms in which `"{{name}}"` stands for one. `"{{price.asset}}"` is the asset of an amount;
+//! `{"{{#name}}": …}` stands only where an optional parameter was given. What comes out is ordinary
+//! terms: the ledger knows no templates.
 
 use std::collections::BTreeMap;
 
@@ -37,7 +38,8 @@ pub struct Template {
     pub explanation: Words,
     /// What is to be filled in.
     pub parameters: Vec<Parameter>,
-    /// The terms, with `"{{name}}"` where a parameter goes.
+    /// The terms, with `"{{name}}"` where a parameter goes, and `{"{{#name}}": …}` around what is
+    /// only there with it.
     pub terms: Value,
 }
 
@@ -67,6 +69,9 @@ pub struct Parameter {
     /// What it is when nothing is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<Value>,
+    /// Whether it may be left out: what of the terms is about it is left out, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
 }
 
 /// What a parameter can be.
@@ -161,6 +166,9 @@ impl Template {
         for parameter in &self.parameters {
             let given = params.get(&parameter.name).or(parameter.default.as_ref());
             let Some(given) = given.filter(|value| !value.is_null()) else {
+                if parameter.optional {
+                    continue;
+                }
                 return Err(TemplateError::Missing {
                     name: parameter.name.clone(),
                     what: parameter.kind.what(),
@@ -175,7 +183,7 @@ impl Template {
             })?;
             values.insert(parameter.name.as_str(), value);
         }
-        let terms = filled(&self.terms, &values);
+        let terms = filled(&self.terms, &values).unwrap_or_default();
         Terms::from_value(terms).map_err(|error| TemplateError::Terms(error.to_string()))
     }
 
@@ -200,27 +208,41 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// The value with every `"{{name}}"` replaced. Values come from people: what stands in them is not
-/// replaced again.
-fn filled(value: &Value, values: &BTreeMap<&str, Value>) -> Value {
-    match value {
-        Value::String(text) => {
-            let name = text.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
-            match name.map(|name| name.split_once('.').unwrap_or((name, ""))) {
-                None => value.clone(),
-                Some((name, "")) => values.get(name).cloned().unwrap_or_default(),
-                Some((name, field)) => {
-                    values.get(name).and_then(|value| value.get(field)).cloned().unwrap_or_default()
-                }
+/// The value with every `"{{name}}"` replaced; nothing, if it is only there with a parameter that
+/// was left out. Values come from people: what stands in them is not replaced again.
+fn filled(value: &Value, values: &BTreeMap<&str, Value>) -> Option<Value> {
+    Some(match value {
+        Value::String(text) => match inside(text, "{{") {
+            None => value.clone(),
+            Some(place) => {
+                let (name, field) = place.split_once('.').unwrap_or((place, ""));
+                let given = values.get(name);
+                let given =
+                    if field.is_empty() { given } else { given.and_then(|given| given.get(field)) };
+                given.cloned().unwrap_or_default()
             }
+        },
+        Value::Array(list) => {
+            Value::Array(list.iter().filter_map(|inside| filled(inside, values)).collect())
         }
-        Value::Array(list) => list.iter().map(|inside| filled(inside, values)).collect(),
         Value::Object(map) => {
-            let fields = map.iter().map(|(key, inside)| (key.clone(), filled(inside, values)));
+            if let Some((key, inner)) = map.iter().next()
+                && let Some(name) = inside(key, "{{#")
+            {
+                return values.contains_key(name).then(|| filled(inner, values)).flatten();
+            }
+            let fields = map.iter();
+            let fields =
+                fields.filter_map(|(key, inner)| Some((key.clone(), filled(inner, values)?)));
             Value::Object(fields.collect::<Map<String, Value>>())
         }
         other => other.clone(),
-    }
+    })
+}
+
+/// What stands between `opening` and `}}`, when that is all of a text.
+fn inside<'t>(text: &'t str, opening: &str) -> Option<&'t str> {
+    text.strip_prefix(opening)?.strip_suffix("}}")
 }
 
 impl ParameterKind {

@@ -48,6 +48,49 @@ fn templates_fill_and_say_how_they_end() {
     }
 }
 
+/// Promise P55: what may be left out of a template may be, one or all of it, and takes with it all
+/// that the terms say of it.
+#[test]
+fn what_is_optional_may_be_left_out() {
+    let mut found = 0;
+    for template in templates() {
+        let all = template.parameters.iter();
+        let needed = all.filter(|one| !one.optional && one.default.is_none());
+        let params: BTreeMap<String, Value> =
+            needed.map(|one| (one.name.clone(), one.example.clone())).collect();
+        let terms = template.fill(&params).unwrap_or_else(|error| panic!("{error}"));
+        checked(&terms).unwrap_or_else(|error| panic!("{}: {error:#?}", template.name));
+        let text = serde_json::to_string(&terms).expect("JSON");
+        assert!(!text.contains("{{"), "{text}");
+        for optional in template.parameters.iter().filter(|one| one.optional) {
+            let mut params = params.clone();
+            assert!(!text.contains(&optional.name), "{}: {text}", optional.name);
+            params.insert(optional.name.clone(), Value::Null);
+            assert_eq!(template.fill(&params).as_ref(), Ok(&terms), "null is nothing");
+            params.insert(optional.name.clone(), optional.example.clone());
+            let more = template.fill(&params).expect("terms");
+            assert_ne!(more, terms);
+            assert!(checked(&more).is_ok(), "{}", template.name);
+            found += 1;
+        }
+    }
+    assert_eq!(found, 5, "all but one template have an arbiter when it is wanted");
+}
+
+/// Promise P61: the terms of every template say what a correction after the end leads to.
+#[test]
+fn every_template_has_a_dispute_after_the_end() {
+    for template in templates() {
+        let terms = template.example().expect("terms");
+        let dispute = terms.dispute.unwrap_or_else(|| panic!("{}", template.name));
+        assert!(dispute.after_end.0 > 0, "{}", template.name);
+        let texts = serde_json::to_string(&template).expect("JSON");
+        for says in ["which moves no money", "不再变动款项"] {
+            assert!(texts.contains(says), "{}: {says}", template.name);
+        }
+    }
+}
+
 /// Promise P58: what does not fit is refused with the parameter and what belongs there.
 #[test]
 fn a_wrong_parameter_is_named() {

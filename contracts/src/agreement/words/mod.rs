@@ -45,6 +45,7 @@ pub fn role(role: &Label, language: Language) -> String {
         "inspector" => "检验方",
         "arbiter" => "仲裁方",
         "carrier" => "承运方",
+        "logger" => "测温方",
         "bank" => "银行",
         "financier" | "lender" => "资金方",
         _ => "",

@@ -204,6 +204,9 @@ pub struct ParameterView {
     /// What it is when nothing is given; missing when something must be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<Value>,
+    /// Whether it may be left out, with all that the terms say of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
 }
 
 /// Terms with places to fill in.
@@ -217,7 +220,8 @@ pub struct TemplateView {
     pub explanation: Both,
     /// What is to be filled in.
     pub parameters: Vec<ParameterView>,
-    /// The terms, with `"{{name}}"` where a parameter goes.
+    /// The terms, with `"{{name}}"` where a parameter goes, and `{"{{#name}}": …}` around what is
+    /// only there with an optional one.
     #[schema(value_type = Object)]
     pub terms: Value,
 }

@@ -205,7 +205,7 @@ fn milestone<'t>(
         id: id.to_string(),
         holds_since: time(state.holds_since),
         fulfilled_at: time(state.fulfilled_at),
-        paid_percent: percent(state.paid_parts),
+        paid_percent: percent(state.paid_part.millionths()),
         paid: paid.collect(),
         events: links(view, &state.events)?,
         corrected: links(view, &state.corrected)?,

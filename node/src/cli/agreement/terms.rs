@@ -115,15 +115,16 @@ pub fn templates(args: &Templates) -> Result<(), Failure> {
     print(text(&found["explanation"][lang]), 0)?;
     for parameter in list_of(&found["parameters"]) {
         let name = text(&parameter["name"]);
-        let is_optional = !parameter["default"].is_null();
-        let example = if is_optional { &parameter["default"] } else { &parameter["example"] };
+        let has_default = !parameter["default"].is_null();
+        let example = if has_default { &parameter["default"] } else { &parameter["example"] };
         let example = match example.as_str() {
             Some(text) => text.to_owned(),
             None => example.to_string(),
         };
-        let mark = match is_optional {
-            true => language.say("when left out", "省略时为"),
-            false => language.say("such as", "例如"),
+        let mark = match (has_default, parameter["optional"] == true) {
+            (true, _) => language.say("when left out", "省略时为"),
+            (false, true) => language.say("may be left out; such as", "可不填；例如"),
+            (false, false) => language.say("such as", "例如"),
         };
         output::line(format!("  {name}"))?;
         print(&format!("      {}", text(&parameter["explanation"][lang])), 6)?;

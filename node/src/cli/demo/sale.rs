@@ -65,7 +65,8 @@ fn sales() -> [Sale; 3] {
             title: "Vaccine, 3 cartons, at most 8 °C",
             template: "cold-chain-penalty",
             proposer: Who::Vaccine,
-            roles: &[("buyer", Who::Store), ("seller", Who::Vaccine)],
+            // The thermometer in the box is the carrier's, who gains nothing by what it says.
+            roles: &[("buyer", Who::Store), ("seller", Who::Vaccine), ("logger", Who::Carrier)],
             deposits: &[("price", Who::Store), ("penalty", Who::Vaccine)],
             more: json!({
                 "price": format!("{VACCINE_PRICE} {ASSET}"),
