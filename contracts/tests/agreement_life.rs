@@ -354,3 +354,95 @@ fn a_receipt_names_the_last_events_of_many() {
     all.sort_unstable();
     assert_eq!(named, [all[MANY - MAX_EVENTS_PER_STEP..].to_vec()]);
 }
+
+/// An escrow on a thousand things with four roles.
+fn of_a_thousand() -> Value {
+    let mut terms = escrow(0);
+    terms["goods"]["items"] = (0..1_000).map(item).collect();
+    for role in ["carrier", "stranger"] {
+        let more = json!({"role": role, "member": role});
+        terms["roles"].as_array_mut().unwrap().push(more);
+    }
+    terms
+}
+
+/// Promise P63: goods that are recorded one by one count to the last one, as many as terms can name
+/// and though some were recorded wrong, declared so and recorded again.
+#[test]
+fn the_last_of_a_thousand_things_counts() {
+    let mut town = Town::new();
+    let ids = town.run(vec![of_a_thousand()]);
+    for some in (0..1_000).collect::<Vec<_>>().chunks(100) {
+        assert_eq!(town.count(&ids, is_released), 0);
+        let at = town.at;
+        let sent = some.iter().map(|number| {
+            town.world.capture("buyer", at, received(*number, &[*number], at))
+        });
+        let sent = sent.collect();
+        let layer = town.block(sent);
+        let mut receipts = layer.receipts.iter();
+        assert!(receipts.all(|receipt| matches!(receipt.verdict, Verdict::Recorded { .. })));
+    }
+    assert_eq!(town.count(&ids, is_released), 1);
+    assert_eq!(town.has("seller"), 10_000);
+}
+
+/// Promise P63: terms are refused under which a member may have to record more than is kept of it.
+#[test]
+fn goods_that_cannot_fit_are_refused() {
+    let mut terms = of_a_thousand();
+    let seen = |step: usize| {
+        let step = format!("https://example.com/step/{step}");
+        json!({"observed": {"event": {"biz_step": step, "by": ["buyer"]}}})
+    };
+    let check = |terms: &Value| {
+        let terms: Terms = serde_json::from_value(terms.clone()).unwrap();
+        tracehold_contracts::agreement::facts::too_many_for(&terms)
+            .map(|(member, needed, most)| (member.to_string(), needed, most))
+    };
+    for (looks, expected) in [(3, None), (4, Some(("buyer".to_owned(), 4_000, 3_276)))] {
+        terms["milestones"][0]["when"] = json!({"all": (0..looks).map(seen).collect::<Vec<_>>()});
+        assert_eq!(check(&terms), expected);
+        let mut town = Town::new();
+        let terms: Terms = serde_json::from_value(terms.clone()).unwrap();
+        let reference = Reference::new("sale").unwrap();
+        let propose = AgreementCommand::Propose { reference, terms: Box::new(terms) };
+        let refused = town.try_act("seller", propose).err();
+        assert_eq!(refused, expected.map(|_| RejectionCode::TermsRefused));
+    }
+}
+
+/// Promise P63: what was declared wrong makes room for what is right.
+#[test]
+fn what_was_undone_makes_room() {
+    let mut town = Town::new();
+    let mut terms = escrow(0);
+    terms["goods"] = json!({"class": {"class": "https://id.gs1.org/01/09522202010003",
+        "quantity": "10000"}});
+    for role in ["carrier", "stranger", "inspector", "arbiter", "bank"] {
+        let more = json!({"role": role, "member": role});
+        terms["roles"].as_array_mut().unwrap().push(more);
+    }
+    let ids = town.run(vec![terms]);
+    let share = tracehold_contracts::agreement::facts::share_of_facts(7);
+    let at = town.at;
+    let event = |number: usize| received(number, &[number], at);
+    let sent = |town: &mut Town, numbers: std::ops::Range<usize>| {
+        for some in numbers.collect::<Vec<_>>().chunks(100) {
+            let now = town.at;
+            let bundles = some.iter().map(|n| town.world.capture("buyer", now, event(*n)));
+            let bundles = bundles.collect();
+            town.block(bundles);
+        }
+    };
+    sent(&mut town, 0..share + 1);
+    assert_eq!(town.record(ids[0]).facts as usize, share);
+    let wrong = town.at;
+    town.capture("buyer", corrected(event(0), wrong));
+    town.block(vec![]);
+    let units = town.record(ids[0]).units;
+    sent(&mut town, share + 1..share + 3);
+    let record = town.record(ids[0]);
+    assert_eq!((record.facts as usize, record.units), (share, units));
+    town.world.assert_replays();
+}

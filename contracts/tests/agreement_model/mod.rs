@@ -43,6 +43,8 @@ pub enum Act {
     Fund(Label),
     Approve(Label, Label),
     Cancel(Label),
+    /// A request to cancel is taken back.
+    KeepOn(Label),
     Dispute(Label),
     Rule(Vec<Payout>),
     Record(Sent),
@@ -87,7 +89,10 @@ pub struct Model {
     /// Who has each title; nobody when it is in the pot.
     pub titles: BTreeMap<Asset, Option<String>>,
     pub accepted: BTreeSet<Label>,
-    cancels: BTreeSet<Label>,
+    /// Everywhere that each title ever was, and since when.
+    went: BTreeMap<Asset, Vec<(u64, Option<String>)>>,
+    /// Who asked to cancel, and when.
+    pub cancels: BTreeMap<Label, u64>,
     disputes: BTreeSet<Label>,
     disputed_by: Option<Label>,
     disputed_at: u64,
@@ -95,8 +100,29 @@ pub struct Model {
     holding: Vec<Option<u64>>,
     /// While a dispute is open: since when each would have held its condition without it.
     through: Vec<Option<u64>>,
-    decisions: BTreeMap<(usize, usize), bool>,
+    /// What was decided, and on which events.
+    decisions: BTreeMap<(usize, usize), (bool, Vec<usize>)>,
+    /// The events on which each milestone was fulfilled.
+    stands_on: Vec<BTreeSet<usize>>,
+    /// Whether it is tried for the last time: late readings are awaited no longer.
+    is_last: bool,
     running_since: u64,
+}
+
+/// A condition that was decided, how, and on which events.
+type Decided = ((usize, usize), (bool, Vec<usize>));
+
+/// Goes through a condition and those inside it as they are numbered.
+fn each(condition: &Condition, number: &mut usize, visit: &mut dyn FnMut(usize, &Condition)) {
+    visit(*number, condition);
+    *number += 1;
+    match condition {
+        Condition::All(of) | Condition::Any(of) | Condition::AtLeast { of, .. } => {
+            of.iter().for_each(|one| each(one, number, visit));
+        }
+        Condition::Not { of, .. } => each(of, number, visit),
+        _ => {}
+    }
 }
 
 fn part_of(amount: u64, parts: u32) -> u64 {
@@ -117,9 +143,10 @@ impl Model {
             pot: BTreeMap::new(),
             got: BTreeMap::new(),
             events: Vec::new(),
+            went: titles.iter().map(|(title, who)| (title.clone(), vec![(0, who.clone())])).collect(),
             titles,
             accepted: BTreeSet::new(),
-            cancels: BTreeSet::new(),
+            cancels: BTreeMap::new(),
             disputes: BTreeSet::new(),
             disputed_by: None,
             disputed_at: 0,
@@ -127,6 +154,8 @@ impl Model {
             holding: vec![None; milestones],
             through: vec![None; milestones],
             decisions: BTreeMap::new(),
+            stands_on: vec![BTreeSet::new(); milestones],
+            is_last: false,
             running_since: 0,
             terms,
         }
@@ -253,6 +282,7 @@ impl Model {
         | Act::Decline(role)
         | Act::Approve(role, _)
         | Act::Cancel(role)
+        | Act::KeepOn(role)
         | Act::Dispute(role) = act
             && self.member(role) != who
         {
@@ -296,6 +326,13 @@ impl Model {
                 }
                 self.cancel(role)
             }
+            Act::KeepOn(role) => {
+                if self.is_over() {
+                    return Some(false);
+                }
+                self.cancels.remove(role);
+                true
+            }
             Act::Dispute(role) => {
                 if self.is_over() {
                     return None;
@@ -330,6 +367,7 @@ impl Model {
                     return Some(false);
                 }
                 *holder = Some(to.clone());
+                self.went.get_mut(title).unwrap().push((self.now, Some(to.clone())));
                 true
             }
         })
@@ -348,6 +386,7 @@ impl Model {
                 return false;
             }
             *holder = None;
+            self.went.get_mut(&asset).unwrap().push((self.now, None));
         }
         *self.pot.entry(asset).or_default() += terms.money.amount.minor_units();
         self.deposited[place] = true;
@@ -356,6 +395,10 @@ impl Model {
             self.running_since = self.now;
             self.events.clear();
             self.cancels.clear();
+            // Where titles were when it began is where they were before.
+            for (title, who) in &self.titles {
+                self.went.insert(title.clone(), vec![(0, who.clone())]);
+            }
         }
         true
     }
@@ -369,9 +412,12 @@ impl Model {
         if !may || self.arbiter() == Some(role) {
             return false;
         }
-        self.cancels.insert(role.clone());
+        const WEEK: u64 = 7 * 24 * 60 * 60 * 1_000;
+        let now = self.now;
+        self.cancels.retain(|_, asked| now - *asked < WEEK);
+        self.cancels.entry(role.clone()).or_insert(now);
         let roles = self.terms.roles.iter().map(|r| &r.role);
-        if roles.filter(|r| self.arbiter() != Some(r)).all(|r| self.cancels.contains(r)) {
+        if roles.filter(|r| self.arbiter() != Some(r)).all(|r| self.cancels.contains_key(r)) {
             let how = match self.stage {
                 Stage::Proposed => End::NotAccepted,
                 Stage::Accepted => {
@@ -405,6 +451,7 @@ impl Model {
         self.disputed_by = Some(role.clone());
         self.stage = Stage::Disputed(until);
         self.disputed_at = self.now;
+        self.cancels.clear();
         self.through = std::mem::replace(&mut self.holding, vec![None; self.through.len()]);
         true
     }
@@ -434,7 +481,7 @@ impl Model {
 
     // ---- money ----
 
-    fn pay(&mut self, to: &Label, asset: &Asset, units: u64) {
+    fn pay(&mut self, time: u64, to: &Label, asset: &Asset, units: u64) {
         let left = self.pot.get_mut(asset).expect("it was deposited");
         *left = left.checked_sub(units).expect("terms never pay more than there is");
         *self.got.entry((to.clone(), asset.clone())).or_default() += units;
@@ -442,7 +489,8 @@ impl Model {
         if units > 0
             && let Some(holder) = self.titles.get_mut(asset)
         {
-            *holder = Some(member);
+            *holder = Some(member.clone());
+            self.went.get_mut(asset).unwrap().push((time, Some(member)));
         }
     }
 
@@ -450,7 +498,7 @@ impl Model {
         for (deposit, paid) in self.terms.deposits.clone().iter().zip(self.deposited.clone()) {
             if paid {
                 let units = deposit.money.amount.minor_units();
-                self.pay(&deposit.role, &deposit.money.asset, units);
+                self.pay(self.now, &deposit.role, &deposit.money.asset, units);
             }
         }
     }
@@ -473,17 +521,17 @@ impl Model {
         for payout in list {
             match payout {
                 Payout::Amount { to, money } => {
-                    self.pay(to, &money.asset, money.amount.minor_units());
+                    self.pay(self.now, to, &money.asset, money.amount.minor_units());
                 }
                 Payout::Share { to, asset, percent } => {
-                    self.pay(to, asset, part_of(base[asset], percent.parts()));
+                    self.pay(self.now, to, asset, part_of(base[asset], percent.parts()));
                 }
                 Payout::Remainder { .. } => {}
             }
         }
         for payout in list {
             if let Payout::Remainder { to, asset } = payout {
-                self.pay(to, asset, self.pot[asset]);
+                self.pay(self.now, to, asset, self.pot[asset]);
             }
         }
         assert!(self.pot.values().all(|left| *left == 0), "the pot is empty at the end");
@@ -498,6 +546,9 @@ impl Model {
 
     /// Tries all milestones; `disputed` is when the dispute was opened that is over just now.
     fn settle(&mut self, time: u64, last: bool, disputed: Option<u64>) {
+        if matches!(self.stage, Stage::Running | Stage::Disputed(_)) {
+            self.take_back();
+        }
         let mut again = true;
         while again {
             again = false;
@@ -508,6 +559,87 @@ impl Model {
                 again |= self.try_milestone(place, time, last, disputed);
             }
         }
+    }
+
+    fn is_wrong(&self, events: impl IntoIterator<Item = usize>) -> bool {
+        events.into_iter().any(|event| self.events[event].corrected)
+    }
+
+    fn is_begun(&self, place: usize) -> bool {
+        self.fulfilled[place].is_some() || self.parts[place] > 0
+    }
+
+    /// What rested on events that were corrected, and on which no money moved.
+    fn take_back(&mut self) {
+        let wrong = |model: &Model, (place, _): (usize, usize), on: &[usize]| {
+            !model.is_begun(place) && model.is_wrong(on.iter().copied())
+        };
+        let kept = self.decisions.iter().filter(|(own, (_, on))| !wrong(self, **own, on));
+        self.decisions = kept.map(|(own, held)| (*own, held.clone())).collect();
+        for place in 0..self.terms.milestones.len() {
+            let is_done = self.fulfilled[place].is_some();
+            if !is_done || !self.is_wrong(self.stands_on[place].iter().copied()) {
+                continue;
+            }
+            // With everything that came because of it: none of it may have moved money.
+            let mut all = BTreeSet::from([place]);
+            loop {
+                let more: Vec<usize> = (0..self.terms.milestones.len())
+                    .filter(|other| !all.contains(other) && self.is_begun(*other))
+                    .filter(|other| {
+                        let needs = self.needs(*other);
+                        all.iter().any(|one| needs.contains(&self.terms.milestones[*one].id))
+                    })
+                    .collect();
+                if more.is_empty() {
+                    break;
+                }
+                all.extend(more);
+            }
+            if all.iter().any(|one| !self.terms.milestones[*one].pay.is_empty()) {
+                continue;
+            }
+            for one in all {
+                self.fulfilled[one] = None;
+                self.parts[one] = 0;
+                self.stands_on[one].clear();
+                (self.holding[one], self.through[one]) = (None, None);
+                let id = self.terms.milestones[one].id.clone();
+                for other in 0..self.terms.milestones.len() {
+                    if self.is_begun(other) {
+                        continue;
+                    }
+                    for number in self.decided_at(other, &id) {
+                        self.decisions.remove(&(other, number));
+                    }
+                }
+            }
+        }
+    }
+
+    /// The milestones that one asks for in any way.
+    fn needs(&self, place: usize) -> Vec<Label> {
+        let milestone = &self.terms.milestones[place];
+        let mut needs = milestone.after.clone();
+        each(&milestone.when, &mut 0, &mut |_, condition| match condition {
+            Condition::Elapsed { since, .. } => needs.push(since.clone()),
+            Condition::Not { at: Moment::Milestone(label), .. } => needs.push(label.clone()),
+            _ => {}
+        });
+        needs
+    }
+
+    /// The conditions of a milestone that are decided when another is fulfilled.
+    fn decided_at(&self, place: usize, milestone: &Label) -> Vec<usize> {
+        let mut found = Vec::new();
+        each(&self.terms.milestones[place].when, &mut 0, &mut |number, condition| {
+            if let Condition::Not { at: Moment::Milestone(label), .. } = condition
+                && label == milestone
+            {
+                found.push(number);
+            }
+        });
+        found
     }
 
     fn try_milestone(
@@ -529,6 +661,7 @@ impl Model {
         }
         let mut decided = Vec::new();
         let asked_of = missed.map_or(time, |by| by - 1);
+        self.is_last = last && missed.is_none();
         let (holds, parts) = self.ask(place, &mut 0, &milestone.when, asked_of, &mut decided);
         let changed = !decided.is_empty();
         self.decisions.extend(decided);
@@ -551,8 +684,12 @@ impl Model {
                 return changed;
             }
         } else {
+            let is_new = self.holding[place].is_none();
             let since = *self.holding[place].get_or_insert(time);
             if time < since + milestone.window.0 && !last {
+                if is_new {
+                    self.cancels.clear();
+                }
                 return changed;
             }
         }
@@ -560,6 +697,10 @@ impl Model {
             return changed;
         }
         self.parts[place] = parts;
+        self.cancels.clear();
+        if milestone.pay.is_empty() {
+            self.stands_on[place] = self.grounds(place, &mut 0, &milestone.when, asked_of);
+        }
         let total = self.total();
         for (place_in_list, payout) in milestone.pay.iter().enumerate() {
             let whole = match payout {
@@ -569,7 +710,7 @@ impl Model {
             };
             let units = part_of(whole, parts) - self.paid[place][place_in_list];
             self.paid[place][place_in_list] += units;
-            self.pay(payout.to(), payout.asset(), units);
+            self.pay(time, payout.to(), payout.asset(), units);
         }
         if parts == ALL {
             self.fulfilled[place] = Some(time);
@@ -577,7 +718,7 @@ impl Model {
                 if let Payout::Remainder { to, asset } = payout {
                     let units = self.pot[asset];
                     self.paid[place][place_in_list] += units;
-                    self.pay(to, asset, units);
+                    self.pay(time, to, asset, units);
                 }
             }
         }
@@ -596,7 +737,7 @@ impl Model {
         number: &mut usize,
         condition: &Condition,
         time: u64,
-        decided: &mut Vec<((usize, usize), bool)>,
+        decided: &mut Vec<Decided>,
     ) -> (bool, u32) {
         let own = (milestone, *number);
         *number += 1;
@@ -612,10 +753,10 @@ impl Model {
             }
             Condition::Readings(readings) => plain(self.read(readings, time)),
             Condition::TitleHeld { title, by } => {
-                plain(self.titles[title].as_deref() == Some(self.member(by)))
+                plain(self.had(title, time) == Some(self.member(by)))
             }
             Condition::TitleSurrendered { title } => {
-                plain(self.titles[title].as_deref() == Some(title.issuer().as_str()))
+                plain(self.had(title, time) == Some(title.issuer().as_str()))
             }
             Condition::Approved { by, what } => {
                 let at = self.approvals.get(&(by.clone(), what.clone()));
@@ -649,7 +790,7 @@ impl Model {
         of: &[Condition],
         wanted: usize,
         time: u64,
-        decided: &mut Vec<((usize, usize), bool)>,
+        decided: &mut Vec<Decided>,
     ) -> (bool, u32) {
         let answers: Vec<(bool, u32)> =
             of.iter().map(|one| self.ask(milestone, number, one, time, decided)).collect();
@@ -663,9 +804,9 @@ impl Model {
         moment: &Moment,
         time: u64,
         value: bool,
-        decided: &mut Vec<((usize, usize), bool)>,
+        decided: &mut Vec<Decided>,
     ) -> bool {
-        if let Some(held) = self.decisions.get(&own) {
+        if let Some((held, _)) = self.decisions.get(&own) {
             return *held;
         }
         let is_now = match moment {
@@ -676,9 +817,125 @@ impl Model {
             Moment::Milestone(label) => self.fulfilled_at(label).is_some_and(|at| at <= time),
         };
         if is_now {
-            decided.push((own, value));
+            let on = match moment {
+                Moment::Observed(sighting) => {
+                    self.shown_by(time, ALL, |event| self.matches(sighting, event))
+                }
+                _ => Vec::new(),
+            };
+            decided.push((own, (value, on)));
         }
         is_now && value
+    }
+
+    /// Who had a title at a time, that time included.
+    fn had(&self, title: &Asset, time: u64) -> Option<&str> {
+        let went = &self.went[title];
+        let last = went.iter().rev().find(|(at, _)| *at <= time);
+        last.and_then(|(_, who)| who.as_deref())
+    }
+
+    /// The events that each added to what was seen of the goods, until that was enough.
+    fn shown_by(&self, time: u64, enough: u32, is_such: impl Fn(&Sent) -> bool) -> Vec<usize> {
+        let Goods { items, class, .. } = &self.terms.goods;
+        let (mut on, mut seen, mut sum) = (Vec::new(), BTreeSet::new(), Decimal::ZERO);
+        for (place, event) in self.events.iter().enumerate() {
+            if event.recorded > time || event.corrected || !is_such(event) {
+                continue;
+            }
+            let so_far = if !items.is_empty() {
+                u32::try_from(seen.len() * 1_000_000 / items.len()).unwrap()
+            } else if let Some(class) = class {
+                let parts = (sum.min(class.quantity) / class.quantity * Decimal::from(ALL)).floor();
+                parts.to_u32().unwrap().min(if sum >= class.quantity { ALL } else { ALL - 1 })
+            } else {
+                if on.is_empty() { 0 } else { ALL }
+            };
+            if so_far >= enough {
+                break;
+            }
+            let before = seen.len();
+            seen.extend(event.items.iter().copied());
+            let quantity = event.quantity.unwrap_or_default();
+            sum += quantity;
+            let adds = match (items.is_empty(), class) {
+                (false, _) => seen.len() > before,
+                (true, Some(_)) => !quantity.is_zero(),
+                (true, None) => true,
+            };
+            if adds {
+                on.push(place);
+            }
+        }
+        on
+    }
+
+    /// The events on which a condition that holds rests: of several of which not all hold, those
+    /// of the ones that do.
+    fn grounds(
+        &self,
+        milestone: usize,
+        number: &mut usize,
+        condition: &Condition,
+        time: u64,
+    ) -> BTreeSet<usize> {
+        let own = (milestone, *number);
+        let enough = |share: Share| match share {
+            Share::AtLeast(percent) => percent.parts().max(1),
+            _ => ALL,
+        };
+        let found: Vec<usize> = match condition {
+            Condition::Observed(observed) => {
+                let is_such = |event: &Sent| self.matches(&observed.event, event);
+                self.shown_by(time, enough(observed.share), is_such)
+            }
+            Condition::Inspected(inspected) => {
+                let is_such = |event: &Sent| self.inspects(inspected, event);
+                self.shown_by(time, enough(inspected.share), is_such)
+            }
+            Condition::Readings(readings) => self.read_on(readings, time),
+            Condition::Not { of, .. } => {
+                let on = self.decisions.get(&own).map(|(_, on)| on.clone());
+                *number += 1;
+                self.grounds(milestone, number, of, time);
+                return on.unwrap_or_default().into_iter().collect();
+            }
+            Condition::All(of) | Condition::Any(of) | Condition::AtLeast { of, .. } => {
+                *number += 1;
+                let mut all = BTreeSet::new();
+                for one in of {
+                    let (holds, _) =
+                        self.ask(milestone, &mut number.clone(), one, time, &mut Vec::new());
+                    let on = self.grounds(milestone, number, one, time);
+                    if holds {
+                        all.extend(on);
+                    }
+                }
+                return all;
+            }
+            _ => Vec::new(),
+        };
+        *number += 1;
+        found.into_iter().collect()
+    }
+
+    /// The events that a condition on readings rests on: both ends of each interval, and all that
+    /// tell of readings.
+    fn read_on(&self, readings: &Readings, time: u64) -> Vec<usize> {
+        let mut found = BTreeSet::new();
+        let count = self.terms.goods.items.len().max(1);
+        for item in 0..count {
+            let (from, to) = self.ends_of(readings, item, time);
+            found.extend(from.into_iter().chain(to));
+        }
+        let heard = self.events.iter().enumerate().filter(|(_, event)| {
+            event.recorded <= time
+                && !event.corrected
+                && !event.readings.is_empty()
+                && self.is_by(&readings.by, event)
+        });
+        found.extend(heard.map(|(place, _)| place));
+        found.into_iter().collect()
     }
 
     fn known(&self, time: u64) -> impl Iterator<Item = &Sent> {
@@ -744,31 +1001,56 @@ impl Model {
         }
     }
 
+    /// Where the events are that begin and end an interval, in the list of all.
+    fn ends_of(
+        &self,
+        readings: &Readings,
+        item: usize,
+        time: u64,
+    ) -> (Option<usize>, Option<usize>) {
+        let is_about = |event: &Sent| self.terms.goods.items.is_empty() || event.items.contains(&item);
+        let when = |place: usize| self.events[place].happened.min(self.events[place].recorded);
+        let known: Vec<usize> = (0..self.events.len())
+            .filter(|place| {
+                let event = &self.events[*place];
+                event.recorded <= time && !event.corrected && is_about(event)
+            })
+            .collect();
+        let such = |sighting: &Sighting| {
+            let mut such: Vec<usize> = known
+                .iter()
+                .copied()
+                .filter(|place| self.matches(sighting, &self.events[*place]))
+                .collect();
+            such.sort_by_key(|place| (when(*place), *place));
+            such
+        };
+        let Some(from) = such(&readings.from).first().copied() else { return (None, None) };
+        let mut ends = such(&readings.to);
+        ends.retain(|place| (when(*place), *place) >= (when(from), from));
+        let to = match &self.terms.goods.class {
+            None => ends.first().copied(),
+            Some(class) => {
+                // All of it has come with the last that was missing.
+                let mut sum = Decimal::ZERO;
+                ends.into_iter().find(|place| {
+                    sum += self.events[*place].quantity.unwrap_or_default();
+                    sum >= class.quantity
+                })
+            }
+        };
+        (Some(from), to)
+    }
+
     /// Kept or broken, or neither. Counted in minutes: in these tests every reading is on one.
     fn read_one(&self, readings: &Readings, item: usize, time: u64) -> Option<Expect> {
         let about =
             |event: &&Sent| self.terms.goods.items.is_empty() || event.items.contains(&item);
         let known: Vec<&Sent> = self.known(time).filter(about).collect();
         let when = |event: &Sent| event.happened.min(event.recorded);
-        let place = |event: &Sent| self.events.iter().position(|one| one.id == event.id);
-        let order = |event: &&&Sent| (when(event), place(event));
-        let begins = known.iter().filter(|event| self.matches(&readings.from, event));
-        let from = begins.min_by_key(order)?;
-        let ends = known.iter().filter(|event| self.matches(&readings.to, event));
-        let mut ends: Vec<&&Sent> = ends.filter(|end| order(end) >= order(&from)).collect();
-        ends.sort_by_key(order);
-        let to = match &self.terms.goods.class {
-            None => ends.first()?,
-            Some(class) => {
-                // All of it has come with the last that was missing.
-                let mut sum = Decimal::ZERO;
-                ends.iter().find(|end| {
-                    sum += end.quantity.unwrap_or_default();
-                    sum >= class.quantity
-                })?
-            }
-        };
-        if to.recorded + readings.settle.0 > time {
+        let (from, to) = self.ends_of(readings, item, time);
+        let (from, to) = (&self.events[from?], &self.events[to?]);
+        if to.recorded + readings.settle.0 > time && !self.is_last {
             return None;
         }
         let within = when(from)..=when(to);
