@@ -695,7 +695,8 @@ fn nobody_crowds_out_what_others_attest() {
     let said = scenario.explained("summary").join("\n");
     assert!(said.contains("buyer has recorded as many events as are kept"), "{said}");
     let refused = scenario.effects.iter().flat_map(|effects| &effects.steps);
-    let refused = refused.filter(|step| matches!(&step.what, StepKind::NotKept { by } if *by == member("buyer")));
+    let refused = refused
+        .filter(|step| matches!(&step.what, StepKind::NotKept { by } if *by == member("buyer")));
     assert!(refused.count() >= 2);
     let shipped = scenario.transaction(time("10:00"), "", "seller ships case1, case2 to buyer");
     scenario.decide(time("10:00"), vec![shipped]);

@@ -226,9 +226,8 @@ impl Life {
     /// counts no more.
     pub fn clear_cancels(&mut self, staged: &mut Staged<'_>, now: Now<'_>) {
         let roles = self.terms.roles.iter().enumerate();
-        let roles = roles.filter(|(place, _)| {
-            self.record.cancel_stands(*place, now.block_time).is_some()
-        });
+        let roles =
+            roles.filter(|(place, _)| self.record.cancel_stands(*place, now.block_time).is_some());
         let roles: Vec<Label> = roles.map(|(_, role)| role.role.clone()).collect();
         self.record.cancels.fill(None);
         if !roles.is_empty() {

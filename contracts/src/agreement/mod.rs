@@ -30,8 +30,8 @@ pub use settle::MAX_LOOKED_AT;
 pub use check::{Known, Refusal, RefusalCode, check};
 pub use outcome::{ActualEnd, Gets, Outcome, OutcomeKind, Outcomes, Unlisted};
 pub use record::{
-    Acceptance, AgreementRecord, CANCEL_STANDS_MS, Decision, DisputeState, Ending, Fact, MilestoneState,
-    ReadingSpans, Stage,
+    Acceptance, AgreementRecord, CANCEL_STANDS_MS, Decision, DisputeState, Ending, Fact,
+    MilestoneState, ReadingSpans, Stage,
 };
 pub use step::{AgreementStep, MAX_EVENTS_PER_STEP, Paid, StepKind, StoryLine};
 pub(crate) use titles::{Moved, title_moved};

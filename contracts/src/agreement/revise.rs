@@ -97,7 +97,8 @@ impl Life {
                 continue;
             }
             let all = self.terms.milestones.iter().zip(&self.record.milestones).enumerate();
-            let later = all.filter(|(_, (other, state))| is_done(state) && asks_for(other, &clause.id));
+            let later =
+                all.filter(|(_, (other, state))| is_done(state) && asks_for(other, &clause.id));
             left.extend(later.map(|(place, _)| place));
         }
         Some(found)

@@ -112,8 +112,7 @@ impl Titles {
         let Some(bytes) = get(&StateKey::AgreementTitles(agreement).encode())? else {
             return Ok(None);
         };
-        let damaged =
-            |error| TableError(format!("what is known of titles is damaged: {error}"));
+        let damaged = |error| TableError(format!("what is known of titles is damaged: {error}"));
         codec::unpack(&bytes).map(Some).map_err(damaged)
     }
 
@@ -179,12 +178,8 @@ pub(super) fn begin(
 ) -> Result<(), TableError> {
     let Some(mut titles) = Titles::of(terms) else { return Ok(()) };
     for title in &mut titles.titles {
-        let mut first = Move {
-            at: TimestampMs(0),
-            by_itself: true,
-            account: None,
-            set_aside: None,
-        };
+        let mut first =
+            Move { at: TimestampMs(0), by_itself: true, account: None, set_aside: None };
         for account in &title.accounts {
             let balance = money::balance(&staged.overlay, account, &title.asset)?;
             if balance.is_some_and(|balance| balance.posted > 0) {
@@ -275,9 +270,8 @@ pub(super) fn has(
     let Some(title) = titles.titles.iter().find(|known| known.asset == *title) else {
         return Ok(Has::Not);
     };
-    let is_known = |one: &&Move| {
-        one.at < when.known_before || (one.by_itself && one.at < when.as_of)
-    };
+    let is_known =
+        |one: &&Move| one.at < when.known_before || (one.by_itself && one.at < when.as_of);
     // A first look as of a time before it ran finds it as it was when it began to.
     let last = title.moves.iter().rev().find(is_known).or(title.moves.first());
     Ok(match last {

@@ -143,7 +143,10 @@ impl Model {
             pot: BTreeMap::new(),
             got: BTreeMap::new(),
             events: Vec::new(),
-            went: titles.iter().map(|(title, who)| (title.clone(), vec![(0, who.clone())])).collect(),
+            went: titles
+                .iter()
+                .map(|(title, who)| (title.clone(), vec![(0, who.clone())]))
+                .collect(),
             titles,
             accepted: BTreeSet::new(),
             cancels: BTreeMap::new(),
@@ -1008,7 +1011,8 @@ impl Model {
         item: usize,
         time: u64,
     ) -> (Option<usize>, Option<usize>) {
-        let is_about = |event: &Sent| self.terms.goods.items.is_empty() || event.items.contains(&item);
+        let is_about =
+            |event: &Sent| self.terms.goods.items.is_empty() || event.items.contains(&item);
         let when = |place: usize| self.events[place].happened.min(self.events[place].recorded);
         let known: Vec<usize> = (0..self.events.len())
             .filter(|place| {

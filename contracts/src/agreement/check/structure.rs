@@ -221,7 +221,8 @@ fn goods(terms: &Terms, found: &mut Found) {
             "Item by item {member} may have to record {needed} events, and {most} of each member \
              are kept."
         );
-        let zh = format!("{member} 逐件记录可能需要 {needed} 项事件，而每个成员最多保留 {most} 项。");
+        let zh =
+            format!("{member} 逐件记录可能需要 {needed} 项事件，而每个成员最多保留 {most} 项。");
         found.refuse(RefusalCode::Count, "/goods/items", en, zh);
     }
     let goods = &terms.goods;

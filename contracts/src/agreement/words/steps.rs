@@ -155,18 +155,12 @@ pub fn step(what: &StepKind, language: Language) -> String {
         ),
         StepKind::CancelWithdrawn { role } => {
             let who = who(role);
-            pick(
-                format!("{who} took the request to cancel back"),
-                format!("{who}撤回了取消要求"),
-            )
+            pick(format!("{who} took the request to cancel back"), format!("{who}撤回了取消要求"))
         }
         StepKind::CancelsCleared { roles } => {
             let names: Vec<String> = roles.iter().map(who).collect();
             pick(
-                format!(
-                    "It went on: what {} asked to cancel counts no more",
-                    names.join(" and ")
-                ),
+                format!("It went on: what {} asked to cancel counts no more", names.join(" and ")),
                 format!("协议继续执行：{}的取消要求不再有效", names.join("、")),
             )
         }
