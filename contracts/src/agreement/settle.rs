@@ -450,6 +450,10 @@ impl Life {
             return Ok(false);
         }
         let (milestone, ends) = (terms.id.clone(), terms.ends);
+        if terms.pay.is_empty() {
+            // No part of it was paid: it rests on what shows all of it now.
+            state.events.clear();
+        }
         let known: BTreeSet<Position> = state.events.iter().copied().collect();
         events.retain(|event| !known.contains(event));
         state.events.extend(&events);
