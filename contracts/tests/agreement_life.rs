@@ -130,7 +130,7 @@ fn give(
 }
 
 /// Promise P60: a title that comes in the block after the deadline came too late for all
-/// agreements, those too that the block could not end by itself; and one that leaves in it was held.
+/// agreements, those too that the block could not end by itself.
 #[test]
 fn who_has_a_title_is_frozen_at_the_deadline() {
     const MANY: usize = MAX_DUE_PER_BLOCK + 60;

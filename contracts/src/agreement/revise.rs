@@ -48,9 +48,6 @@ impl Life {
         if undone.is_empty() {
             return;
         }
-        self.drop_decisions(|decision, _| {
-            decision.events.iter().any(|event| undone.contains(event))
-        });
         for place in 0..self.terms.milestones.len() {
             let state = self.record.milestones.get(place);
             let Some((clause, state)) = self.terms.milestones.get(place).zip(state) else {
@@ -62,10 +59,14 @@ impl Life {
                 continue;
             }
             match self.built_on(place) {
-                Some(places) => places.into_iter().for_each(|one| self.unfulfil(staged, one, look)),
+                Some(places) => self.unfulfil(staged, &places, look),
                 None => self.note_corrected(staged, place, wrong, look),
             }
         }
+        // After that: what waits again is not held up, or fulfilled, by what was decided wrongly.
+        self.drop_decisions(|decision, _| {
+            decision.events.iter().any(|event| undone.contains(event))
+        });
     }
 
     /// Forgets decisions of milestones on which nothing was paid.
@@ -104,15 +105,21 @@ impl Life {
         Some(found)
     }
 
-    /// A milestone that paid nothing waits again.
-    fn unfulfil(&mut self, staged: &mut Staged<'_>, place: usize, look: &Look<'_>) {
-        let Some(clause) = self.terms.milestones.get(place) else { return };
-        let milestone = clause.id.clone();
-        if let Some(state) = self.record.milestones.get_mut(place) {
-            *state = MilestoneState::default();
+    /// Milestones that paid nothing wait again.
+    fn unfulfil(&mut self, staged: &mut Staged<'_>, places: &BTreeSet<usize>, look: &Look<'_>) {
+        let mut undone: Vec<Label> = Vec::new();
+        for place in places {
+            if let Some(state) = self.record.milestones.get_mut(*place) {
+                *state = MilestoneState::default();
+            }
+            undone.extend(self.terms.milestones.get(*place).map(|clause| clause.id.clone()));
         }
-        self.drop_decisions(|_, condition| is_decided_at(condition, &milestone));
-        self.tell(staged, StepKind::HoldsNoMore { milestone }, look.now);
+        self.drop_decisions(|_, condition| {
+            undone.iter().any(|milestone| is_decided_at(condition, milestone))
+        });
+        for milestone in undone {
+            self.tell(staged, StepKind::HoldsNoMore { milestone }, look.now);
+        }
     }
 
     fn note_corrected(

@@ -574,11 +574,6 @@ impl Model {
 
     /// What rested on events that were corrected, and on which no money moved.
     fn take_back(&mut self) {
-        let wrong = |model: &Model, (place, _): (usize, usize), on: &[usize]| {
-            !model.is_begun(place) && model.is_wrong(on.iter().copied())
-        };
-        let kept = self.decisions.iter().filter(|(own, (_, on))| !wrong(self, **own, on));
-        self.decisions = kept.map(|(own, held)| (*own, held.clone())).collect();
         for place in 0..self.terms.milestones.len() {
             let is_done = self.fulfilled[place].is_some();
             if !is_done || !self.is_wrong(self.stands_on[place].iter().copied()) {
@@ -602,11 +597,13 @@ impl Model {
             if all.iter().any(|one| !self.terms.milestones[*one].pay.is_empty()) {
                 continue;
             }
-            for one in all {
+            for one in all.iter().copied() {
                 self.fulfilled[one] = None;
                 self.parts[one] = 0;
                 self.stands_on[one].clear();
                 (self.holding[one], self.through[one]) = (None, None);
+            }
+            for one in all {
                 let id = self.terms.milestones[one].id.clone();
                 for other in 0..self.terms.milestones.len() {
                     if self.is_begun(other) {
@@ -618,6 +615,11 @@ impl Model {
                 }
             }
         }
+        let wrong = |model: &Model, (place, _): (usize, usize), on: &[usize]| {
+            !model.is_begun(place) && model.is_wrong(on.iter().copied())
+        };
+        let kept = self.decisions.iter().filter(|(own, (_, on))| !wrong(self, **own, on));
+        self.decisions = kept.map(|(own, held)| (*own, held.clone())).collect();
     }
 
     /// The milestones that one asks for in any way.
