@@ -61,6 +61,8 @@ pub struct Staged<'a> {
     /// Whether the transaction acts on an agreement of which more fell due than could be done yet:
     /// that comes first.
     pub is_behind: bool,
+    /// As of when, and whether by itself, an agreement moves something now, while it does.
+    pub moves_at: Option<(TimestampMs, bool)>,
     index: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
@@ -99,7 +101,11 @@ impl Staged<'_> {
     /// not against the sender.
     pub fn for_agreements<T>(&mut self, run: impl FnOnce(&mut Self) -> T) -> T {
         let (entries, bytes) = (self.overlay.touched(), self.overlay.written());
+        let counted = (self.work.writes(), self.work.bytes());
         let done = run(self);
+        // What agreements did inside of that is counted already.
+        let entries = entries.saturating_add(self.work.writes().saturating_sub(counted.0));
+        let bytes = bytes.saturating_add(self.work.bytes().saturating_sub(counted.1));
         let entries = self.overlay.touched().saturating_sub(entries);
         self.work.wrote(entries, self.overlay.written().saturating_sub(bytes));
         done
@@ -214,6 +220,7 @@ impl<'a> Execution<'a> {
                 touched: BTreeSet::new(),
                 work: Work::of_what_is_due(),
                 is_behind: false,
+                moves_at: None,
                 index: Vec::new(),
             },
             authority,

@@ -138,6 +138,40 @@ fn what_is_too_much_work_is_done_later_as_of_its_time() {
     town.world.assert_replays();
 }
 
+/// Promise P60: what is recorded in the very block whose time a window is over comes too late for
+/// all agreements, those too that the block could not look at.
+#[test]
+fn a_tie_does_not_depend_on_how_much_there_is_to_do() {
+    const WINDOW: u64 = 100 * MINUTE;
+    let mut town = Town::new();
+    let by = BEGINNING.plus_ms(500 * MINUTE);
+    let mut ids = Vec::new();
+    for number in 0..HEAVY {
+        let mut terms = heavy(number, 0, ["buyer", "seller"], by);
+        terms["milestones"][0]["window"] = json!("PT100M");
+        ids.extend(town.run_by("seller", vec![terms]));
+    }
+    let shipped = town.at.plus_ms(MINUTE);
+    town.go_to(shipped);
+    let event = measured(1, "shipping", all_from(0), shipped);
+    town.capture("seller", event.clone());
+    while waiting(&town, &ids) > 0 {
+        town.block(vec![]);
+    }
+    let over = shipped.plus_ms(WINDOW);
+    town.go_to(over);
+    town.capture("seller", corrected(event, over));
+    assert!(waiting(&town, &ids) > 0);
+    while waiting(&town, &ids) > 0 {
+        town.block(vec![]);
+    }
+    for id in &ids {
+        let shipped = &town.record(*id).milestones[0];
+        assert_eq!((shipped.fulfilled_at, shipped.corrected.len()), (Some(over), 1));
+    }
+    town.world.assert_replays();
+}
+
 /// Promises P63, P72, P86: whatever a stranger's agreements on the same things make of it, an
 /// agreement of who recorded the event is paid in its block.
 #[test]

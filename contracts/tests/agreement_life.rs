@@ -16,7 +16,9 @@ use tracehold_chain::units::TimestampMs;
 use tracehold_contracts::agreement::watch::{
     MAX_AGREEMENTS_PER_NAME, MAX_AGREEMENTS_PER_NAME_AND_PROPOSER,
 };
-use tracehold_contracts::agreement::{Ending, MAX_EVENTS_PER_STEP, MAX_LOOKED_AT, Stage, StepKind};
+use tracehold_contracts::agreement::{
+    CANCEL_STANDS_MS, Ending, MAX_EVENTS_PER_STEP, MAX_LOOKED_AT, Stage, StepKind,
+};
 use tracehold_contracts::execute::MAX_DUE_PER_BLOCK;
 use tracehold_contracts::{RejectionCode, Verdict};
 
@@ -91,6 +93,152 @@ fn a_right_is_frozen_at_the_deadline() {
     assert_eq!(town.count(&ids, |how| *how == Ending::Expired), MANY);
     assert_eq!(town.has("seller"), 0);
     town.world.assert_replays();
+}
+
+/// Titles of the carrier, one for each of so many agreements that the seller must hold.
+fn on_titles(town: &mut Town, many: usize) -> Vec<AgreementId> {
+    let mut all = Vec::new();
+    for some in (0..many).collect::<Vec<_>>().chunks(200) {
+        let issued = some
+            .iter()
+            .map(|number| town.world.issue("carrier", town.at, &bill(*number), 1, "carrier"));
+        let issued = issued.collect();
+        town.block(issued);
+    }
+    for number in 0..many {
+        let mut terms = escrow(number);
+        let title = bill(number).to_string();
+        terms["milestones"][0]["when"] = json!({"title_held": {"title": title, "by": "seller"}});
+        all.push(terms);
+    }
+    town.run(all)
+}
+
+fn bill(number: usize) -> Asset {
+    format!("title:carrier/BL{number}").parse().unwrap()
+}
+
+fn give(
+    town: &mut Town,
+    from: &str,
+    number: usize,
+    to: &str,
+) -> std::sync::Arc<tracehold_contracts::Admitted> {
+    let money = Money { asset: bill(number), amount: Amount::new(1).unwrap() };
+    let transfer = MoneyAction::Transfer { money, to: main_account(to), memo: None };
+    town.world.pay(from, town.at, transfer)
+}
+
+/// Promise P60: a title that comes in the block after the deadline came too late for all
+/// agreements, those too that the block could not end by itself.
+#[test]
+fn who_has_a_title_is_frozen_at_the_deadline() {
+    const MANY: usize = MAX_DUE_PER_BLOCK + 60;
+    let mut town = Town::new();
+    let ids = on_titles(&mut town, MANY);
+    town.go_to(DEADLINE.plus_ms(MINUTE));
+    let given = (0..MANY).map(|number| give(&mut town, "carrier", number, "seller")).collect();
+    let layer = town.block(given);
+    let mut receipts = layer.receipts.iter();
+    assert!(receipts.all(|receipt| matches!(receipt.verdict, Verdict::Recorded { .. })));
+    town.block(vec![]);
+    assert_eq!(town.count(&ids, |how| *how == Ending::Expired), MANY);
+    assert_eq!(town.has("seller"), 0);
+    assert_eq!(town.world.count(b"sgn"), 0);
+    town.world.assert_replays();
+}
+
+/// Promise P60: what is set aside until a time is free from then on for the agreements that wait
+/// for it, before what falls due later, however many holds expire at once.
+#[test]
+fn a_title_is_free_when_its_hold_expires() {
+    let mut town = Town::new();
+    let expires_at = TimestampMs(DEADLINE.0 - 10);
+    let issued = town.world.issue("carrier", town.at, &bill(0), 1, "seller");
+    town.block(vec![issued]);
+    // Before a great many others expire, and before the agreement runs.
+    for _ in 0..3 {
+        let at = town.at;
+        let hold = |_| {
+            let asset = "EUR@bank".parse().unwrap();
+            let money = Money { asset, amount: Amount::new(1).unwrap() };
+            let (to, expires_at) = (main_account("seller"), TimestampMs(expires_at.0 - 1));
+            town.world.pay("buyer", at, MoneyAction::Hold { money, to, expires_at })
+        };
+        let holds: Vec<_> = (0..500).map(hold).collect();
+        town.block(holds);
+    }
+    let money = Money { asset: bill(0), amount: Amount::new(1).unwrap() };
+    let hold = MoneyAction::Hold { money, to: main_account("buyer"), expires_at };
+    let hold = town.world.pay("seller", town.at, hold);
+    town.block(vec![hold]);
+    let mut terms = escrow(0);
+    let title = bill(0).to_string();
+    terms["milestones"][0]["when"] = json!({"title_held": {"title": title, "by": "seller"}});
+    let ids = town.run(vec![terms]);
+    town.go_to(DEADLINE.plus_ms(MINUTE));
+    town.block(vec![]);
+    let record = town.record(ids[0]);
+    assert_eq!(town.count(&ids, is_released), 1, "{:?}", record.stage);
+    assert!(matches!(&record.stage, Stage::Ended { at, .. } if *at == expires_at));
+    town.world.assert_replays();
+}
+
+/// Promise P60: an anomaly that comes up in the block after a time was not open at the time, for
+/// none of more agreements than the block could look at by itself.
+#[test]
+fn what_was_open_is_decided_as_of_its_time() {
+    const MANY: usize = MAX_DUE_PER_BLOCK + 60;
+    let mut town = Town::new();
+    let items: Vec<usize> = (0..MANY).collect();
+    let commissioned = |id: usize, at: TimestampMs| {
+        let mut event = received(id, &items, at);
+        event["action"] = json!("ADD");
+        event["bizStep"] = json!("commissioning");
+        event
+    };
+    let at = town.at;
+    town.capture("seller", commissioned(1, at));
+    let then = TimestampMs(DEADLINE.0 - 60 * MINUTE);
+    let sound = |number: usize| {
+        let mut terms = escrow(number);
+        terms["milestones"][0]["when"] =
+            json!({"no_open_anomaly": {"at": {"time": then.to_string()}}});
+        terms
+    };
+    let ids = town.run((0..MANY).map(sound).collect());
+    town.go_to(then.plus_ms(MINUTE));
+    let at = town.at;
+    // Commissioned twice: that does not add up.
+    let layer = town.capture("seller", commissioned(2, at));
+    assert!(layer.due.steps.len() >= MAX_DUE_PER_BLOCK);
+    town.block(vec![]);
+    assert_eq!(town.count(&ids, is_released), MANY);
+    town.world.assert_replays();
+}
+
+/// A request to cancel stands for seven days, to the millisecond.
+#[test]
+fn a_request_to_cancel_lapses() {
+    for (early, cancelled) in [(1, 1), (0, 0)] {
+        let mut town = Town::new();
+        let mut terms = escrow(1);
+        terms["deadline"] = json!(DEADLINE.plus_ms(30 * 24 * 60 * MINUTE).to_string());
+        terms["cancel"] = terms["at_deadline"].clone();
+        let ids = town.run(vec![terms]);
+        let asked = town.at;
+        let cancel = |role: &str| AgreementCommand::Cancel { agreement: ids[0], role: label(role) };
+        town.act("seller", cancel("seller"));
+        town.go_to(asked.plus_ms(CANCEL_STANDS_MS - early));
+        town.act("buyer", cancel("buyer"));
+        assert_eq!(town.count(&ids, |how| *how == Ending::Cancelled), cancelled);
+        if cancelled == 0 {
+            // Asked again, both stand.
+            town.act("seller", cancel("seller"));
+            assert_eq!(town.count(&ids, |how| *how == Ending::Cancelled), 1);
+        }
+        town.world.assert_replays();
+    }
 }
 
 /// Promise P60: a block whose time is the deadline comes too late, one of a millisecond before does
@@ -465,4 +613,96 @@ fn a_receipt_names_the_last_events_of_many() {
     assert_eq!(all.len(), MANY);
     all.sort_unstable();
     assert_eq!(named, [all[MANY - MAX_EVENTS_PER_STEP..].to_vec()]);
+}
+
+/// An escrow on a thousand things with four roles.
+fn of_a_thousand() -> Value {
+    let mut terms = escrow(0);
+    terms["goods"]["items"] = (0..1_000).map(item).collect();
+    for role in ["carrier", "stranger"] {
+        let more = json!({"role": role, "member": role});
+        terms["roles"].as_array_mut().unwrap().push(more);
+    }
+    terms
+}
+
+/// Promise P63: goods that are recorded one by one count to the last one, as many as terms can name
+/// and though some were recorded wrong, declared so and recorded again.
+#[test]
+fn the_last_of_a_thousand_things_counts() {
+    let mut town = Town::new();
+    let ids = town.run(vec![of_a_thousand()]);
+    for some in (0..1_000).collect::<Vec<_>>().chunks(100) {
+        assert_eq!(town.count(&ids, is_released), 0);
+        let at = town.at;
+        let sent = some
+            .iter()
+            .map(|number| town.world.capture("buyer", at, received(*number, &[*number], at)));
+        let sent = sent.collect();
+        let layer = town.block(sent);
+        let mut receipts = layer.receipts.iter();
+        assert!(receipts.all(|receipt| matches!(receipt.verdict, Verdict::Recorded { .. })));
+    }
+    assert_eq!(town.count(&ids, is_released), 1);
+    assert_eq!(town.has("seller"), 10_000);
+}
+
+/// Promise P63: terms are refused under which a member may have to record more than is kept of it.
+#[test]
+fn goods_that_cannot_fit_are_refused() {
+    let mut terms = of_a_thousand();
+    let seen = |step: usize| {
+        let step = format!("https://example.com/step/{step}");
+        json!({"observed": {"event": {"biz_step": step, "by": ["buyer"]}}})
+    };
+    let check = |terms: &Value| {
+        let terms: Terms = serde_json::from_value(terms.clone()).unwrap();
+        tracehold_contracts::agreement::facts::too_many_for(&terms)
+            .map(|(member, needed, most)| (member.to_string(), needed, most))
+    };
+    for (looks, expected) in [(3, None), (4, Some(("buyer".to_owned(), 4_000, 3_276)))] {
+        terms["milestones"][0]["when"] = json!({"all": (0..looks).map(seen).collect::<Vec<_>>()});
+        assert_eq!(check(&terms), expected);
+        let mut town = Town::new();
+        let terms: Terms = serde_json::from_value(terms.clone()).unwrap();
+        let reference = Reference::new("sale").unwrap();
+        let propose = AgreementCommand::Propose { reference, terms: Box::new(terms) };
+        let refused = town.try_act("seller", propose).err();
+        assert_eq!(refused, expected.map(|_| RejectionCode::TermsRefused));
+    }
+}
+
+/// Promise P63: what was declared wrong makes room for what is right.
+#[test]
+fn what_was_undone_makes_room() {
+    let mut town = Town::new();
+    let mut terms = escrow(0);
+    terms["goods"] = json!({"class": {"class": "https://id.gs1.org/01/09522202010003",
+        "quantity": "10000"}});
+    for role in ["carrier", "stranger", "inspector", "arbiter", "bank"] {
+        let more = json!({"role": role, "member": role});
+        terms["roles"].as_array_mut().unwrap().push(more);
+    }
+    let ids = town.run(vec![terms]);
+    let share = tracehold_contracts::agreement::facts::share_of_facts(7);
+    let at = town.at;
+    let event = |number: usize| received(number, &[number], at);
+    let sent = |town: &mut Town, numbers: std::ops::Range<usize>| {
+        for some in numbers.collect::<Vec<_>>().chunks(100) {
+            let now = town.at;
+            let bundles = some.iter().map(|n| town.world.capture("buyer", now, event(*n)));
+            let bundles = bundles.collect();
+            town.block(bundles);
+        }
+    };
+    sent(&mut town, 0..share + 1);
+    assert_eq!(town.record(ids[0]).facts as usize, share);
+    let wrong = town.at;
+    town.capture("buyer", corrected(event(0), wrong));
+    town.block(vec![]);
+    let units = town.record(ids[0]).units;
+    sent(&mut town, share + 1..share + 3);
+    let record = town.record(ids[0]);
+    assert_eq!((record.facts as usize, record.units), (share, units));
+    town.world.assert_replays();
 }

@@ -45,6 +45,7 @@ fn command(id: AgreementId, act: &Act) -> Option<AgreementCommand> {
         Act::Decline(role) => AgreementCommand::Decline { agreement, role },
         Act::Approve(role, what) => AgreementCommand::Approve { agreement, role, what },
         Act::Cancel(role) => AgreementCommand::Cancel { agreement, role },
+        Act::KeepOn(role) => AgreementCommand::WithdrawCancel { agreement, role },
         Act::Dispute(role) => {
             AgreementCommand::Dispute { agreement, role, reason: "damaged".to_owned() }
         }
@@ -188,7 +189,7 @@ const CASES: u64 = 20_000;
 const ENDS: [&str; 6] = ["NotAccepted", "Unfunded", "Released", "Expired", "Cancelled", "Ruled"];
 
 /// All steps of their stories.
-const STEPS: [&str; 16] = [
+const STEPS: [&str; 18] = [
     "Proposed",
     "Accepted",
     "Deposited",
@@ -201,6 +202,8 @@ const STEPS: [&str; 16] = [
     "Fulfilled",
     "CorrectedAfterPayment",
     "CancelAsked",
+    "CancelWithdrawn",
+    "CancelsCleared",
     "Disputed",
     "DisputeLapsed",
     "Ruled",

@@ -66,6 +66,13 @@ pub enum AgreementCommand {
         /// Why.
         reason: String,
     },
+    /// Takes a request to cancel back.
+    WithdrawCancel {
+        /// Which.
+        agreement: AgreementId,
+        /// For which role of the sender's member.
+        role: Label,
+    },
 }
 
 impl AgreementCommand {
@@ -79,7 +86,8 @@ impl AgreementCommand {
             | AgreementCommand::Approve { agreement, .. }
             | AgreementCommand::Cancel { agreement, .. }
             | AgreementCommand::Dispute { agreement, .. }
-            | AgreementCommand::Rule { agreement, .. } => Some(*agreement),
+            | AgreementCommand::Rule { agreement, .. }
+            | AgreementCommand::WithdrawCancel { agreement, .. } => Some(*agreement),
         }
     }
 }

@@ -102,6 +102,10 @@ pub enum StateKey {
     },
     /// The names that an agreement waits for: those of its [`StateKey::Watch`] entries.
     Watching(AgreementId),
+    /// Who had the titles that an agreement asks for, and when.
+    AgreementTitles(AgreementId),
+    /// That a title is set aside, and until when.
+    SetAside(Asset),
     /// Something to be done when a block time is reached.
     Due(Due),
 }
@@ -391,6 +395,10 @@ impl StateKey {
                 [b"sw".as_slice(), name.as_bytes(), b":", agreement.0.as_bytes()].concat()
             }
             StateKey::Watching(id) => [b"sgw".as_slice(), id.0.as_bytes()].concat(),
+            StateKey::AgreementTitles(id) => [b"sgn".as_slice(), id.0.as_bytes()].concat(),
+            StateKey::SetAside(title) => {
+                [b"sgh".as_slice(), name_digest(&title.to_string()).as_bytes()].concat()
+            }
             StateKey::Due(due) => due.key(),
         }
     }

@@ -14,19 +14,20 @@ use tracehold_chain::agreement::{
 };
 use tracehold_chain::anomaly::AnomalyKind;
 use tracehold_chain::codec;
-use tracehold_chain::money::{AccountId, Asset, Purpose};
-use tracehold_chain::state::key::{item_key, name_digest};
-use tracehold_chain::state::{Position, StateKey, TableError};
+use tracehold_chain::digest::Digest;
+use tracehold_chain::money::{AccountId, Asset};
+use tracehold_chain::state::key::{item_key, journal_key, name_digest};
+use tracehold_chain::state::{Position, TableError};
 use tracehold_chain::units::{MemberId, TimestampMs};
 
 use super::facts::Get;
 use super::goods::{Counted, Part, Shown};
 use super::readings::{Judged, Span, Verdict, judge};
 use super::record::{AgreementRecord, Fact, ReadingSpans};
+use super::titles::{self, Has};
 use crate::authority::Authority;
 use crate::execute::{Now, Staged};
-use crate::money::Balance;
-use crate::provenance::ItemRecord;
+use crate::provenance::{ItemRecord, ItemState, JournalChunk, MAX_REFOLD_STEPS, fold};
 use crate::work::UNITS_PER_RECORD;
 
 /// What is known when a condition is asked about.
@@ -41,6 +42,11 @@ pub struct View<'a, 's> {
     /// reached when it is before this. Normally [`View::now`]: the block time is the last that
     /// counts. At the deadline the deadline itself.
     pub as_of: TimestampMs,
+    /// The first block time of which nothing is known: what was recorded at it or later does not
+    /// count. Normally the same; when a time has come that time, before anything of its block.
+    pub known_before: TimestampMs,
+    /// Whether it is the last look, at the deadline: late readings are awaited no longer.
+    pub last: bool,
     /// The state.
     pub staged: &'a Staged<'s>,
     /// The block.
@@ -66,8 +72,9 @@ pub struct Held {
     pub events: Vec<Position>,
     /// The earliest later block time at which it may change by itself.
     pub next: Option<TimestampMs>,
-    /// Moments that were reached just now: condition and whether it held. To be kept.
-    pub decided: Vec<(u8, bool)>,
+    /// Moments that were reached just now: condition, whether it held, and the events with which
+    /// the moment came. To be kept.
+    pub decided: Vec<(u8, bool, Vec<Position>)>,
 }
 
 /// Whether the condition of a milestone of the terms, from 0, holds.
@@ -90,6 +97,8 @@ pub(super) fn evaluate_again(
         record: view.record,
         facts: view.facts,
         as_of: view.as_of,
+        known_before: view.known_before,
+        last: view.last,
         get: &|key| view.staged.overlay.get(key),
         authority: view.now.authority,
     };
@@ -117,6 +126,10 @@ pub struct Context<'a> {
     pub facts: &'a [Fact],
     /// As [`View::as_of`].
     pub as_of: TimestampMs,
+    /// As [`View::known_before`].
+    pub known_before: TimestampMs,
+    /// As [`View::last`].
+    pub last: bool,
     /// The state.
     pub get: Get<'a>,
     /// The members.
@@ -224,9 +237,9 @@ impl Value {
 }
 
 impl Tree<'_> {
-    fn decided(&self, into: &mut Vec<(u8, bool)>) {
+    fn decided(&self, into: &mut Vec<(u8, bool, Vec<Position>)>) {
         if self.state == State::DecidedNow {
-            into.push((self.number, self.holds));
+            into.push((self.number, self.holds, self.events.clone()));
         }
         for inner in &self.of {
             inner.decided(into);
@@ -281,7 +294,8 @@ impl<'a> Asked<'a, '_> {
                 })?
             }
             Condition::NoOpenAnomaly { kinds, at } => {
-                self.decide((milestone, number), at, &mut || self.nothing_open(kinds))?
+                let then = self.at(at);
+                self.decide((milestone, number), at, &mut || then.nothing_open(kinds))?
             }
             Condition::Observed(observed) => {
                 self.once((milestone, number), || self.observed(observed))
@@ -293,14 +307,15 @@ impl<'a> Asked<'a, '_> {
                 let place = (milestone, number);
                 self.once(place, || self.read(place, readings))
             }
-            Condition::TitleHeld { title, by } => Value::plain(self.holds_title(title, by)?),
-            Condition::TitleSurrendered { title } => {
-                let issuer = AccountId::of(title.issuer().clone(), Purpose::main());
-                Value::plain(self.has(&issuer, title)?)
+            Condition::TitleHeld { title, .. } | Condition::TitleSurrendered { title } => {
+                match titles::account_of(self.terms, condition) {
+                    Some(account) => self.has(title, &account)?,
+                    None => Value::plain(false),
+                }
             }
             Condition::Approved { by, what } => {
                 let said = |(role, to, at): &(Label, Label, TimestampMs)| {
-                    role == by && to == what && *at < self.as_of
+                    role == by && to == what && *at < self.known_before
                 };
                 Value::plain(self.record.approvals.iter().any(said))
             }
@@ -353,8 +368,8 @@ impl<'a> Asked<'a, '_> {
 
     /// The facts that count.
     fn facts(&self) -> impl Iterator<Item = &'a Fact> {
-        let as_of = self.as_of;
-        self.facts.iter().filter(move |fact| fact.voided_by.is_none() && fact.recorded_at < as_of)
+        let end = self.known_before;
+        self.facts.iter().filter(move |fact| fact.voided_by.is_none() && fact.recorded_at < end)
     }
 
     /// Whether an event looks like this and was recorded by one of those it counts from.
@@ -385,19 +400,14 @@ impl<'a> Asked<'a, '_> {
         by && self.authority.is_inspector(&fact.recorder) && is_inspection(inspected, fact)
     }
 
-    fn holds_title(&self, title: &Asset, by: &Label) -> Result<bool, TableError> {
-        let Some(role) = self.terms.roles.iter().find(|role| role.role == *by) else {
-            return Ok(false);
-        };
-        self.has(&AccountId::of(role.member.clone(), role.account.clone()), title)
-    }
-
-    /// Whether the asset is on the account, free of holds.
-    fn has(&self, account: &AccountId, asset: &Asset) -> Result<bool, TableError> {
-        let key = StateKey::Balance { account: account.clone(), asset: asset.clone() }.encode();
-        let Some(balance) = self.load::<Balance>(&key)? else { return Ok(false) };
-        let held = i64::try_from(balance.held.minor_units()).unwrap_or(i64::MAX);
-        Ok(balance.posted.saturating_sub(held) > 0)
+    /// Whether a title was free on an account; when it was set aside there, until when.
+    fn has(&self, title: &Asset, account: &AccountId) -> Result<Value, TableError> {
+        let when = titles::When { as_of: self.as_of, known_before: self.known_before };
+        Ok(match titles::has(self.get, self.record.id, (title, account), when)? {
+            Has::Free => Value::plain(true),
+            Has::SetAside(until) => Value { next: Some(until), ..Value::plain(false) },
+            Has::Not => Value::plain(false),
+        })
     }
 
     fn load<T: serde::de::DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, TableError> {
@@ -410,8 +420,9 @@ impl<'a> Asked<'a, '_> {
     fn at(&self, moment: &Moment) -> Self {
         match moment {
             Moment::Time(time) => {
-                let as_of = self.as_of.min(*time);
-                Asked { context: Context { as_of, ..self.context }, memo: self.memo }
+                let (as_of, known_before) = (self.as_of.min(*time), self.known_before.min(*time));
+                let context = Context { as_of, known_before, ..self.context };
+                Asked { context, memo: self.memo }
             }
             Moment::Observed(_) | Moment::Milestone(_) => *self,
         }
@@ -430,8 +441,8 @@ impl<'a> Asked<'a, '_> {
             .iter()
             .find(|decision| (decision.milestone, decision.condition) == (milestone, number));
         if let Some(decision) = known {
-            let state = State::Decided(decision.at);
-            return Ok(Value { state, ..Value::plain(decision.held) });
+            let (state, events) = (State::Decided(decision.at), decision.events.clone());
+            return Ok(Value { state, events, ..Value::plain(decision.held) });
         }
         let (reached, next, events) = match moment {
             Moment::Time(time) => (*time < self.as_of, Some(*time), Vec::new()),
@@ -463,8 +474,8 @@ impl<'a> Asked<'a, '_> {
             let Some(record) = self.load::<ItemRecord>(&item_key(&name_digest(uri)))? else {
                 continue;
             };
+            let Some(state) = self.state_then(&name_digest(uri), record)? else { continue };
             known = true;
-            let state = record.state;
             // The state lists the newest; of a longer list nobody knows what is not there.
             let more = state.open_count as usize > state.open.len();
             let open = if kinds.is_empty() {
@@ -478,6 +489,37 @@ impl<'a> Asked<'a, '_> {
         }
         // Of what the ledger knows nothing, it cannot be said that everything adds up.
         Ok(known)
+    }
+
+    /// What was known of a thing as of then; nothing when nothing was. Of a story that is longer
+    /// than is told again ([`MAX_REFOLD_STEPS`]) what is known now.
+    fn state_then(
+        &self,
+        name: &Digest,
+        record: ItemRecord,
+    ) -> Result<Option<ItemState>, TableError> {
+        let part = |chunk: u32| -> Result<JournalChunk, TableError> {
+            if let Some(memo) = self.memo {
+                memo.spent.set(memo.spent.get().saturating_add(UNITS_PER_RECORD));
+            }
+            Ok(self.load(&journal_key(name, chunk))?.unwrap_or_default())
+        };
+        let newest = match (record.tail.last(), record.chunks().checked_sub(1)) {
+            (Some(step), _) => Some(step.recorded_at),
+            (None, Some(last)) => part(last)?.last().map(|step| step.recorded_at),
+            (None, None) => None,
+        };
+        let is_all = newest.is_none_or(|at| at < self.known_before);
+        if is_all || record.log.count() > MAX_REFOLD_STEPS {
+            return Ok(Some(record.state));
+        }
+        let mut steps = Vec::new();
+        for chunk in 0..record.chunks() {
+            steps.append(&mut part(chunk)?);
+        }
+        steps.extend(record.tail);
+        steps.retain(|step| step.recorded_at < self.known_before);
+        Ok((!steps.is_empty()).then(|| fold(&steps).state))
     }
 
     fn read(&self, place: (u8, u8), readings: &Readings) -> Value {
@@ -569,7 +611,7 @@ impl<'a> Asked<'a, '_> {
         interval.to = Some(to);
         let settles = end.fact.recorded_at.plus_ms(readings.settle.0);
         interval.settles = Some(settles);
-        if settles < self.as_of {
+        if settles < self.as_of || self.last {
             let said: Vec<&ReadingSpans> = about.iter().filter_map(|told| told.said).collect();
             let within: Span = (from.0, to.0);
             interval.judged = Some(judge(readings, &said, within));

@@ -15,6 +15,7 @@ use super::facts;
 use super::pay;
 use super::record::{AgreementRecord, Ending, Stage};
 use super::step::{AgreementStep, Paid, StepKind, StoryLine};
+use super::titles;
 use super::watch;
 use crate::execute::{Concern, Now, Staged};
 
@@ -58,6 +59,11 @@ pub(super) fn corrected(
 ) -> Result<(), TableError> {
     let Some(mut life) = Life::find(staged, agreement)? else { return Ok(()) };
     let Some(terms) = life.terms.milestones.get(milestone) else { return Ok(()) };
+    // Of a milestone that pays nothing it is seen, when it is looked at, whether it stays.
+    let runs = matches!(life.record.stage, Stage::Running | Stage::Disputed);
+    if terms.pay.is_empty() && runs {
+        return Ok(());
+    }
     let label = terms.id.clone();
     let Some(state) = life.record.milestones.get_mut(milestone) else { return Ok(()) };
     if state.corrected.contains(&event) {
@@ -67,6 +73,23 @@ pub(super) fn corrected(
     let what = StepKind::CorrectedAfterPayment { milestone: label, event };
     life.tell_of(staged, what, Some(event), now);
     life.keep(staged);
+    Ok(())
+}
+
+/// Notes that an event was not kept, because so many of its recorder were before: it counts for
+/// nothing.
+///
+/// # Errors
+/// [`TableError`] when this machine cannot read.
+pub(super) fn not_kept(
+    staged: &mut Staged<'_>,
+    agreement: AgreementId,
+    by: &MemberId,
+    event: Position,
+    now: Now<'_>,
+) -> Result<(), TableError> {
+    let Some(life) = Life::find(staged, agreement)? else { return Ok(()) };
+    life.tell_of(staged, StepKind::NotKept { by: by.clone() }, Some(event), now);
     Ok(())
 }
 
@@ -189,13 +212,27 @@ impl Life {
         self.record.stage = Stage::Running;
         self.record.running_since = Some(now.block_time);
         // Who asked before anything was paid in asked for something else.
-        self.record.cancels.fill(false);
+        self.record.cancels.fill(None);
         self.record.is_watching = true;
         self.next = None;
         self.tell(staged, StepKind::Started, now);
         watch::begin(staged, &self.record, &self.terms)?;
+        titles::begin(staged, self.record.id, &self.terms)?;
         staged.touched.insert((Concern::Own, self.record.id));
         Ok(())
+    }
+
+    /// It went on, so that who asked to cancel asked of something else: what still stands of that
+    /// counts no more.
+    pub fn clear_cancels(&mut self, staged: &mut Staged<'_>, now: Now<'_>) {
+        let roles = self.terms.roles.iter().enumerate();
+        let roles =
+            roles.filter(|(place, _)| self.record.cancel_stands(*place, now.block_time).is_some());
+        let roles: Vec<Label> = roles.map(|(_, role)| role.role.clone()).collect();
+        self.record.cancels.fill(None);
+        if !roles.is_empty() {
+            self.tell(staged, StepKind::CancelsCleared { roles }, now);
+        }
     }
 
     /// It ends, everything having been given out.
@@ -211,6 +248,7 @@ impl Life {
         let left = pay::pot(staged, self)?;
         assert!(pay::is_empty(&left), "an agreement ends with nothing left: {left:?}");
         self.record.stage = Stage::Ended { how: how.clone(), at };
+        titles::end(staged, self.record.id);
         self.next = None;
         self.tell(staged, StepKind::Ended { how, paid }, now);
         if !self.record.is_watching {

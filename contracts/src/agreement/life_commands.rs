@@ -55,6 +55,9 @@ pub(super) fn run(
             life.approve(staged, (role, what), sender, now)?;
         }
         AgreementCommand::Cancel { role, .. } => life.cancel(staged, role, sender, now)?,
+        AgreementCommand::WithdrawCancel { role, .. } => {
+            life.withdraw_cancel(staged, role, sender, now)?;
+        }
         AgreementCommand::Dispute { role, reason, .. } => {
             life.open_dispute(staged, (role, reason), sender, now)?;
         }
@@ -122,7 +125,7 @@ fn propose(
         running_since: None,
         milestones: vec![MilestoneState::default(); terms.milestones.len()],
         approvals: Vec::new(),
-        cancels: vec![false; terms.roles.len()],
+        cancels: vec![None; terms.roles.len()],
         decisions: Vec::new(),
         dispute: None,
         facts: 0,
@@ -392,8 +395,8 @@ impl Life {
         now: Now<'_>,
     ) -> Result<(), Stop> {
         let place = self.own_role(role, sender.member())?;
-        let asked = self.record.cancels.get(place).copied().unwrap_or_default();
-        if self.is_over() && asked {
+        let asked_before = self.record.cancels.get(place).is_some_and(Option::is_some);
+        if self.is_over() && asked_before {
             return Ok(());
         }
         let may = match self.record.stage {
@@ -407,15 +410,16 @@ impl Life {
         if !may {
             return self.wrong_stage("/cancel", &format!("{role} cannot ask to cancel"));
         }
-        if asked {
+        if self.record.cancel_stands(place, now.block_time).is_some() {
             return Ok(());
         }
         if let Some(asked) = self.record.cancels.get_mut(place) {
-            *asked = true;
+            *asked = Some(now.block_time);
         }
         self.tell(staged, StepKind::CancelAsked { role: role.clone() }, now);
-        let mut roles = self.terms.roles.iter().zip(&self.record.cancels);
-        if roles.any(|(role, asked)| !asked && !self.is_arbiter(&role.role)) {
+        let mut roles = self.terms.roles.iter().enumerate();
+        let stands = |place| self.record.cancel_stands(place, now.block_time).is_some();
+        if roles.any(|(place, role)| !stands(place) && !self.is_arbiter(&role.role)) {
             return Ok(());
         }
         let at = now.block_time;
@@ -434,6 +438,29 @@ impl Life {
                 self.end(staged, Ending::Cancelled, paid, at, now)?;
             }
             (_, None) => {}
+        }
+        Ok(())
+    }
+
+    /// Takes a request to cancel back. What does not stand cannot be taken back, and is no error.
+    fn withdraw_cancel(
+        &mut self,
+        staged: &mut Staged<'_>,
+        role: &Label,
+        sender: &AgentId,
+        now: Now<'_>,
+    ) -> Result<(), Stop> {
+        let place = self.own_role(role, sender.member())?;
+        if self.is_over() {
+            let what = format!("{role} cannot take back what it asked");
+            return self.wrong_stage("/cancel", &what);
+        }
+        let stood = self.record.cancel_stands(place, now.block_time).is_some();
+        if let Some(asked) = self.record.cancels.get_mut(place) {
+            *asked = None;
+        }
+        if stood {
+            self.tell(staged, StepKind::CancelWithdrawn { role: role.clone() }, now);
         }
         Ok(())
     }
@@ -500,6 +527,7 @@ impl Life {
             if let Some(has_opened) = self.record.disputed.get_mut(place) {
                 *has_opened = true;
             }
+            self.clear_cancels(staged, now);
             // Windows begin anew when it goes on.
             for milestone in &mut self.record.milestones {
                 milestone.held_through = milestone.holds_since.take();

@@ -14,9 +14,11 @@ mod pay;
 pub mod readings;
 mod record;
 mod refusals;
+mod revise;
 mod settle;
 mod step;
 pub mod templates;
+mod titles;
 pub mod watch;
 pub mod words;
 
@@ -28,11 +30,11 @@ pub use settle::MAX_LOOKED_AT;
 pub use check::{Known, Refusal, RefusalCode, check};
 pub use outcome::{ActualEnd, Gets, Outcome, OutcomeKind, Outcomes, Unlisted};
 pub use record::{
-    Acceptance, AgreementRecord, Decision, DisputeState, Ending, Fact, MilestoneState,
-    ReadingSpans, Stage,
+    Acceptance, AgreementRecord, CANCEL_STANDS_MS, Decision, DisputeState, Ending, Fact,
+    MilestoneState, ReadingSpans, Stage,
 };
 pub use step::{AgreementStep, MAX_EVENTS_PER_STEP, Paid, StepKind, StoryLine};
-pub use watch::title_moved;
+pub(crate) use titles::{Moved, title_moved};
 
 use tracehold_chain::agreement::{AgreementCommand, Label};
 use tracehold_chain::money::{AccountId, AgreementId, Money, Reference};

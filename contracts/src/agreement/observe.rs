@@ -59,16 +59,21 @@ pub(super) fn observe(
         let noting = Noting { event, position, now, terms: &terms };
         let Some(fact) = noting.fact(staged, &via, &mut inside)? else { continue };
         let by_name = terms.goods.business_transaction.is_some();
-        if facts::add(staged, &mut record, &terms, fact)? {
-            put(staged, &record);
-            let is_own = terms.roles.iter().any(|role| role.member == event.recorder);
-            let concern = if is_own { Concern::Own } else { Concern::Others(record.units) };
-            staged.touched.insert((concern, agreement));
-            if by_name {
-                // A correction need not name the business transaction again.
-                let event = event_digest(&event.facts.event_id);
-                watch::register_events(staged, &record, &terms, [event])?;
+        let is_own = terms.roles.iter().any(|role| role.member == event.recorder);
+        if !facts::add(staged, &mut record, &terms, fact)? {
+            // Strangers do not fill the stories of others.
+            if is_own {
+                life::not_kept(staged, agreement, &event.recorder, position, now)?;
             }
+            continue;
+        }
+        put(staged, &record);
+        let concern = if is_own { Concern::Own } else { Concern::Others(record.units) };
+        staged.touched.insert((concern, agreement));
+        if by_name {
+            // A correction need not name the business transaction again.
+            let event = event_digest(&event.facts.event_id);
+            watch::register_events(staged, &record, &terms, [event])?;
         }
     }
     follow(staged, &event.facts)

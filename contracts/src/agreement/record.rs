@@ -36,8 +36,9 @@ pub struct AgreementRecord {
     pub milestones: Vec<MilestoneState>,
     /// What was said yes to: role, what, when.
     pub approvals: Vec<(Label, Label, TimestampMs)>,
-    /// For each role of the terms: whether it asked to cancel.
-    pub cancels: Vec<bool>,
+    /// For each role of the terms: when it asked to cancel, if that still stands; see
+    /// [`AgreementRecord::cancel_stands`].
+    pub cancels: Vec<Option<TimestampMs>>,
     /// What was decided at a moment, for good.
     pub decisions: Vec<Decision>,
     /// The dispute that is open, or was the last.
@@ -57,6 +58,20 @@ pub struct AgreementRecord {
     pub is_watching: bool,
     /// When it ended and waited for much: when it is taken off all that, or the next piece of it.
     pub unwatch_at: Option<TimestampMs>,
+}
+
+/// How long a request to cancel stands when nothing ends it before: seven days. Who has not been
+/// answered by then asks again, knowing how things are.
+pub const CANCEL_STANDS_MS: u64 = 7 * 24 * 3_600_000;
+
+impl AgreementRecord {
+    /// Until when the request of a role, from 0, to cancel stands, if it does at a block time.
+    #[must_use]
+    pub fn cancel_stands(&self, role: usize, at: TimestampMs) -> Option<TimestampMs> {
+        let asked = self.cancels.get(role).copied().flatten()?;
+        let until = asked.plus_ms(CANCEL_STANDS_MS);
+        (at < until).then_some(until)
+    }
 }
 
 /// How an agreement stands.
@@ -141,6 +156,8 @@ pub struct Decision {
     pub held: bool,
     /// When it was decided.
     pub at: TimestampMs,
+    /// The events with which its moment came, when that was an observation.
+    pub events: Vec<Position>,
 }
 
 /// A dispute.

@@ -20,6 +20,7 @@ use super::life::Life;
 use super::pay;
 use super::record::{Decision, DisputeState, Ending, Fact, Stage};
 use super::step::{MAX_EVENTS_PER_STEP, StepKind};
+use super::titles::Titles;
 use crate::execute::{Now, Staged};
 use crate::work;
 
@@ -27,32 +28,38 @@ use crate::work;
 /// work than it may ([`crate::work`]). More of them are looked at when the next block begins.
 pub const MAX_LOOKED_AT: usize = 200;
 
-/// As of when conditions are held against what is on record: what was recorded up to this time
-/// counts, and times up to it have come.
+/// As of when conditions are held against what is on record.
 #[derive(Clone, Copy)]
 struct AsOf {
+    /// Times up to this one have come.
     time: TimestampMs,
-    /// Whether it is the last look before the deadline: windows are waived.
+    /// What was recorded before this time counts. When a time has come, that is what was recorded
+    /// before it, in whichever block it is done.
+    known_before: TimestampMs,
+    /// Whether it is the last look before the deadline: windows are waived, and late readings
+    /// awaited no longer.
     last: bool,
-    /// Whether it is before anything that the block brings.
-    before_block: bool,
+    /// Whether a time that has come set it going.
+    by_itself: bool,
     /// A dispute that ends now without a ruling, by when it was opened.
     disputed_since: Option<TimestampMs>,
 }
 
 impl AsOf {
     fn time(time: TimestampMs) -> AsOf {
-        AsOf { time, last: false, before_block: false, disputed_since: None }
+        let known_before = time.plus_ms(1);
+        AsOf { time, known_before, last: false, by_itself: false, disputed_since: None }
     }
 
     /// As of when something fell due.
     fn due(at: TimestampMs) -> AsOf {
-        AsOf { before_block: true, ..AsOf::time(at) }
+        AsOf { known_before: at, by_itself: true, ..AsOf::time(at) }
     }
 
     /// Just before the deadline.
     fn deadline(deadline: TimestampMs) -> AsOf {
-        AsOf { last: true, ..AsOf::due(TimestampMs(deadline.0.saturating_sub(1))) }
+        let time = TimestampMs(deadline.0.saturating_sub(1));
+        AsOf { time, last: true, ..AsOf::due(deadline) }
     }
 }
 
@@ -138,6 +145,18 @@ impl Life {
         now: Now<'_>,
     ) -> Result<(), TableError> {
         staged.work.spend(work::UNITS_PER_LOOK);
+        staged.moves_at = Some((at, true));
+        let done = self.do_due(staged, at, now);
+        staged.moves_at = None;
+        done
+    }
+
+    fn do_due(
+        &mut self,
+        staged: &mut Staged<'_>,
+        at: TimestampMs,
+        now: Now<'_>,
+    ) -> Result<(), TableError> {
         match &self.record.stage {
             Stage::Proposed => {
                 let how = Ending::NotAccepted { declined_by: None };
@@ -224,10 +243,10 @@ impl Life {
         let mut facts = facts::read(staged, &self.record)?;
         let times = facts.iter().flat_map(|fact| [Some(fact.recorded_at), fact.voided_at]);
         let later = times.flatten().filter(|at| *at > as_of.time);
-        let looked = Looked { recorded_next: later.min() };
-        // Of what this block brings nothing is known before it, nor of what was undone later.
-        let is_later =
-            |at: TimestampMs| at > as_of.time || (as_of.before_block && at >= now.block_time);
+        let moved = Titles::next_move(staged, self.record.id, as_of.time)?;
+        let looked = Looked { recorded_next: later.chain(moved).min() };
+        // Of what came later nothing is known, nor of what was undone later.
+        let is_later = |at: TimestampMs| at >= as_of.known_before;
         facts.retain(|fact| !is_later(fact.recorded_at));
         for fact in &mut facts {
             if fact.voided_at.is_some_and(is_later) {
@@ -236,7 +255,10 @@ impl Life {
         }
         let memo = Memo::default();
         let look = Look { facts: &facts, memo: &memo, as_of, now };
+        let before = staged.moves_at.replace((as_of.time, as_of.by_itself));
+        self.revise(staged, &look);
         self.try_all(staged, &look)?;
+        staged.moves_at = before;
         staged.work.spend(memo.spent());
         Ok(looked)
     }
@@ -301,6 +323,8 @@ impl Life {
             record: &self.record,
             facts: look.facts,
             as_of: missed.unwrap_or_else(|| time.plus_ms(1)),
+            known_before: missed.unwrap_or(look.as_of.known_before),
+            last: look.as_of.last && missed.is_none(),
             staged,
             now: look.now,
         };
@@ -344,12 +368,13 @@ impl Life {
     ) -> bool {
         let Ok(milestone) = u8::try_from(place) else { return false };
         let mut changed = false;
-        for (condition, held) in held.decided.iter().copied() {
+        for (condition, held, events) in held.decided.iter().cloned() {
             let is_same = |d: &Decision| d.milestone == milestone && d.condition == condition;
             if self.record.decisions.iter().any(is_same) {
                 continue;
             }
-            self.record.decisions.push(Decision { milestone, condition, held, at: as_of.time });
+            let at = as_of.time;
+            self.record.decisions.push(Decision { milestone, condition, held, at, events });
             if let Some(terms) = self.terms.milestones.get(place) {
                 let what = StepKind::Decided { milestone: terms.id.clone(), condition, held };
                 self.tell(staged, what, now);
@@ -400,6 +425,7 @@ impl Life {
         }
         if begins {
             self.tell(staged, StepKind::Holds { milestone }, now);
+            self.clear_cancels(staged, now);
         }
         Wait::Until(Some(until))
     }
@@ -423,6 +449,10 @@ impl Life {
             return Ok(false);
         }
         let (milestone, ends) = (terms.id.clone(), terms.ends);
+        if terms.pay.is_empty() {
+            // No part of it was paid: it rests on what shows all of it now.
+            state.events.clear();
+        }
         let known: BTreeSet<Position> = state.events.iter().copied().collect();
         events.retain(|event| !known.contains(event));
         state.events.extend(&events);
@@ -443,6 +473,7 @@ impl Life {
             StepKind::PaidPart { milestone: milestone.clone(), parts, paid, events }
         };
         self.tell_of(staged, what, cause, now);
+        self.clear_cancels(staged, now);
         self.note_undone(staged, place, look);
         if (ends && is_whole) || pay::is_empty(&pay::pot(staged, self)?) {
             let how = Ending::Released { milestone };
@@ -473,11 +504,13 @@ impl Life {
 }
 
 /// A look at an agreement.
-struct Look<'l> {
-    facts: &'l [Fact],
+pub(super) struct Look<'l> {
+    /// What is on record, as it was known then.
+    pub facts: &'l [Fact],
     memo: &'l Memo,
     as_of: AsOf,
-    now: Now<'l>,
+    /// The block.
+    pub now: Now<'l>,
 }
 
 /// What a look at an agreement found.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tracehold_chain::agreement::Label;
 use tracehold_chain::money::{AgreementId, Money};
 use tracehold_chain::state::Position;
-use tracehold_chain::units::{AgentId, TimestampMs};
+use tracehold_chain::units::{AgentId, MemberId, TimestampMs};
 
 use super::record::Ending;
 
@@ -134,6 +134,21 @@ pub enum StepKind {
         how: Ending,
         /// Who got what with this step.
         paid: Vec<Paid>,
+    },
+    /// An event was not kept: as many of its recorder are as may. It does not count.
+    NotKept {
+        /// Who recorded it.
+        by: MemberId,
+    },
+    /// A role took its request to cancel back.
+    CancelWithdrawn {
+        /// Which.
+        role: Label,
+    },
+    /// Requests to cancel count no more: it went on.
+    CancelsCleared {
+        /// Of which roles.
+        roles: Vec<Label>,
     },
 }
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tracehold_chain::agreement::Terms;
 use tracehold_chain::codec;
 use tracehold_chain::digest::Digest;
-use tracehold_chain::money::{AgreementId, Asset};
+use tracehold_chain::money::AgreementId;
 use tracehold_chain::state::key::{
     business_transaction_digest, class_digest, item_key, journal_key, name_digest, watch_range,
 };
@@ -21,7 +21,7 @@ use tracehold_chain::units::MemberId;
 
 use super::facts::{Sought, Words};
 use super::record::AgreementRecord;
-use crate::execute::{Concern, Staged};
+use crate::execute::Staged;
 use crate::provenance::{ItemRecord, JournalChunk, MAX_PACKING_DEPTH, Standing, Step};
 use crate::work::{UNITS_PER_NOTE, UNITS_PER_WATCH};
 
@@ -189,21 +189,6 @@ pub fn has_room(
         }
     }
     Ok(true)
-}
-
-/// Notes that a title moved: agreements that wait for it are to be looked at.
-///
-/// # Errors
-/// [`TableError`] when this machine cannot read.
-pub fn title_moved(staged: &mut Staged<'_>, title: &Asset) -> Result<(), TableError> {
-    let name = name_digest(&title.to_string());
-    for (agreement, _) in waiting(staged, &name)? {
-        staged.work.spend(UNITS_PER_NOTE);
-        let key = StateKey::Agreement(agreement).encode();
-        let Some(record) = staged.overlay.record::<AgreementRecord>(&key)? else { continue };
-        staged.touched.insert((Concern::Others(record.units), agreement));
-    }
-    Ok(())
 }
 
 /// The agreements that wait for a name.

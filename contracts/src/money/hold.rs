@@ -12,7 +12,7 @@ use super::command::Order;
 use super::journal::post;
 use super::record::{HoldRecord, HoldStatus};
 use super::transfer::{check_amount, postings};
-use crate::agreement;
+use crate::agreement::{self, Moved};
 use crate::execute::Staged;
 use crate::receipt::RejectionCode;
 use crate::stop::{Stop, refuse};
@@ -24,21 +24,29 @@ fn due(hold: &HoldRecord) -> Due {
     Due { at: hold.expires_at, kind: Due::HOLD, which: hold_digest(&hold.id) }
 }
 
-/// Sets aside, or frees, so much on the account of a hold. Who has a title freely changes with it,
-/// though it stays where it is.
+/// Sets aside, or frees, so much on the account of a hold at a time, by itself or not. Who has a
+/// title freely changes with it, though it stays where it is.
 fn set_held(
     staged: &mut Staged<'_>,
     hold: &HoldRecord,
+    (at, by_itself): (TimestampMs, bool),
     change: impl FnOnce(Amount) -> Option<Amount>,
 ) -> Result<(), TableError> {
     let (account, asset) = (&hold.id.account, &hold.money.asset);
     let mut balance =
         balance(&staged.overlay, account, asset)?.expect("something was on the account");
     balance.held = change(balance.held).expect("holds are of what is there");
-    let (account, asset) = (account.clone(), asset.clone());
-    staged.overlay.put(StateKey::Balance { account, asset }.encode(), codec::pack(&balance));
-    if matches!(hold.money.asset, Asset::Title { .. }) {
-        agreement::title_moved(staged, &hold.money.asset)?;
+    let key = StateKey::Balance { account: account.clone(), asset: asset.clone() }.encode();
+    staged.overlay.put(key, codec::pack(&balance));
+    if matches!(asset, Asset::Title { .. }) {
+        let key = StateKey::SetAside(asset.clone()).encode();
+        let set_aside = (!balance.held.is_zero()).then_some(hold.expires_at);
+        match set_aside {
+            Some(until) => staged.overlay.put(key, codec::pack(&until)),
+            None => staged.overlay.remove(key),
+        }
+        let moved = Moved { title: asset, account, set_aside, at, by_itself };
+        agreement::title_moved(staged, moved)?;
     }
     Ok(())
 }
@@ -48,8 +56,9 @@ fn end(
     staged: &mut Staged<'_>,
     mut hold: HoldRecord,
     status: HoldStatus,
+    when: (TimestampMs, bool),
 ) -> Result<(), TableError> {
-    set_held(staged, &hold, |held| held.minus(hold.money.amount))?;
+    set_held(staged, &hold, when, |held| held.minus(hold.money.amount))?;
     hold.status = status;
     staged.overlay.put(hold_key(&hold_digest(&hold.id)), codec::pack(&hold));
     Ok(())
@@ -61,7 +70,10 @@ fn end(
 /// [`TableError`] when this machine cannot read.
 pub fn expire_hold(staged: &mut Staged<'_>, which: &Digest) -> Result<(), TableError> {
     match staged.overlay.record::<HoldRecord>(&hold_key(which))? {
-        Some(hold) if hold.status == HoldStatus::Pending => end(staged, hold, HoldStatus::Expired),
+        Some(hold) if hold.status == HoldStatus::Pending => {
+            let when = (hold.expires_at, true);
+            end(staged, hold, HoldStatus::Expired, when)
+        }
         _ => Ok(()),
     }
 }
@@ -92,7 +104,7 @@ impl Order<'_> {
             expires_at,
             status: HoldStatus::Pending,
         };
-        set_held(staged, &hold, |held| held.plus(money.amount))?;
+        set_held(staged, &hold, (now, false), |held| held.plus(money.amount))?;
         staged.overlay.put(hold_key(&hold_digest(&hold.id)), codec::pack(&hold));
         staged.queue(due(&hold));
         Ok(())
@@ -127,7 +139,7 @@ impl Order<'_> {
         }
         staged.unqueue(due(&hold));
         let from = hold.id.account.clone();
-        end(staged, hold, HoldStatus::Posted(amount))?;
+        end(staged, hold, HoldStatus::Posted(amount), (self.now.block_time, false))?;
         post(staged, self.cause(None), postings(&taken, &from, self.account), self.now)?;
         Ok(())
     }
@@ -135,7 +147,7 @@ impl Order<'_> {
     pub(super) fn void_hold(&self, staged: &mut Staged<'_>, id: &HoldId) -> Result<(), Stop> {
         let hold = self.pending(staged, id)?;
         staged.unqueue(due(&hold));
-        end(staged, hold, HoldStatus::Voided)?;
+        end(staged, hold, HoldStatus::Voided, (self.now.block_time, false))?;
         Ok(())
     }
 }

@@ -15,7 +15,7 @@ use tracehold_chain::state::key::{
 };
 
 use super::record::Balance;
-use crate::agreement;
+use crate::agreement::{self, Moved};
 use crate::execute::{Now, Staged};
 use crate::overlay::Overlay;
 
@@ -131,9 +131,15 @@ impl<'a> Known<'a> {
             staged.index_value(statement_line_key(&name, id), line);
         }
         for (asset, _) in self.assets {
-            if matches!(asset, Asset::Title { .. }) {
-                agreement::title_moved(staged, asset)?;
+            if !matches!(asset, Asset::Title { .. }) {
+                continue;
             }
+            let (at, by_itself) = staged.moves_at.unwrap_or((now.block_time, false));
+            let mut postings = entry.postings.iter();
+            let onto = postings.find(|posting| posting.asset == *asset && posting.amount > 0);
+            let Some(Posting { account, .. }) = onto else { continue };
+            let moved = Moved { title: asset, account, set_aside: None, at, by_itself };
+            agreement::title_moved(staged, moved)?;
         }
         Ok(id)
     }

@@ -503,7 +503,7 @@ pub fn draw_act(rng: &mut Rng, ids: &mut Ids, case: u64, model: &Model, now: u64
             0..=59 => return record(rng, ids, case, model, now),
             60..=66 => return approval(rng, terms, role),
             67..=74 => return correct(rng, ids, case, model, now),
-            75..=80 => Act::Cancel(role),
+            75..=80 => cancel(rng, model, role),
             81..=86 => Act::Dispute(role),
             _ => return wild(rng, ids, case, model, now),
         },
@@ -515,7 +515,25 @@ pub fn draw_act(rng: &mut Rng, ids: &mut Ids, case: u64, model: &Model, now: u64
         },
         Stage::Ended(_) => return wild(rng, ids, case, model, now),
     };
+    if let Act::Cancel(asks) | Act::KeepOn(asks) = &act {
+        who = terms.roles.iter().find(|one| one.role == *asks).unwrap().member.to_string();
+    }
     (who, act)
+}
+
+/// A request to cancel: when somebody asked before, often of one who is still to ask.
+fn cancel(rng: &mut Rng, model: &Model, role: Label) -> Act {
+    let asked: Vec<&Label> = model.cancels.keys().collect();
+    if !asked.is_empty() && rng.percent(10) {
+        return Act::KeepOn((*rng.pick(&asked)).clone());
+    }
+    let arbiter = model.terms.dispute.as_ref().map(|dispute| &dispute.arbiter);
+    let roles = model.terms.roles.iter().map(|one| &one.role);
+    let mut missing = roles.filter(|one| !model.cancels.contains_key(one) && arbiter != Some(one));
+    match missing.next() {
+        Some(next) if !asked.is_empty() && rng.percent(80) => Act::Cancel(next.clone()),
+        _ => Act::Cancel(role),
+    }
 }
 
 /// Anything, whether it makes sense or not.

@@ -43,6 +43,8 @@ pub enum Act {
     Fund(Label),
     Approve(Label, Label),
     Cancel(Label),
+    /// A request to cancel is taken back.
+    KeepOn(Label),
     Dispute(Label),
     Rule(Vec<Payout>),
     Record(Sent),
@@ -87,7 +89,10 @@ pub struct Model {
     /// Who has each title; nobody when it is in the pot.
     pub titles: BTreeMap<Asset, Option<String>>,
     pub accepted: BTreeSet<Label>,
-    cancels: BTreeSet<Label>,
+    /// Everywhere that each title ever was, and since when.
+    went: BTreeMap<Asset, Vec<(u64, Option<String>)>>,
+    /// Who asked to cancel, and when.
+    pub cancels: BTreeMap<Label, u64>,
     disputes: BTreeSet<Label>,
     disputed_by: Option<Label>,
     disputed_at: u64,
@@ -95,8 +100,29 @@ pub struct Model {
     holding: Vec<Option<u64>>,
     /// While a dispute is open: since when each would have held its condition without it.
     through: Vec<Option<u64>>,
-    decisions: BTreeMap<(usize, usize), bool>,
+    /// What was decided, and on which events.
+    decisions: BTreeMap<(usize, usize), (bool, Vec<usize>)>,
+    /// The events on which each milestone was fulfilled.
+    stands_on: Vec<BTreeSet<usize>>,
+    /// Whether it is tried for the last time: late readings are awaited no longer.
+    is_last: bool,
     running_since: u64,
+}
+
+/// A condition that was decided, how, and on which events.
+type Decided = ((usize, usize), (bool, Vec<usize>));
+
+/// Goes through a condition and those inside it as they are numbered.
+fn each(condition: &Condition, number: &mut usize, visit: &mut dyn FnMut(usize, &Condition)) {
+    visit(*number, condition);
+    *number += 1;
+    match condition {
+        Condition::All(of) | Condition::Any(of) | Condition::AtLeast { of, .. } => {
+            of.iter().for_each(|one| each(one, number, visit));
+        }
+        Condition::Not { of, .. } => each(of, number, visit),
+        _ => {}
+    }
 }
 
 /// So many of so many, never rounded.
@@ -133,6 +159,12 @@ fn part_of(amount: u64, part: Part) -> u64 {
     u64::try_from(u128::from(amount) * u128::from(part.0) / u128::from(part.1)).unwrap()
 }
 
+fn thousandths(quantity: Decimal) -> u64 {
+    let number = quantity * Decimal::from(1_000);
+    assert!(number.is_integer(), "{quantity}");
+    number.to_u64().unwrap()
+}
+
 fn percent_of(amount: u64, percent: Percent) -> u64 {
     part_of(amount, Part(percent.parts().into(), ALL.into()))
 }
@@ -151,9 +183,13 @@ impl Model {
             pot: BTreeMap::new(),
             got: BTreeMap::new(),
             events: Vec::new(),
+            went: titles
+                .iter()
+                .map(|(title, who)| (title.clone(), vec![(0, who.clone())]))
+                .collect(),
             titles,
             accepted: BTreeSet::new(),
-            cancels: BTreeSet::new(),
+            cancels: BTreeMap::new(),
             disputes: BTreeSet::new(),
             disputed_by: None,
             disputed_at: 0,
@@ -161,6 +197,8 @@ impl Model {
             holding: vec![None; milestones],
             through: vec![None; milestones],
             decisions: BTreeMap::new(),
+            stands_on: vec![BTreeSet::new(); milestones],
+            is_last: false,
             running_since: 0,
             terms,
         }
@@ -287,6 +325,7 @@ impl Model {
         | Act::Decline(role)
         | Act::Approve(role, _)
         | Act::Cancel(role)
+        | Act::KeepOn(role)
         | Act::Dispute(role) = act
             && self.member(role) != who
         {
@@ -330,6 +369,13 @@ impl Model {
                 }
                 self.cancel(role)
             }
+            Act::KeepOn(role) => {
+                if self.is_over() {
+                    return Some(false);
+                }
+                self.cancels.remove(role);
+                true
+            }
             Act::Dispute(role) => {
                 if self.is_over() {
                     return None;
@@ -364,6 +410,7 @@ impl Model {
                     return Some(false);
                 }
                 *holder = Some(to.clone());
+                self.went.get_mut(title).unwrap().push((self.now, Some(to.clone())));
                 true
             }
         })
@@ -382,6 +429,7 @@ impl Model {
                 return false;
             }
             *holder = None;
+            self.went.get_mut(&asset).unwrap().push((self.now, None));
         }
         *self.pot.entry(asset).or_default() += terms.money.amount.minor_units();
         self.deposited[place] = true;
@@ -390,6 +438,10 @@ impl Model {
             self.running_since = self.now;
             self.events.clear();
             self.cancels.clear();
+            // Where titles were when it began is where they were before.
+            for (title, who) in &self.titles {
+                self.went.insert(title.clone(), vec![(0, who.clone())]);
+            }
         }
         true
     }
@@ -403,9 +455,12 @@ impl Model {
         if !may || self.arbiter() == Some(role) {
             return false;
         }
-        self.cancels.insert(role.clone());
+        const WEEK: u64 = 7 * 24 * 60 * 60 * 1_000;
+        let now = self.now;
+        self.cancels.retain(|_, asked| now - *asked < WEEK);
+        self.cancels.entry(role.clone()).or_insert(now);
         let roles = self.terms.roles.iter().map(|r| &r.role);
-        if roles.filter(|r| self.arbiter() != Some(r)).all(|r| self.cancels.contains(r)) {
+        if roles.filter(|r| self.arbiter() != Some(r)).all(|r| self.cancels.contains_key(r)) {
             let how = match self.stage {
                 Stage::Proposed => End::NotAccepted,
                 Stage::Accepted => {
@@ -439,6 +494,7 @@ impl Model {
         self.disputed_by = Some(role.clone());
         self.stage = Stage::Disputed(until);
         self.disputed_at = self.now;
+        self.cancels.clear();
         self.through = std::mem::replace(&mut self.holding, vec![None; self.through.len()]);
         true
     }
@@ -468,7 +524,7 @@ impl Model {
 
     // ---- money ----
 
-    fn pay(&mut self, to: &Label, asset: &Asset, units: u64) {
+    fn pay(&mut self, time: u64, to: &Label, asset: &Asset, units: u64) {
         let left = self.pot.get_mut(asset).expect("it was deposited");
         *left = left.checked_sub(units).expect("terms never pay more than there is");
         *self.got.entry((to.clone(), asset.clone())).or_default() += units;
@@ -476,7 +532,8 @@ impl Model {
         if units > 0
             && let Some(holder) = self.titles.get_mut(asset)
         {
-            *holder = Some(member);
+            *holder = Some(member.clone());
+            self.went.get_mut(asset).unwrap().push((time, Some(member)));
         }
     }
 
@@ -484,7 +541,7 @@ impl Model {
         for (deposit, paid) in self.terms.deposits.clone().iter().zip(self.deposited.clone()) {
             if paid {
                 let units = deposit.money.amount.minor_units();
-                self.pay(&deposit.role, &deposit.money.asset, units);
+                self.pay(self.now, &deposit.role, &deposit.money.asset, units);
             }
         }
     }
@@ -507,17 +564,17 @@ impl Model {
         for payout in list {
             match payout {
                 Payout::Amount { to, money } => {
-                    self.pay(to, &money.asset, money.amount.minor_units());
+                    self.pay(self.now, to, &money.asset, money.amount.minor_units());
                 }
                 Payout::Share { to, asset, percent } => {
-                    self.pay(to, asset, percent_of(base[asset], *percent));
+                    self.pay(self.now, to, asset, percent_of(base[asset], *percent));
                 }
                 Payout::Remainder { .. } => {}
             }
         }
         for payout in list {
             if let Payout::Remainder { to, asset } = payout {
-                self.pay(to, asset, self.pot[asset]);
+                self.pay(self.now, to, asset, self.pot[asset]);
             }
         }
         assert!(self.pot.values().all(|left| *left == 0), "the pot is empty at the end");
@@ -532,6 +589,9 @@ impl Model {
 
     /// Tries all milestones; `disputed` is when the dispute was opened that is over just now.
     fn settle(&mut self, time: u64, last: bool, disputed: Option<u64>) {
+        if matches!(self.stage, Stage::Running | Stage::Disputed(_)) {
+            self.take_back();
+        }
         let mut again = true;
         while again {
             again = false;
@@ -542,6 +602,89 @@ impl Model {
                 again |= self.try_milestone(place, time, last, disputed);
             }
         }
+    }
+
+    fn is_wrong(&self, events: impl IntoIterator<Item = usize>) -> bool {
+        events.into_iter().any(|event| self.events[event].corrected)
+    }
+
+    fn is_begun(&self, place: usize) -> bool {
+        self.fulfilled[place].is_some() || !self.parts[place].is_none()
+    }
+
+    /// What rested on events that were corrected, and on which no money moved.
+    fn take_back(&mut self) {
+        for place in 0..self.terms.milestones.len() {
+            let is_done = self.fulfilled[place].is_some();
+            if !is_done || !self.is_wrong(self.stands_on[place].iter().copied()) {
+                continue;
+            }
+            // With everything that came because of it: none of it may have moved money.
+            let mut all = BTreeSet::from([place]);
+            loop {
+                let more: Vec<usize> = (0..self.terms.milestones.len())
+                    .filter(|other| !all.contains(other) && self.is_begun(*other))
+                    .filter(|other| {
+                        let needs = self.needs(*other);
+                        all.iter().any(|one| needs.contains(&self.terms.milestones[*one].id))
+                    })
+                    .collect();
+                if more.is_empty() {
+                    break;
+                }
+                all.extend(more);
+            }
+            if all.iter().any(|one| !self.terms.milestones[*one].pay.is_empty()) {
+                continue;
+            }
+            for one in all.iter().copied() {
+                self.fulfilled[one] = None;
+                self.parts[one] = Part::NONE;
+                self.stands_on[one].clear();
+                (self.holding[one], self.through[one]) = (None, None);
+            }
+            for one in all {
+                let id = self.terms.milestones[one].id.clone();
+                for other in 0..self.terms.milestones.len() {
+                    if self.is_begun(other) {
+                        continue;
+                    }
+                    for number in self.decided_at(other, &id) {
+                        self.decisions.remove(&(other, number));
+                    }
+                }
+            }
+        }
+        let wrong = |model: &Model, (place, _): (usize, usize), on: &[usize]| {
+            !model.is_begun(place) && model.is_wrong(on.iter().copied())
+        };
+        let kept = self.decisions.iter().filter(|(own, (_, on))| !wrong(self, **own, on));
+        self.decisions = kept.map(|(own, held)| (*own, held.clone())).collect();
+    }
+
+    /// The milestones that one asks for in any way.
+    fn needs(&self, place: usize) -> Vec<Label> {
+        let milestone = &self.terms.milestones[place];
+        let mut needs = milestone.after.clone();
+        each(&milestone.when, &mut 0, &mut |_, condition| match condition {
+            Condition::Elapsed { since, .. } => needs.push(since.clone()),
+            Condition::Not { at: Moment::Milestone(label), .. } => needs.push(label.clone()),
+            _ => {}
+        });
+        needs
+    }
+
+    /// The conditions of a milestone that are decided when another is fulfilled.
+    fn decided_at(&self, place: usize, milestone: &Label) -> Vec<usize> {
+        let mut found = Vec::new();
+        each(&self.terms.milestones[place].when, &mut 0, &mut |number, condition| {
+            if let Condition::Not { at: Moment::Milestone(label), .. } = condition
+                && label == milestone
+            {
+                found.push(number);
+            }
+        });
+        found
     }
 
     fn try_milestone(
@@ -563,6 +706,7 @@ impl Model {
         }
         let mut decided = Vec::new();
         let asked_of = missed.map_or(time, |by| by - 1);
+        self.is_last = last && missed.is_none();
         let (holds, parts) = self.ask(place, &mut 0, &milestone.when, asked_of, &mut decided);
         let changed = !decided.is_empty();
         self.decisions.extend(decided);
@@ -585,8 +729,12 @@ impl Model {
                 return changed;
             }
         } else {
+            let is_new = self.holding[place].is_none();
             let since = *self.holding[place].get_or_insert(time);
             if time < since + milestone.window.0 && !last {
+                if is_new {
+                    self.cancels.clear();
+                }
                 return changed;
             }
         }
@@ -594,6 +742,10 @@ impl Model {
             return changed;
         }
         self.parts[place] = parts;
+        self.cancels.clear();
+        if milestone.pay.is_empty() {
+            self.stands_on[place] = self.grounds(place, &mut 0, &milestone.when, asked_of);
+        }
         let total = self.total();
         for (place_in_list, payout) in milestone.pay.iter().enumerate() {
             let whole = match payout {
@@ -603,7 +755,7 @@ impl Model {
             };
             let units = part_of(whole, parts) - self.paid[place][place_in_list];
             self.paid[place][place_in_list] += units;
-            self.pay(payout.to(), payout.asset(), units);
+            self.pay(time, payout.to(), payout.asset(), units);
         }
         if parts.is_all() {
             self.fulfilled[place] = Some(time);
@@ -611,7 +763,7 @@ impl Model {
                 if let Payout::Remainder { to, asset } = payout {
                     let units = self.pot[asset];
                     self.paid[place][place_in_list] += units;
-                    self.pay(to, asset, units);
+                    self.pay(time, to, asset, units);
                 }
             }
         }
@@ -630,7 +782,7 @@ impl Model {
         number: &mut usize,
         condition: &Condition,
         time: u64,
-        decided: &mut Vec<((usize, usize), bool)>,
+        decided: &mut Vec<Decided>,
     ) -> (bool, Part) {
         let own = (milestone, *number);
         *number += 1;
@@ -646,10 +798,10 @@ impl Model {
             }
             Condition::Readings(readings) => plain(self.read(readings, time)),
             Condition::TitleHeld { title, by } => {
-                plain(self.titles[title].as_deref() == Some(self.member(by)))
+                plain(self.had(title, time) == Some(self.member(by)))
             }
             Condition::TitleSurrendered { title } => {
-                plain(self.titles[title].as_deref() == Some(title.issuer().as_str()))
+                plain(self.had(title, time) == Some(title.issuer().as_str()))
             }
             Condition::Approved { by, what } => {
                 let at = self.approvals.get(&(by.clone(), what.clone()));
@@ -683,7 +835,7 @@ impl Model {
         of: &[Condition],
         wanted: usize,
         time: u64,
-        decided: &mut Vec<((usize, usize), bool)>,
+        decided: &mut Vec<Decided>,
     ) -> (bool, Part) {
         let answers: Vec<(bool, Part)> =
             of.iter().map(|one| self.ask(milestone, number, one, time, decided)).collect();
@@ -698,9 +850,9 @@ impl Model {
         moment: &Moment,
         time: u64,
         value: bool,
-        decided: &mut Vec<((usize, usize), bool)>,
+        decided: &mut Vec<Decided>,
     ) -> bool {
-        if let Some(held) = self.decisions.get(&own) {
+        if let Some((held, _)) = self.decisions.get(&own) {
             return *held;
         }
         let is_now = match moment {
@@ -711,9 +863,126 @@ impl Model {
             Moment::Milestone(label) => self.fulfilled_at(label).is_some_and(|at| at <= time),
         };
         if is_now {
-            decided.push((own, value));
+            let on = match moment {
+                Moment::Observed(sighting) => {
+                    self.shown_by(time, ALL, |event| self.matches(sighting, event))
+                }
+                _ => Vec::new(),
+            };
+            decided.push((own, (value, on)));
         }
         is_now && value
+    }
+
+    /// Who had a title at a time, that time included.
+    fn had(&self, title: &Asset, time: u64) -> Option<&str> {
+        let went = &self.went[title];
+        let last = went.iter().rev().find(|(at, _)| *at <= time);
+        last.and_then(|(_, who)| who.as_deref())
+    }
+
+    /// The events that each added to what was seen of the goods, until that was enough.
+    fn shown_by(&self, time: u64, enough: u32, is_such: impl Fn(&Sent) -> bool) -> Vec<usize> {
+        let Goods { items, class, .. } = &self.terms.goods;
+        let (mut on, mut seen, mut sum) = (Vec::new(), BTreeSet::new(), Decimal::ZERO);
+        for (place, event) in self.events.iter().enumerate() {
+            if event.recorded > time || event.corrected || !is_such(event) {
+                continue;
+            }
+            let so_far = if !items.is_empty() {
+                Part(seen.len() as u64, items.len() as u64)
+            } else if let Some(class) = class {
+                Part(thousandths(sum), thousandths(class.quantity))
+            } else if on.is_empty() {
+                Part::NONE
+            } else {
+                Part::ALL
+            };
+            if so_far >= Part(enough.into(), ALL.into()) {
+                break;
+            }
+            let before = seen.len();
+            seen.extend(event.items.iter().copied());
+            let quantity = event.quantity.unwrap_or_default();
+            sum += quantity;
+            let adds = match (items.is_empty(), class) {
+                (false, _) => seen.len() > before,
+                (true, Some(_)) => !quantity.is_zero(),
+                (true, None) => true,
+            };
+            if adds {
+                on.push(place);
+            }
+        }
+        on
+    }
+
+    /// The events on which a condition that holds rests: of several of which not all hold, those
+    /// of the ones that do.
+    fn grounds(
+        &self,
+        milestone: usize,
+        number: &mut usize,
+        condition: &Condition,
+        time: u64,
+    ) -> BTreeSet<usize> {
+        let own = (milestone, *number);
+        let enough = |share: Share| match share {
+            Share::AtLeast(percent) => percent.parts().max(1),
+            _ => ALL,
+        };
+        let found: Vec<usize> = match condition {
+            Condition::Observed(observed) => {
+                let is_such = |event: &Sent| self.matches(&observed.event, event);
+                self.shown_by(time, enough(observed.share), is_such)
+            }
+            Condition::Inspected(inspected) => {
+                let is_such = |event: &Sent| self.inspects(inspected, event);
+                self.shown_by(time, enough(inspected.share), is_such)
+            }
+            Condition::Readings(readings) => self.read_on(readings, time),
+            Condition::Not { of, .. } => {
+                let on = self.decisions.get(&own).map(|(_, on)| on.clone());
+                *number += 1;
+                self.grounds(milestone, number, of, time);
+                return on.unwrap_or_default().into_iter().collect();
+            }
+            Condition::All(of) | Condition::Any(of) | Condition::AtLeast { of, .. } => {
+                *number += 1;
+                let mut all = BTreeSet::new();
+                for one in of {
+                    let (holds, _) =
+                        self.ask(milestone, &mut number.clone(), one, time, &mut Vec::new());
+                    let on = self.grounds(milestone, number, one, time);
+                    if holds {
+                        all.extend(on);
+                    }
+                }
+                return all;
+            }
+            _ => Vec::new(),
+        };
+        *number += 1;
+        found.into_iter().collect()
+    }
+
+    /// The events that a condition on readings rests on: both ends of each interval, and all that
+    /// tell of readings.
+    fn read_on(&self, readings: &Readings, time: u64) -> Vec<usize> {
+        let mut found = BTreeSet::new();
+        let count = self.terms.goods.items.len().max(1);
+        for item in 0..count {
+            let (from, to) = self.ends_of(readings, item, time);
+            found.extend(from.into_iter().chain(to));
+        }
+        let heard = self.events.iter().enumerate().filter(|(_, event)| {
+            event.recorded <= time
+                && !event.corrected
+                && !event.readings.is_empty()
+                && self.is_by(&readings.by, event)
+        });
+        found.extend(heard.map(|(place, _)| place));
+        found.into_iter().collect()
     }
 
     fn known(&self, time: u64) -> impl Iterator<Item = &Sent> {
@@ -760,11 +1029,6 @@ impl Model {
         }
         if let Some(class) = class {
             let sum: Decimal = such.filter_map(|event| event.quantity).sum();
-            let thousandths = |quantity: Decimal| {
-                let number = quantity * Decimal::from(1_000);
-                assert!(number.is_integer(), "{quantity}");
-                number.to_u64().unwrap()
-            };
             return Part(thousandths(sum), thousandths(class.quantity));
         }
         if such.count() > 0 { Part::ALL } else { Part::NONE }
@@ -780,31 +1044,57 @@ impl Model {
         }
     }
 
+    /// Where the events are that begin and end an interval, in the list of all.
+    fn ends_of(
+        &self,
+        readings: &Readings,
+        item: usize,
+        time: u64,
+    ) -> (Option<usize>, Option<usize>) {
+        let is_about =
+            |event: &Sent| self.terms.goods.items.is_empty() || event.items.contains(&item);
+        let when = |place: usize| self.events[place].happened.min(self.events[place].recorded);
+        let known: Vec<usize> = (0..self.events.len())
+            .filter(|place| {
+                let event = &self.events[*place];
+                event.recorded <= time && !event.corrected && is_about(event)
+            })
+            .collect();
+        let such = |sighting: &Sighting| {
+            let mut such: Vec<usize> = known
+                .iter()
+                .copied()
+                .filter(|place| self.matches(sighting, &self.events[*place]))
+                .collect();
+            such.sort_by_key(|place| (when(*place), *place));
+            such
+        };
+        let Some(from) = such(&readings.from).first().copied() else { return (None, None) };
+        let mut ends = such(&readings.to);
+        ends.retain(|place| (when(*place), *place) >= (when(from), from));
+        let to = match &self.terms.goods.class {
+            None => ends.first().copied(),
+            Some(class) => {
+                // All of it has come with the last that was missing.
+                let mut sum = Decimal::ZERO;
+                ends.into_iter().find(|place| {
+                    sum += self.events[*place].quantity.unwrap_or_default();
+                    sum >= class.quantity
+                })
+            }
+        };
+        (Some(from), to)
+    }
+
     /// Kept or broken, or neither. Counted in minutes: in these tests every reading is on one.
     fn read_one(&self, readings: &Readings, item: usize, time: u64) -> Option<Expect> {
         let about =
             |event: &&Sent| self.terms.goods.items.is_empty() || event.items.contains(&item);
         let known: Vec<&Sent> = self.known(time).filter(about).collect();
         let when = |event: &Sent| event.happened.min(event.recorded);
-        let place = |event: &Sent| self.events.iter().position(|one| one.id == event.id);
-        let order = |event: &&&Sent| (when(event), place(event));
-        let begins = known.iter().filter(|event| self.matches(&readings.from, event));
-        let from = begins.min_by_key(order)?;
-        let ends = known.iter().filter(|event| self.matches(&readings.to, event));
-        let mut ends: Vec<&&Sent> = ends.filter(|end| order(end) >= order(&from)).collect();
-        ends.sort_by_key(order);
-        let to = match &self.terms.goods.class {
-            None => ends.first()?,
-            Some(class) => {
-                // All of it has come with the last that was missing.
-                let mut sum = Decimal::ZERO;
-                ends.iter().find(|end| {
-                    sum += end.quantity.unwrap_or_default();
-                    sum >= class.quantity
-                })?
-            }
-        };
-        if to.recorded + readings.settle.0 > time {
+        let (from, to) = self.ends_of(readings, item, time);
+        let (from, to) = (&self.events[from?], &self.events[to?]);
+        if to.recorded + readings.settle.0 > time && !self.is_last {
             return None;
         }
         let within = when(from)..=when(to);

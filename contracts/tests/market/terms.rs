@@ -76,6 +76,9 @@ pub fn money(text: &str) -> Money {
 
 /// `seller 300 EUR, buyer 10% of EUR, buyer rest of EUR`.
 pub fn payouts(text: &str) -> Vec<Payout> {
+    if text.trim() == "nothing" {
+        return Vec::new();
+    }
     text.split(',').map(|one| payout(one.trim())).collect()
 }
 

@@ -163,6 +163,7 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(agreements::post_agreement_decline))
         .routes(routes!(agreements::post_agreement_approve))
         .routes(routes!(agreements::post_cancel))
+        .routes(routes!(agreements::post_withdraw_cancel))
         .routes(routes!(agreements::post_dispute))
         .routes(routes!(agreements::post_rule))
         .routes(routes!(agreements::post_fund))

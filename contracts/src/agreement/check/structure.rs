@@ -16,6 +16,7 @@ use tracehold_chain::money::{AccountId, ISSUANCE, MAIN};
 use tracehold_chain::units::DurationMs;
 
 use super::{Found, Known, Names, RefusalCode};
+use crate::agreement::facts;
 
 /// Whether every list is as long as it may be; nothing else is looked at otherwise.
 pub(super) fn counts(terms: &Terms, found: &mut Found) -> bool {
@@ -215,6 +216,15 @@ pub(super) fn duration(time: DurationMs, pointer: impl FnOnce() -> String, found
 }
 
 fn goods(terms: &Terms, found: &mut Found) {
+    if let Some((member, needed, most)) = facts::too_many_for(terms) {
+        let en = format!(
+            "Item by item {member} may have to record {needed} events, and {most} of each member \
+             are kept."
+        );
+        let zh =
+            format!("{member} 逐件记录可能需要 {needed} 项事件，而每个成员最多保留 {most} 项。");
+        found.refuse(RefusalCode::Count, "/goods/items", en, zh);
+    }
     let goods = &terms.goods;
     let kinds = [!goods.items.is_empty(), goods.class.is_some()];
     if kinds == [true, true] || (kinds[0] && goods.business_transaction.is_some()) {

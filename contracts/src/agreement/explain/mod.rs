@@ -210,7 +210,33 @@ fn summary(context: &Context<'_>) -> Vec<Sentence> {
         }
         Stage::Ended { how, at } => said.push(ended(how, *at)),
     }
+    if !matches!(record.stage, Stage::Ended { .. }) {
+        said.extend(cancels(context));
+    }
     said
+}
+
+/// Requests to cancel that stand: until when, and what ends them.
+fn cancels<'c>(context: &'c Context<'_>) -> impl Iterator<Item = Sentence> + 'c {
+    context.terms.roles.iter().enumerate().filter_map(|(place, role)| {
+        // The last block time that counts.
+        let at = TimestampMs(context.as_of.0.saturating_sub(1));
+        let until = time(context.record.cancel_stands(place, at)?);
+        let who = words::who(context, std::slice::from_ref(&role.role));
+        Some(sentence(
+            format!(
+                "{} has asked to cancel: it is cancelled when all others ask, too, before {until}. \
+                 The request ends then, when a milestone pays or its condition begins to hold, \
+                 when a dispute is opened, or when it is taken back.",
+                capital(&who.en)
+            ),
+            format!(
+                "{}已要求取消：若其他各方在 {until} 之前均要求取消，则协议取消。届时、任一里程碑付款或\
+                 其条件开始成立、提出争议或撤回要求时，该要求失效。",
+                who.zh
+            ),
+        ))
+    })
 }
 
 fn ended(how: &Ending, at: TimestampMs) -> Sentence {

@@ -146,6 +146,24 @@ pub fn step(what: &StepKind, language: Language) -> String {
         StepKind::Ended { how, paid: got } => {
             format!("{}{}", ending(how, language), paid(got, language))
         }
+        StepKind::NotKept { by } => pick(
+            format!(
+                "An event of {by} was not kept and does not count here: as many of {by} are kept \
+                 as may be"
+            ),
+            format!("{by} 的一项事件未被保留，在此不计入：保留的事件数已达上限"),
+        ),
+        StepKind::CancelWithdrawn { role } => {
+            let who = who(role);
+            pick(format!("{who} took the request to cancel back"), format!("{who}撤回了取消要求"))
+        }
+        StepKind::CancelsCleared { roles } => {
+            let names: Vec<String> = roles.iter().map(who).collect();
+            pick(
+                format!("It went on: what {} asked to cancel counts no more", names.join(" and ")),
+                format!("协议继续执行：{}的取消要求不再有效", names.join("、")),
+            )
+        }
     };
     capital(&said)
 }

@@ -239,9 +239,13 @@ actions! {
     /// Ask to cancel
     ///
     /// It ends when every role but the arbiter has asked: before it runs always, afterwards when
-    /// the terms say who then gets what.
+    /// the terms say who then gets what. A request stands for seven days, and no longer than until
+    /// a milestone pays, its condition begins to hold, or a dispute is opened.
     post_cancel, "/api/v1/agreements/{id}/cancel", RoleRequest,
         |_, agreement, role| Some(AgreementCommand::Cancel { agreement, role: role? });
+    /// Take a request to cancel back
+    post_withdraw_cancel, "/api/v1/agreements/{id}/withdraw-cancel", RoleRequest,
+        |_, agreement, role| Some(AgreementCommand::WithdrawCancel { agreement, role: role? });
     /// Open a dispute
     ///
     /// Calls the arbiter whom the terms name. Nothing is paid until the ruling, or until its time

@@ -161,6 +161,8 @@ pub async fn get_explain(
             record: &record,
             facts: &facts,
             as_of: View::now(view.head().block_time),
+            known_before: View::now(view.head().block_time),
+            last: false,
             get: &get,
             authority: view.authority(),
         };

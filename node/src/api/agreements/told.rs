@@ -115,7 +115,7 @@ pub fn agreement_view(
             account: AccountId::of(role.member.clone(), role.account.clone()).to_string(),
             accepted: accepted.is_some_and(|accepted| accepted.complete),
             accepted_by: by.map(ToString::to_string).collect(),
-            asked_to_cancel: flag(&record.cancels),
+            asked_to_cancel: record.cancel_stands(place, view.head().block_time).is_some(),
             opened_dispute: flag(&record.disputed),
         }
     });
@@ -292,6 +292,11 @@ pub fn step_view(agreement: AgreementId, what: &StepKind) -> StepView {
         },
         StepKind::DisputeLapsed => bare("dispute_lapsed"),
         StepKind::Ruled { reason } => StepView { reason: Some(reason.clone()), ..bare("ruled") },
+        StepKind::NotKept { by } => StepView { by: Some(by.to_string()), ..bare("not_kept") },
+        StepKind::CancelWithdrawn { role } => {
+            StepView { role: text(role), ..bare("cancel_withdrawn") }
+        }
+        StepKind::CancelsCleared { .. } => bare("cancels_cleared"),
         StepKind::Ended { how, paid: got } => {
             let (milestone, declined_by) = ending_names(how);
             let how = Some(ending_code(how).to_owned());

@@ -113,7 +113,7 @@ pub struct RoleView {
     pub accepted: bool,
     /// The agents that did; a second one may still be needed.
     pub accepted_by: Vec<String>,
-    /// Whether it asked to cancel.
+    /// Whether it asked to cancel, and that still stands.
     pub asked_to_cancel: bool,
     /// Whether it has opened the one dispute that it may open.
     pub opened_dispute: bool,
@@ -238,7 +238,8 @@ pub struct AgreementView {
 pub struct StepView {
     /// What happened: `proposed`, `accepted`, `deposited`, `started`, `approved`, `holds`,
     /// `holds_no_more`, `decided`, `paid_part`, `fulfilled`, `corrected_after_payment`,
-    /// `cancel_asked`, `disputed`, `dispute_lapsed`, `ruled` or `ended`.
+    /// `cancel_asked`, `cancel_withdrawn`, `cancels_cleared`, `not_kept`, `disputed`,
+    /// `dispute_lapsed`, `ruled` or `ended`.
     pub kind: String,
     /// The same in a sentence, with who got what.
     pub said: Both,

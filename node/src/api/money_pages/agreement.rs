@@ -391,6 +391,8 @@ pub fn explanation(
         record,
         facts: &facts,
         as_of: View::now(view.head().block_time),
+        known_before: View::now(view.head().block_time),
+        last: false,
         get: &get,
         authority: view.authority(),
     };

@@ -184,7 +184,9 @@ async fn an_agreement_is_seen_by_its_roles_only() {
             assert_eq!(answer.status, status, "{agent} {path} {}", answer.text);
         }
     }
-    for action in ["accept", "decline", "approve", "cancel", "dispute", "rule", "fund"] {
+    for action in
+        ["accept", "decline", "approve", "cancel", "withdraw-cancel", "dispute", "rule", "fund"]
+    {
         let body = json!({"reference": "x", "what": "x", "reason": "x", "role": "buyer"});
         let answer = api.by("stranger/erp", "POST", &format!("{path}/{action}"), &body).await;
         assert_eq!(answer.status, 404, "{action} {}", answer.text);

@@ -194,6 +194,8 @@ async fn agree(walk: &mut Walk<'_>) {
     walk.ask("buyer/erp", &of("GET", "/story"), &[first], Value::Null, 200).await;
     walk.ask("buyer/erp", &of("POST", "/decline"), &[second], json!({}), 200).await;
     walk.ask("buyer/erp", &of("POST", "/cancel"), &[third], json!({}), 200).await;
+    let back = of("POST", "/withdraw-cancel");
+    walk.ask("buyer/erp", &back, &[third], json!({}), 200).await;
     let deposit = json!({"reference": "order-4-price", "agreement": fourth, "deposit": "price"});
     let deposits = "POST /api/v1/accounts/{id}/deposits";
     walk.ask("buyer/erp", deposits, &["buyer:main"], deposit, 201).await;

@@ -65,6 +65,9 @@ enum Command {
     /// Ask to cancel: it ends when every role but the arbiter has asked
     #[command(after_help = "Example:\n  tracehold agreement cancel 5f0c…")]
     Cancel(Act),
+    /// Take your request to cancel back
+    #[command(after_help = "Example:\n  tracehold agreement withdraw-cancel 5f0c…")]
+    WithdrawCancel(Act),
     /// Call the arbiter
     #[command(
         after_help = "Example:\n  tracehold agreement dispute 5f0c… --reason 'half of it is \
@@ -91,6 +94,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         Command::Story(args) => look::story(args),
         Command::Approve(args) => act::act(&args.act, "approve", json!({"what": args.what})),
         Command::Cancel(args) => act::act(args, "cancel", json!({})),
+        Command::WithdrawCancel(args) => act::act(args, "withdraw-cancel", json!({})),
         Command::Dispute(args) => act::act(&args.act, "dispute", json!({"reason": args.reason})),
         Command::Rule(args) => act::rule(args),
     }
