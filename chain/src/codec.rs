@@ -98,6 +98,15 @@ pub fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
     Ok(value)
 }
 
+/// Decodes the value with which the bytes of a packed record begin: its first field.
+///
+/// # Errors
+/// [`CodecError`] when the bytes are malformed.
+pub fn unpack_begin<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    let begun = bincode::serde::decode_from_slice::<T, Packed>(bytes, packed());
+    begun.map(|(value, _)| value).map_err(|_| CodecError::Malformed)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -117,6 +126,7 @@ mod tests {
         let bytes = pack(&value);
         assert_eq!(bytes, [7, 2, b'a', b'b', 1, 1]);
         assert_eq!(unpack::<(u64, String, Option<u8>)>(&bytes), Ok(value));
+        assert_eq!(unpack_begin::<u64>(&bytes), Ok(7));
         assert_eq!(unpack::<u8>(&bytes), Err(CodecError::Trailing(5)));
         assert_eq!(unpack::<String>(&[0xfd]), Err(CodecError::Malformed));
     }

@@ -12,6 +12,7 @@ pub mod keystore;
 pub mod net;
 pub mod node;
 pub mod pictures;
+pub mod recalls;
 pub mod replica;
 pub mod runtime;
 pub mod store;

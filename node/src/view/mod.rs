@@ -18,6 +18,7 @@ mod cache;
 mod merged;
 mod money;
 mod reading;
+mod recalls;
 #[cfg(test)]
 mod tests;
 

@@ -90,6 +90,11 @@ impl TraceReader for ReadView {
     }
 }
 
+/// What a stored event says that the ledger acts on.
+pub(super) fn facts_of(stored: &StoredEvent) -> Result<Facts, Fault> {
+    Ok(Facts::of(&event_of(stored)?))
+}
+
 fn event_of(stored: &StoredEvent) -> Result<Event, Fault> {
     let position = stored.position;
     let damaged = |error| Fault::new(format!("the event at {position:?} is damaged: {error}"));
