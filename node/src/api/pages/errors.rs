@@ -29,7 +29,7 @@ pub async fn error_pages(State(state): State<ApiState>, request: Request, next: 
     let response = next.run(request).await;
     let Some(headers) = headers else { return response };
     let media = response.headers().get(http::header::CONTENT_TYPE);
-    if !media.is_some_and(|media| media.as_bytes() == PROBLEM_JSON.as_bytes()) {
+    if media.is_none_or(|media| media.as_bytes() != PROBLEM_JSON.as_bytes()) {
         return response;
     }
     let mut frame = frame(&state, &headers, &uri);

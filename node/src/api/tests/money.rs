@@ -189,7 +189,7 @@ async fn a_second_agent_approves_or_declines() {
     assert_eq!(waiting["waiting"].as_array().map(Vec::len), Some(2));
     assert_eq!(waiting["waiting"][1]["command"]["money"]["amount"], "100.01");
     let others = api.by("seller/erp", "GET", "/api/v1/approvals", &Value::Null).await.json();
-    assert_eq!(others, json!({"waiting": []}));
+    assert_eq!(others, json!({"waiting": [], "acceptances": [], "complete": true}));
 
     let approve = "/api/v1/approvals/buyer:main/large/approve";
     let own = api.by("buyer/erp", "POST", approve, &json!({"reference": "yes-1"})).await;

@@ -30,11 +30,15 @@ async fn only_what_is_meant_for_everyone_is_answered_without_a_key() {
     assert_eq!(
         open,
         [
+            "get /.well-known/did.json",
+            "get /.well-known/gs1resolver",
+            "get /01/{gtin}/21/{serial}",
             "get /api/v1/blocks/{height}",
             "get /api/v1/network",
             "get /api/v1/pictures/{digest}",
             "get /api/v1/status",
             "get /livez",
+            "get /member/{id}/did.json",
             "get /metrics",
             "get /readyz",
         ]
