@@ -10,6 +10,7 @@ use tracehold_chain::units::MemberId;
 use tracehold_contracts::provenance::trace::Present;
 use tracehold_contracts::provenance::{Life, Mark, Party};
 
+use super::recalls::Notice;
 use super::{Frame, STYLE, Texts, rendered};
 use crate::figures::map::{self, Stop};
 use crate::figures::strip::{self, Strip};
@@ -19,7 +20,7 @@ use crate::story::{
     Chapter, Places, Recorded, Reference, event_path, identify, moment, name_place, shortened,
     tell_all,
 };
-use crate::verdict::{Oddity, Signal, verdict};
+use crate::verdict::{Oddity, Signal, Verdict, verdict};
 use crate::words;
 
 /// Names for people of what a page tells of.
@@ -153,6 +154,8 @@ pub struct Item {
     pub label: Option<String>,
     /// The reader's agreements about it.
     pub about: About,
+    /// The recalls that concern it.
+    pub recalls: Vec<Notice>,
 }
 
 /// Agreements about an item in which its reader has a part.
@@ -256,7 +259,10 @@ pub fn item(frame: &Frame, item: &Item) -> String {
     let is_open = |finding: &&Finding| finding.resolved_by.is_none();
     let open: Vec<&Oddity> =
         item.findings.iter().filter(is_open).map(|finding| &finding.oddity).collect();
-    let verdict = verdict(state, &open, language);
+    let mut verdict = verdict(state, &open, language);
+    if let Some(recall) = item.recalls.first() {
+        verdict = Verdict { signal: Signal::Stop, reason: recall.how.clone() };
+    }
     let (open, resolved): (Vec<&Finding>, Vec<&Finding>) =
         item.findings.iter().partition(|finding| finding.resolved_by.is_none());
     let mut open = gathered(&open, language);

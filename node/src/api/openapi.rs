@@ -17,7 +17,7 @@ use super::problem::{Kind, PROBLEM_JSON, Problem, render};
 use super::{
     ApiState, accounts, agreements, approvals, blocks, capture, described, did, events, feed,
     footprint, headers, health, holds, items, links, masterdata, metrics, money, money_pages,
-    network, pages, pictures, rate, readings, resolver, trace, webhooks,
+    network, pages, pictures, rate, readings, recalls, resolver, trace, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -37,6 +37,7 @@ use super::{
         (name = "Master data", description = "What owners say of products, places and parties"),
         (name = "Live", description = "Webhooks, and what sensors say"),
         (name = "Goods", description = "What is known of a thing, and its story"),
+        (name = "Recalls", description = "What must not be used any more, and all it reaches"),
         (name = "Money", description = "Accounts, payments and what waits for a second agent"),
         (name = "Agreements", description = "Money that moves when the goods do"),
         (name = "Operation", description = "For those who run the node"),
@@ -111,6 +112,10 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(footprint::get_footprint))
         .routes(routes!(items::get_item))
         .routes(routes!(trace::get_trace))
+        .routes(routes!(recalls::get_recalls, recalls::post_recall))
+        .routes(routes!(recalls::get_recall))
+        .routes(routes!(recalls::post_recall_withdraw))
+        .routes(routes!(recalls::get_affected))
         .routes(routes!(accounts::get_accounts))
         .routes(routes!(accounts::get_account, money::put_account))
         .routes(routes!(accounts::get_entries))
@@ -168,6 +173,7 @@ pub fn router(state: ApiState) -> Router {
         .route("/epcis/v2/events/{eventID}", options(headers::discover))
         .merge(pages::routes())
         .merge(money_pages::routes())
+        .merge(recalls::pages::routes())
         .fallback(pages::item_or_nothing.layer(pages::compression()))
         // Handlers bound their own bodies.
         .layer(DefaultBodyLimit::disable())
@@ -216,6 +222,7 @@ mod tests {
             "/api/v1/readings",
             "/api/v1/items",
             "/api/v1/trace",
+            "/api/v1/recalls/{id}/affected",
             "/api/v1/accounts",
             "/api/v1/accounts/{id}/entries",
             "/api/v1/accounts/{id}/transfers",

@@ -33,6 +33,7 @@ use crate::deliver::Deliverer;
 use crate::fault::Fault;
 use crate::keystore::Keystore;
 use crate::pictures::Pictures;
+use crate::recalls::Recalls;
 use crate::runtime::NodeHandle;
 use crate::view::ReadView;
 
@@ -86,6 +87,7 @@ struct Shared {
     stories: Arc<Semaphore>,
     rate: rate::RateLimit,
     sessions: Sessions,
+    recalls: Recalls,
 }
 
 impl ApiState {
@@ -133,6 +135,7 @@ impl ApiState {
             stories: Arc::new(Semaphore::new(MAX_STORIES_AT_ONCE)),
             rate,
             sessions: Sessions::default(),
+            recalls: Recalls::default(),
             parts,
         }))
     }
@@ -282,6 +285,11 @@ impl ApiState {
 
     pub(super) fn chain_id(&self) -> &ChainId {
         &self.0.parts.genesis.chain_id
+    }
+
+    /// What open recalls reach.
+    pub(super) fn recalls(&self) -> &Recalls {
+        &self.0.recalls
     }
 
     /// Browsers that were let in.

@@ -98,6 +98,14 @@ impl Recalls {
         Ok(notices)
     }
 
+    /// Brings all lists up to a view.
+    ///
+    /// # Errors
+    /// [`Fault`] when something cannot be read.
+    pub fn bring_to(&self, view: &ReadView) -> Result<(), Fault> {
+        self.at(view).map(drop)
+    }
+
     /// What a recall reaches. A recall that was withdrawn has no list any more: what it reached is
     /// found for this answer.
     ///

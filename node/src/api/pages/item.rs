@@ -26,7 +26,7 @@ use super::super::limits::{
     CONTENTS_DEEPER, CONTENTS_PART, MAX_EVENTS_ON_ITEM_PAGE, MAX_STEPS_ON_ITEM_PAGE, SCAN_STORY,
     STORY_PART,
 };
-use super::super::money_pages;
+use super::super::{money_pages, recalls};
 use super::super::visible::{Caller, Record, Sight, visible};
 use super::figures::{stops, strips};
 use super::{PageQuery, mark_declared_wrong, recorded};
@@ -112,7 +112,8 @@ impl Reading {
             }
             _ => self.newest_events(view, &mut item)?,
         }
-        if item.events.is_empty() && product.is_none() {
+        item.recalls = recalls::notices(&self.state, view, uri, asked.language)?;
+        if item.events.is_empty() && product.is_none() && item.recalls.is_empty() {
             return Ok(None);
         }
         if let Some(present) = &mut item.present {
