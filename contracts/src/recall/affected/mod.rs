@@ -18,8 +18,6 @@
 
 mod look;
 mod rows;
-#[cfg(test)]
-mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 

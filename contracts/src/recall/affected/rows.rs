@@ -76,7 +76,11 @@ impl Affected {
                 inside: 0,
             };
             if let Some(look) = &entry.look {
-                for container in self.locate(look, &mut row) {
+                let mut around: BTreeSet<&str> = self.locate(look, &mut row).into_iter().collect();
+                if look.now.parent.is_none() {
+                    around.extend(self.lot_in(look, &mut row));
+                }
+                for container in around {
                     let count = holding.entry(container).or_default();
                     *count = count.saturating_add(1);
                 }
@@ -116,6 +120,22 @@ impl Affected {
     fn container(&self, uri: &str) -> Option<&Look> {
         let around = self.around.get(uri).and_then(Option::as_ref);
         around.or_else(|| self.entry(uri).and_then(|entry| entry.look.as_ref()))
+    }
+
+    /// The containers that some of a lot is in, and those around them.
+    fn lot_in<'a>(&'a self, look: &'a Look, row: &mut Row) -> Vec<&'a str> {
+        let mut found = Vec::new();
+        for stay in &look.stays {
+            let Some(container) = self.container(&stay.parent) else { continue };
+            if stay.ended_by(container).left.is_some() {
+                continue;
+            }
+            let mut outer = row.clone();
+            found.push(stay.parent.as_str());
+            found.extend(self.locate(container, &mut outer));
+            row.container = found.last().map(|uri| (*uri).to_owned());
+        }
+        found
     }
 
     /// Goes outward from container to container, as [`crate::provenance::trace::present`] does;
