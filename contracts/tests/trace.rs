@@ -18,7 +18,7 @@ use tracehold_contracts::provenance::trace::{
 };
 
 use goods::{
-    START, Store, World, case, event, lot, made, measured, packed, pallet, seen, some_packed, wrong,
+    Store, World, case, event, lot, made, measured, packed, pallet, seen, some_packed, wrong,
 };
 
 /// The numbers of the events of an item's story, each with how many containers it came through.
