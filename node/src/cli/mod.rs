@@ -14,6 +14,7 @@ mod keys;
 mod money;
 mod output;
 mod passport;
+mod recall;
 mod signals;
 mod start;
 mod status;
@@ -65,6 +66,8 @@ enum Command {
     Money(Box<money::Args>),
     /// Agreements: money that moves when the goods do
     Agreement(Box<agreement::Args>),
+    /// Recalls, and everything that one reaches
+    Recall(Box<recall::Args>),
     /// Check a node's whole history again, from its beginning
     Audit(audit::Args),
     /// List and make the keys of a node's agents and API callers
@@ -206,6 +209,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Capture(args) => capture::run(&args),
         Command::Money(args) => money::run(&args),
         Command::Agreement(args) => agreement::run(&args),
+        Command::Recall(args) => recall::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Keys(args) => keys::run(&args),
         Command::Bench(args) => bench::run(&args),

@@ -4,6 +4,7 @@
 mod agreements;
 mod ingest;
 mod pages;
+mod recall;
 mod restart;
 mod trace;
 
@@ -49,6 +50,10 @@ enum Command {
                       --json\n\nTimes count from asking one node over HTTP to the whole answer. \
                       Under load, 500 events a second\nare captured meanwhile.")]
     Trace(trace::Trace),
+    /// Recall a lot that reaches many things and measure how soon they are listed
+    #[command(after_help = "Example:\n  tracehold bench recall --affected 100000 --events 1000000 \
+                      --json\n\nTimes count from asking one node over HTTP to the whole answer.")]
+    Recall(recall::Recall),
     /// Look at pages with a Chromium over a slow phone line and measure how soon they are seen
     #[command(
         after_help = "Example:\n  tracehold bench pages --json\n\nNeeds Chromium. A network of \
@@ -71,6 +76,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         Command::Ingest(ingest) => ingest::run(ingest),
         Command::Restart(restart) => restart::run(restart),
         Command::Trace(trace) => trace::run(trace),
+        Command::Recall(recall) => recall::run(recall),
         Command::Pages(pages) => pages::run(pages),
         Command::Agreements(agreements) => agreements::run(agreements),
     }
