@@ -14,7 +14,9 @@ use tracehold_chain::state::{ItemRole, Position};
 use tracehold_contracts::Verdict;
 use tracehold_contracts::provenance::trace::{Told, present};
 use tracehold_contracts::provenance::{ItemRecord, Party};
-use tracehold_contracts::recall::affected::{Affected, Flow, Goods, How, Look, Touched, reached};
+use tracehold_contracts::recall::affected::{
+    Affected, Flow, Goods, How, Look, Reached, Touched, reached,
+};
 
 use goods::{Store, World, case, event, lot, made, packed, pallet, seen, wrong};
 
@@ -25,7 +27,7 @@ impl Goods for Store {
         uris.iter().map(|uri| Ok(Told::read(self, uri, None)?.map(Look::of))).collect()
     }
 
-    fn reached(&self, flows: &[Flow]) -> Result<Vec<Vec<String>>, Infallible> {
+    fn reached(&self, flows: &[Flow]) -> Result<Vec<Reached>, Infallible> {
         flows.iter().map(|flow| reached(self, *flow)).collect()
     }
 
@@ -61,6 +63,9 @@ impl ClassFlow for Store {
                 uri: item.named.uri.clone(),
                 product: product_of(&canonical(&item.named.uri)),
                 flow: self.class_flow(*at, &item.named.uri),
+                part_of: (body.facts.telling.transformation_id.as_ref())
+                    .map(|id| (body.recorder.clone(), id.clone())),
+                position: *at,
                 is_correction: body.facts.declared_at.is_some(),
             })
             .collect()
@@ -186,7 +191,12 @@ fn as_event(id: u32, what: &Happening, day: u32, before: &[Value]) -> Option<Val
     let all = |list: &[usize]| list.iter().map(|n| thing(*n)).collect::<Vec<_>>();
     Some(match what {
         Happening::Transformed(inputs, outputs, joined) => {
-            let mut event = transformed(id, &time, &all(inputs), &all(outputs));
+            let outputs: Vec<usize> =
+                outputs.iter().copied().filter(|output| !inputs.contains(output)).collect();
+            if outputs.is_empty() {
+                return None;
+            }
+            let mut event = transformed(id, &time, &all(inputs), &all(&outputs));
             if let Some(joined) = joined {
                 event["transformationID"] = json!(format!("urn:x:process:{joined}"));
             }

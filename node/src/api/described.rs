@@ -1,6 +1,6 @@
 //! What the description of the HTTP side holds beyond what its handlers say: the published schema
-//! of terms, and examples of the endpoints of money and agreements, which are answers of a real
-//! node.
+//! of terms, and examples of the endpoints of money, agreements and recalls, which are answers of a
+//! real node.
 
 use serde_json::{Map, Value};
 use tracehold_chain::agreement::TERMS_SCHEMA;
@@ -41,8 +41,8 @@ pub fn complete(openapi: &utoipa::openapi::OpenApi) -> Value {
                 "request" => &mut place["requestBody"],
                 status => &mut place["responses"][status],
             };
-            let kinds = described["content"].as_object_mut();
-            for (_, content) in kinds.into_iter().flatten() {
+            let kinds = described["content"].as_object_mut().into_iter().flatten();
+            for (_, content) in kinds.filter(|(kind, _)| kind.ends_with("json")) {
                 content["example"] = example.clone();
             }
         }
@@ -67,6 +67,7 @@ mod tests {
     use super::super::holds::HoldView;
     use super::super::openapi::document;
     use super::super::problem::ProblemBody;
+    use super::super::recalls::{AffectedView, RecallView, RecallsView};
     use super::*;
 
     /// Reads `value` as a `T`, which must give the very same JSON again: nothing of it is unknown.
@@ -80,6 +81,7 @@ mod tests {
         match schema {
             "AccountView" => same::<AccountView>(value),
             "Accounts" => same::<Accounts>(value),
+            "AffectedView" => same::<AffectedView>(value),
             "AgreementView" => same::<AgreementView>(value),
             "Agreements" => same::<Agreements>(value),
             "Approvals" => same::<Approvals>(value),
@@ -92,6 +94,8 @@ mod tests {
             "FundedView" => same::<FundedView>(value),
             "HoldView" => same::<HoldView>(value),
             "Problem" => same::<ProblemBody>(value),
+            "RecallView" => same::<RecallView>(value),
+            "RecallsView" => same::<RecallsView>(value),
             "Statement" => same::<Statement>(value),
             "Story" => same::<Story>(value),
             "Templates" => same::<Templates>(value),
@@ -99,27 +103,28 @@ mod tests {
         }
     }
 
-    fn is_about_money(path: &str) -> bool {
-        ["agreements", "accounts", "approvals", "assets"]
+    fn has_examples(path: &str) -> bool {
+        ["agreements", "accounts", "approvals", "assets", "recalls"]
             .iter()
             .any(|name| path.strip_prefix("/api/v1/").is_some_and(|rest| rest.starts_with(name)))
     }
 
-    /// Promise P89: every answer about money and agreements has a type and an example, and the
-    /// example is of that type.
+    /// Promise P89: every answer about money, agreements and recalls has a type and an example, and
+    /// the example is of that type.
     #[test]
     fn every_example_is_of_the_type_of_its_answer() {
         let told = document();
         let mut seen = BTreeSet::new();
         for (path, methods) in told["paths"].as_object().unwrap() {
-            if !is_about_money(path) || path.ends_with("/agreements/schema") {
+            if !has_examples(path) || path.ends_with("/agreements/schema") {
                 continue;
             }
             for (method, operation) in methods.as_object().unwrap() {
                 let name = format!("{method} {path}");
                 let mut examples = 0;
                 for (status, answer) in operation["responses"].as_object().unwrap() {
-                    for (_, content) in answer["content"].as_object().into_iter().flatten() {
+                    let contents = answer["content"].as_object().into_iter().flatten();
+                    for (_, content) in contents.filter(|(kind, _)| kind.ends_with("json")) {
                         let schema = content["schema"]["$ref"].as_str();
                         let schema = schema.and_then(|at| at.rsplit('/').next());
                         let schema = schema.unwrap_or_else(|| panic!("{name} {status}: no type"));

@@ -10,7 +10,7 @@ use tracehold_chain::state::key::{item_range, recall_numbers_range};
 use tracehold_chain::state::{ItemRole, StateKey};
 use tracehold_contracts::provenance::Facts;
 use tracehold_contracts::provenance::trace::Told;
-use tracehold_contracts::recall::affected::{Flow, Goods, Look, Touched, reached};
+use tracehold_contracts::recall::affected::{Flow, Goods, Look, Reached, Touched, reached};
 
 use super::{Order, ReadView};
 use crate::fault::Fault;
@@ -104,7 +104,7 @@ impl Goods for ReadView {
         side_by_side(uris, |uri| Ok(Told::read(self, uri, None)?.map(Look::of)))
     }
 
-    fn reached(&self, flows: &[Flow]) -> Result<Vec<Vec<String>>, Fault> {
+    fn reached(&self, flows: &[Flow]) -> Result<Vec<Reached>, Fault> {
         side_by_side(flows, |flow| reached(self, *flow))
     }
 
@@ -174,12 +174,16 @@ impl ReadView {
         while let Some(height) = next {
             for stored in self.recorded_in(height)? {
                 let facts = super::reading::facts_of(&stored)?;
+                let id = facts.telling.transformation_id.as_ref();
+                let part_of = id.map(|id| (stored.recorder().clone(), id.clone()));
                 for item in &facts.items {
                     let uri = item.named.uri.clone();
                     let flow = flow_of(&facts, &uri);
                     touched.push(Touched {
                         product: product_of(&canonical(&uri)),
                         flow: flow.map(|role| Flow { position: stored.position, role }),
+                        part_of: part_of.clone(),
+                        position: stored.position,
                         is_correction: facts.declared_at.is_some(),
                         uri,
                     });

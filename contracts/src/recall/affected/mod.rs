@@ -23,6 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tracehold_chain::epcis::{EventType, Level, canonical};
 use tracehold_chain::state::{ItemRole, Position};
+use tracehold_chain::units::MemberId;
 
 pub use look::{Look, Now, StayOf};
 pub use rows::{Row, Rows};
@@ -51,7 +52,7 @@ pub trait Goods {
     ///
     /// # Errors
     /// When they cannot be read.
-    fn reached(&self, flows: &[Flow]) -> Result<Vec<Vec<String>>, Self::Error>;
+    fn reached(&self, flows: &[Flow]) -> Result<Vec<Reached>, Self::Error>;
 
     /// Every item on record of a product, by the product's canonical identifier; and the flows
     /// from the product itself where an event names it without lot or serial.
@@ -70,14 +71,28 @@ pub struct Flow {
     pub role: ItemRole,
 }
 
+/// Several events that are one transformation: who recorded them, and their transformationID.
+pub type Process = (MemberId, String);
+
+/// What a flow leads to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reached {
+    /// Canonical identifiers.
+    pub uris: Vec<String>,
+    /// The transformation that its event is a part of; what comes out of other parts is reached
+    /// too.
+    pub process: Option<Process>,
+}
+
 /// What a flow leads to: the canonical identifiers that its event names in the role, and those of
 /// the events that belong to the same transformation.
 ///
 /// # Errors
 /// When something cannot be read.
-pub fn reached<R: TraceReader>(reader: &R, flow: Flow) -> Result<Vec<String>, R::Error> {
-    let Some(body) = reader.event(flow.position)? else { return Ok(Vec::new()) };
-    let mut found = named(&body, flow.role);
+pub fn reached<R: TraceReader>(reader: &R, flow: Flow) -> Result<Reached, R::Error> {
+    let Some(body) = reader.event(flow.position)? else { return Ok(Reached::default()) };
+    let mut uris = named(&body, flow.role);
+    let mut process = None;
     let telling = &body.facts.telling;
     if let (EventType::Transformation, Some(id)) =
         (telling.event_type, &telling.transformation_id)
@@ -85,11 +100,12 @@ pub fn reached<R: TraceReader>(reader: &R, flow: Flow) -> Result<Vec<String>, R:
         let (events, _) = reader.transformation(&body.recorder, id)?;
         for position in events.into_iter().filter(|other| *other != flow.position) {
             if let Some(body) = reader.event(position)? {
-                found.extend(named(&body, flow.role));
+                uris.extend(named(&body, flow.role));
             }
         }
+        process = Some((body.recorder.clone(), id.clone()));
     }
-    Ok(found)
+    Ok(Reached { uris, process })
 }
 
 fn named(body: &EventBody, role: ItemRole) -> Vec<String> {
@@ -154,6 +170,8 @@ pub struct Affected {
     places: BTreeMap<String, usize>,
     /// Flows that were followed.
     followed: BTreeSet<Flow>,
+    /// The transformations of several events that were followed, with what led there first.
+    processes: BTreeMap<Process, usize>,
     /// The containers that anything in the list was ever in, and those around them.
     around: BTreeMap<String, Option<Look>>,
     /// Whether there is more than [`MAX_AFFECTED`].
@@ -172,6 +190,7 @@ impl Affected {
             entries: Vec::new(),
             places: BTreeMap::new(),
             followed: BTreeSet::new(),
+            processes: BTreeMap::new(),
             around: BTreeMap::new(),
             is_cut: false,
         };
@@ -203,6 +222,13 @@ impl Affected {
         let mut again = BTreeSet::new();
         let (mut containers, mut fresh, mut flows) = (BTreeSet::new(), Vec::new(), Vec::new());
         for one in touched {
+            if let Some(from) = one.part_of.as_ref().and_then(|of| self.processes.get(of)) {
+                if one.is_correction {
+                    return self.start_over(goods);
+                }
+                let flow = Flow { position: one.position, role: ItemRole::Output };
+                flows.push((*from, flow));
+            }
             if let Some(at) = self.places.get(&one.uri) {
                 if self.products.contains(&one.uri) {
                     if one.is_correction {
@@ -350,8 +376,12 @@ impl Affected {
         let mut found = Vec::new();
         for part in new.chunks(BATCH) {
             let asked: Vec<Flow> = part.iter().map(|(_, flow)| *flow).collect();
-            for ((from, flow), uris) in part.iter().zip(goods.reached(&asked)?) {
-                let how = if flow.role == ItemRole::Child { How::Packed } else { How::Made };
+            for ((from, flow), reached) in part.iter().zip(goods.reached(&asked)?) {
+                if let Some(process) = reached.process {
+                    self.processes.entry(process).or_insert(*from);
+                }
+                let (uris, is_packed) = (reached.uris, flow.role == ItemRole::Child);
+                let how = if is_packed { How::Packed } else { How::Made };
                 let add = |uri: &String| self.add(uri, how, Some(*from), Some(flow.position));
                 found.extend(uris.iter().filter_map(add));
             }
@@ -446,6 +476,10 @@ pub struct Touched {
     /// Where things went from it, if the event names it without lot or serial as what is used up
     /// or packed into.
     pub flow: Option<Flow>,
+    /// The transformation of several events that the event is a part of.
+    pub part_of: Option<Process>,
+    /// The event.
+    pub position: Position,
     /// Whether the event declares another one wrong.
     pub is_correction: bool,
 }

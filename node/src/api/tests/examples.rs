@@ -1,4 +1,4 @@
-//! A walk through every endpoint of money and agreements on a real node: what it asked and was
+//! A walk through every endpoint of money, agreements and recalls on a real node: what it asked and was
 //! answered are the examples of the description.
 
 use serde_json::Map;
@@ -206,6 +206,37 @@ async fn agree(walk: &mut Walk<'_>) {
     assert_eq!(told["acceptances"][0]["agreement"], sixth);
 }
 
+async fn recall(walk: &mut Walk<'_>) {
+    let lot = "https://id.gs1.org/01/09521321001015/10/L1";
+    let base = "/api/v1/recalls";
+    let body = json!({
+        "reference": "R-2026-01", "items": [lot],
+        "reason": {"en": "Glass was found in it.", "zh": "发现玻璃碎片。"},
+        "what_to_do": {"en": "Do not eat it. Bring it back.", "zh": "请勿食用，请退回。"},
+        "contact": "+49 30 1234567", "web": "https://acme.example/recall",
+    });
+    walk.ask("acme/gate", &format!("POST {base}"), &[], body.clone(), 201).await;
+    let mut foreign = body;
+    foreign["reference"] = json!("R-2026-02");
+    walk.ask("seller/erp", &format!("POST {base}"), &[], foreign, 403).await;
+    let mut event = event(1, 7);
+    event["type"] = json!("TransformationEvent");
+    for name in ["action", "epcList", "disposition", "bizTransactionList"] {
+        event.as_object_mut().unwrap().remove(name);
+    }
+    event["bizStep"] = json!("commissioning");
+    event["inputQuantityList"] = json!([{"epcClass": lot, "quantity": 5, "uom": "KGM"}]);
+    event["outputEPCList"] = json!(["https://id.gs1.org/01/09521321001015/21/7"]);
+    assert_eq!(walk.api.capture(&[event], &[]).await["success"], true);
+    let id = ["acme:R-2026-01"];
+    let affected = format!("GET {base}/{{id}}/affected");
+    walk.ask("seller/erp", &affected, &id, Value::Null, 200).await;
+    walk.ask("seller/erp", &format!("GET {base}/{{id}}"), &id, Value::Null, 200).await;
+    let why = json!({"reason": {"en": "The laboratory was wrong."}});
+    walk.ask("acme/gate", &format!("POST {base}/{{id}}/withdraw"), &id, why, 200).await;
+    walk.ask("seller/erp", &format!("GET {base}"), &[], Value::Null, 200).await;
+}
+
 /// What fields there are and of which kind, without what they say.
 fn shape(value: &Value) -> Value {
     match value {
@@ -226,6 +257,7 @@ async fn the_examples_are_answers_of_a_real_node() {
     let mut walk = Walk { api: &api, seen: Map::new() };
     pay(&mut walk).await;
     agree(&mut walk).await;
+    recall(&mut walk).await;
     let seen = walk.seen;
     if std::env::var_os("EXAMPLES").is_some_and(|what| what == "write") {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/api/examples.json");
