@@ -35,6 +35,9 @@ impl TraceReader for ReadView {
     }
 
     fn journal(&self, record: &ItemRecord, limit: usize) -> Result<Vec<Step>, Fault> {
+        if record.log.count() <= limit as u64 {
+            return self.whole_journal(record);
+        }
         self.steps(&record.uri, record, None, limit, Order::OldestFirst)
     }
 

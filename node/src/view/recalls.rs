@@ -6,9 +6,9 @@ use tracehold_chain::codec;
 use tracehold_chain::epcis::{Action, EventType, canonical};
 use tracehold_chain::masterdata::product_of;
 use tracehold_chain::recall::{OpenRecalls, RecallCount, RecallId, RecallRecord};
-use tracehold_chain::state::key::{item_range, recall_numbers_range};
+use tracehold_chain::state::key::{item_range, journal_key, name_digest, recall_numbers_range};
 use tracehold_chain::state::{ItemRole, StateKey};
-use tracehold_contracts::provenance::Facts;
+use tracehold_contracts::provenance::{Facts, ItemRecord, JOURNAL_CHUNK, JournalChunk, Step};
 use tracehold_contracts::provenance::trace::Told;
 use tracehold_contracts::recall::affected::{Flow, Goods, Look, Reached, Touched, reached};
 
@@ -68,6 +68,33 @@ impl ReadView {
             found.push(record.ok_or_else(missing)?);
         }
         Ok(found)
+    }
+}
+
+impl ReadView {
+    /// All steps of an item's journal that this view shows, its sealed parts read together.
+    ///
+    /// # Errors
+    /// [`Fault`] when they cannot be read, or a part is missing.
+    pub(super) fn whole_journal(&self, record: &ItemRecord) -> Result<Vec<Step>, Fault> {
+        let name = name_digest(&record.uri);
+        let count = usize::try_from(record.chunks()).unwrap_or(usize::MAX);
+        let mut steps: Vec<Step> = Vec::new();
+        if count > 0 {
+            let range = (journal_key(&name, 0), journal_key(&name, record.chunks()));
+            let parts = self.pairs((&range.0, &range.1), count, Order::OldestFirst)?;
+            for (_, value) in &parts {
+                let mut part: JournalChunk = self.unpacked(value)?;
+                steps.append(&mut part);
+            }
+            if steps.len() != count.saturating_mul(JOURNAL_CHUNK) {
+                let what = format!("parts of the journal of item {name} are missing");
+                return Err(self.table_damaged(what));
+            }
+        }
+        steps.extend(record.tail.iter().cloned());
+        steps.retain(|step| step.position.height <= self.height());
+        Ok(steps)
     }
 }
 

@@ -62,7 +62,7 @@ struct Report {
     /// The whole list again after one more block with an affected thing in it.
     after_a_block_ms: f64,
     rss_mb_max: u64,
-    /// Whether the whole list comes in under a second, both ways, and when it is first found.
+    /// Whether the whole list comes in under a second, as JSON, as CSV and after one more block.
     meets: bool,
     messages: Vec<String>,
 }
@@ -132,7 +132,7 @@ fn measure_recall(
     let (listed_ms, csv_ms) = (Finality::of(&mut listed), Finality::of(&mut csv));
     let (found_ms, after_a_block_ms) = (ms(found), ms(after));
     let meets = messages.is_empty()
-        && [found_ms, listed_ms.p50, csv_ms.p50, after_a_block_ms].iter().all(|ms| *ms < BAR_MS);
+        && [listed_ms.p50, csv_ms.p50, after_a_block_ms].iter().all(|ms| *ms < BAR_MS);
     let rss = network.nodes.iter().map(|node| measure::rss_max_mib(node.pid())).max();
     Ok(Report {
         nodes: network.nodes.len(),
