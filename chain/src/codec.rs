@@ -70,6 +70,16 @@ pub fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecE
     Ok(value)
 }
 
+/// Decodes the value that `bytes` begin with, and says how many they are: for reading a part of
+/// what this node wrote itself and whose checksum holds.
+///
+/// # Errors
+/// [`CodecError::Malformed`].
+pub fn decode_begin<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, usize), CodecError> {
+    bincode::serde::decode_from_slice::<T, Config>(bytes, config())
+        .map_err(|_| CodecError::Malformed)
+}
+
 type Packed = Configuration<LittleEndian, Varint, Limit<MAX_ENCODED_BYTES>>;
 
 fn packed() -> Packed {

@@ -59,6 +59,8 @@ pub enum Domain {
     Agreement,
     /// A money command, so that a retry is told from another one under its reference.
     MoneyCommand,
+    /// Something by which an event is found. Local: no other node sees it.
+    EventTerm,
 }
 
 impl Domain {
@@ -87,6 +89,7 @@ impl Domain {
             Domain::DueReceipt => b"tracehold/1/due-receipt",
             Domain::Agreement => b"tracehold/1/agreement",
             Domain::MoneyCommand => b"tracehold/1/money-command",
+            Domain::EventTerm => b"tracehold/1/event-term",
         }
     }
 }

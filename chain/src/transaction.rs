@@ -203,6 +203,32 @@ pub struct Bundle {
     pub events: Vec<SectionedEvent>,
 }
 
+impl Bundle {
+    /// The transaction and one of its event bodies, from the encoding of a bundle that this node
+    /// wrote itself: the other bodies are passed over unread. `None` when there is no such event.
+    ///
+    /// # Errors
+    /// [`codec::CodecError`] when the bytes are no bundle.
+    pub fn one_of(
+        bytes: &[u8],
+        event: usize,
+    ) -> Result<Option<(Transaction, SectionedEvent)>, codec::CodecError> {
+        let malformed = || codec::CodecError::Malformed;
+        let (transaction, used) = codec::decode_begin::<Transaction>(bytes)?;
+        let rest = bytes.get(used..).ok_or_else(malformed)?;
+        let (count, mut rest) = rest.split_first_chunk::<8>().ok_or_else(malformed)?;
+        let count = usize::try_from(u64::from_le_bytes(*count)).map_err(|_| malformed())?;
+        if event >= count {
+            return Ok(None);
+        }
+        for _ in 0..event {
+            rest = SectionedEvent::encoded_after(rest).ok_or_else(malformed)?;
+        }
+        let (body, _) = codec::decode_begin::<SectionedEvent>(rest)?;
+        Ok(Some((transaction, body)))
+    }
+}
+
 /// Why a bundle is not well formed, whoever sent it and whenever.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BundleError {

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use tracehold_chain::digest::Digest;
+use tracehold_chain::epcis::query::terms::Findable;
 use tracehold_chain::genesis::Parameters;
 use tracehold_chain::transaction::{
     Bundle, CapturedEvent, Transaction, TransactionId, authored_event_digest,
@@ -46,6 +47,9 @@ pub struct CapturedFacts {
     pub captured: CapturedEvent,
     /// What it says.
     pub facts: Facts,
+    /// Under which terms it is found once it is on record. Local: nothing that is agreed on
+    /// depends on it.
+    pub findable: Arc<Findable>,
 }
 
 /// Where a bundle comes from.
@@ -97,11 +101,13 @@ pub fn admit(
     let mut touches = transaction.master_data().count() + transaction.recalled();
     for (index, (captured, body)) in transaction.captured_events().zip(&bundle.events).enumerate() {
         let recorder = recorder(authority, transaction, captured, index, source)?;
-        let facts = Facts::read(body).map_err(|error| {
+        let event = body.event().map_err(|error| {
             Rejection::of_event(RejectionCode::EventInvalid, index, error.to_string())
         })?;
+        let facts = Facts::of(&event);
         touches = touches.saturating_add(facts.touches());
-        events.push(CapturedFacts { recorder, captured: captured.clone(), facts });
+        let findable = Arc::new(Findable::of(&event));
+        events.push(CapturedFacts { recorder, captured: captured.clone(), facts, findable });
     }
     let limit = usize::try_from(parameters.max_block_touches).unwrap_or(usize::MAX);
     if touches > limit {

@@ -1,7 +1,9 @@
 //! Running the transactions of one block, each all or nothing.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use tracehold_chain::epcis::query::terms::Findable;
 use tracehold_chain::genesis::Parameters;
 use tracehold_chain::masterdata::MasterData;
 use tracehold_chain::money::AgreementId;
@@ -163,6 +165,7 @@ pub struct Execution<'a> {
     next_due: Option<TimestampMs>,
     receipts: Vec<Receipt>,
     events: usize,
+    found: Vec<(Position, Arc<Findable>)>,
 }
 
 pub use crate::due::{MAX_DUE_PER_BLOCK, MAX_EXPIRED_PER_BLOCK};
@@ -183,6 +186,8 @@ pub struct Executed {
     pub ids: Vec<TransactionId>,
     /// Events newly recorded.
     pub events: usize,
+    /// Where each of them stands, and under which terms it is found.
+    pub found: Vec<(Position, Arc<Findable>)>,
 }
 
 impl<'a> Execution<'a> {
@@ -226,6 +231,7 @@ impl<'a> Execution<'a> {
             next_due,
             receipts: Vec::new(),
             events: 0,
+            found: Vec::new(),
         };
         if next_due.is_some_and(|at| at <= block_time) {
             execution.do_what_is_due()?;
@@ -296,6 +302,7 @@ impl<'a> Execution<'a> {
         if let Verdict::Recorded { repeated } = &verdict {
             let new = transaction.events.len().saturating_sub(repeated.len());
             self.events = self.events.saturating_add(new);
+            self.file(transaction, repeated);
         }
         self.staged.overlay.keep();
         self.indexed.extend(self.staged.index.drain(..).map(|(key, value)| (key, Some(value))));
@@ -306,6 +313,17 @@ impl<'a> Execution<'a> {
         let repeats = std::mem::take(&mut self.staged.repeats);
         self.receipts.push(Receipt { transaction_id: transaction.id, verdict, effects, repeats });
         Ok(Ok(()))
+    }
+
+    /// Notes under which terms the new events of a transaction are found.
+    fn file(&mut self, transaction: &Admitted, repeated: &[u32]) {
+        let index = u32::try_from(self.receipts.len()).expect("a block's bytes bound its length");
+        for (place, event) in (0_u32..).zip(&transaction.events) {
+            if repeated.binary_search(&place).is_err() {
+                let position = Position { height: self.height, transaction: index, event: place };
+                self.found.push((position, Arc::clone(&event.findable)));
+            }
+        }
     }
 
     /// Entries that the block's transactions wrote, without what agreements wrote for them.
@@ -409,6 +427,7 @@ impl<'a> Execution<'a> {
             receipts: self.receipts,
             ids: self.order,
             events: self.events,
+            found: self.found,
         })
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tracehold_chain::block::{BlockHeader, BlockId};
 use tracehold_chain::digest::Digest;
-use tracehold_chain::state::Batch;
+use tracehold_chain::epcis::query::terms::Findable;
+use tracehold_chain::state::{Batch, Position};
 use tracehold_chain::units::{Height, TimestampMs};
 
 use crate::receipt::{Effects, Receipt};
@@ -38,6 +39,8 @@ pub struct Layer {
     pub receipts: Vec<Receipt>,
     /// How many events were recorded.
     pub events: usize,
+    /// Where each of them stands, and under which terms it is found.
+    pub found: Vec<(Position, Arc<Findable>)>,
 }
 
 /// Layers that are decided and not yet in the table, oldest first.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use tracehold_chain::block::{BLOCK_VERSION, Block, BlockHeader, BlockId};
 use tracehold_chain::codec;
 use tracehold_chain::digest::Digest;
+use tracehold_chain::epcis::query::terms::Findable;
 use tracehold_chain::genesis::{Genesis, GenesisError, Parameters};
 use tracehold_chain::keys::PublicKey;
 use tracehold_chain::merkle;
@@ -19,7 +20,7 @@ use tracehold_chain::state::key::{
     transaction_key,
 };
 use tracehold_chain::state::tree::Entry;
-use tracehold_chain::state::{Batch, StateKey, StateTree, Table, TableError, TreeChange};
+use tracehold_chain::state::{Batch, Position, StateKey, StateTree, Table, TableError, TreeChange};
 use tracehold_chain::transaction::{Bundle, TransactionId};
 use tracehold_chain::units::{ChainId, Height, MemberId, TimestampMs};
 use tracehold_chain::validators::ValidatorSet;
@@ -103,6 +104,7 @@ pub struct Outcome {
     receipts: Vec<Receipt>,
     ids: Vec<TransactionId>,
     events: usize,
+    found: Vec<(Position, Arc<Findable>)>,
 }
 
 impl Outcome {
@@ -506,9 +508,9 @@ impl Ledger {
             writes.insert(replay_key(over), None);
         }
         writes.insert(HEAD_KEY.to_vec(), Some(codec::encode(&head)));
-        let Executed { due, next_due, receipts, ids, events, .. } = executed;
+        let Executed { due, next_due, receipts, ids, events, found, .. } = executed;
         let header = header.clone();
-        Outcome { header, head, writes, tree, due, next_due, receipts, ids, events }
+        Outcome { header, head, writes, tree, due, next_due, receipts, ids, events, found }
     }
 
     /// Makes the outcome of the decided next block the new state.
@@ -520,7 +522,8 @@ impl Ledger {
             outcome.header.previous_block_id, self.head.block_id,
             "an outcome is committed on the head it was computed from"
         );
-        let Outcome { header, head, writes, tree, due, next_due, receipts, ids, events } = outcome;
+        let Outcome { header, head, writes, tree, due, next_due, receipts, ids, events, found } =
+            outcome;
         self.next_due = next_due;
         self.tree.merge(tree);
         self.replay.forget(head.block_time, self.parameters.expiry_window_ms);
@@ -528,7 +531,7 @@ impl Ledger {
             self.replay.push(head.height, head.block_time, ids);
         }
         self.head = head.clone();
-        let layer = Arc::new(Layer { head, header, writes, due, receipts, events });
+        let layer = Arc::new(Layer { head, header, writes, due, receipts, events, found });
         self.layers.0.push(layer.clone());
         layer
     }

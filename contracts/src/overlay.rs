@@ -201,7 +201,15 @@ mod tests {
             state_root: digest,
         };
         let (due, receipts) = (Effects::default(), Vec::new());
-        Arc::new(Layer { head, header, writes: batch(writes), due, receipts, events: 0 })
+        Arc::new(Layer {
+            head,
+            header,
+            writes: batch(writes),
+            due,
+            receipts,
+            events: 0,
+            found: Vec::new(),
+        })
     }
 
     /// Promise: what a transaction sees of a range is what it would see key by key.

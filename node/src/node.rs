@@ -24,6 +24,7 @@ use crate::fault::Fault;
 use crate::keystore::{Keystore, KeystoreError};
 use crate::net::{NetConfig, NetLimits, Network};
 use crate::pictures::{Pictures, StoreLimits};
+use crate::queries::{NamedQueries, QueriesError};
 use crate::runtime::{self, NodeHandle, NodeParts, Phase};
 use crate::store::recover::DataFolder;
 
@@ -48,6 +49,9 @@ pub enum StartError {
     /// Webhooks.
     #[error(transparent)]
     Webhooks(#[from] deliver::StoreError),
+    /// Named queries.
+    #[error(transparent)]
+    Queries(#[from] QueriesError),
     /// The genesis record does not know this node.
     #[error("the genesis record of {chain_id} lists no node with this node's key {key}")]
     Stranger {
@@ -130,6 +134,9 @@ impl Node {
         };
         let deliverer = deliverer.inspect_err(|_| handle.stop())?;
 
+        let queries = NamedQueries::open(dir).inspect_err(|_| handle.stop())?;
+        let queries = Arc::new(queries);
+
         let (stop_http, stop) = watch::channel(false);
         let limits = HttpLimits {
             connections: usize::try_from(config.http.max_connections).unwrap_or(usize::MAX),
@@ -143,6 +150,7 @@ impl Node {
             http: config.http,
             capture: config.capture,
             deliverer: deliverer.clone(),
+            queries,
             registry,
             pictures,
             limits: limits.clone(),

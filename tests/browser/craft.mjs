@@ -251,8 +251,34 @@ async function live(browser, plan, find) {
   }
 }
 
+// A page with prices asks for a key, shows them once it has one, and no more after signing out. The
+// key is typed once; what the browser keeps instead no script can read.
+async function session(browser, plan, find) {
+  for (const javaScriptEnabled of [true, false]) {
+    const where = `session ${javaScriptEnabled ? "with" : "without"} scripts`;
+    const context = await browser.newContext({ viewport: PHONE, javaScriptEnabled });
+    const page = await context.newPage();
+    const priced = async () => (await page.locator("main").innerText()).includes(plan.session.price);
+    await page.goto(`${plan.base}${plan.session.path}?lang=en`);
+    if (await priced()) find(where, "the price shows before signing in");
+    for (const [key, works] of [["wrong", false], [plan.key, true]]) {
+      await page.locator("input[name=api_key]").fill(key);
+      await Promise.all([page.waitForNavigation(), page.locator("main form button[type=submit]").click()]);
+      if (await priced() !== works) find(where, `a ${works ? "good" : "wrong"} key shows ${works ? "no" : "the"} price`);
+    }
+    if (!page.url().includes(plan.session.path)) find(where, `signing in leads to ${page.url()}`);
+    const cookies = await context.cookies();
+    if (cookies.some((one) => !one.httpOnly || one.sameSite !== "Strict")) find(where, "a cookie is open to scripts or other sites");
+    if (cookies.some((one) => one.value.includes(plan.key))) find(where, "the key itself is kept");
+    await Promise.all([page.waitForNavigation(), page.locator("form[action='/sign-out'] button").first().click()]);
+    await page.goto(`${plan.base}${plan.session.path}?lang=en`);
+    if (await priced()) find(where, "the price shows after signing out");
+    await context.close();
+  }
+}
+
 export async function craft(browser, plan, find) {
-  const checks = { keyboard, print, motion, copying, attacks, firstView, live };
+  const checks = { keyboard, print, motion, copying, attacks, firstView, live, session };
   const done = [];
   for (const [name, check] of Object.entries(checks)) {
     try {

@@ -6,6 +6,8 @@
 mod common;
 #[path = "browser/goods.rs"]
 mod goods;
+#[path = "browser/sales.rs"]
+mod sales;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,8 +25,8 @@ const MOST_FIRST_VIEW: usize = 14 * 1024;
 const MOST_ITEM_PAGE: usize = 40 * 1024;
 
 /// The checks of `craft.mjs`.
-const CRAFTED: [&str; 7] =
-    ["keyboard", "print", "motion", "copying", "attacks", "firstView", "live"];
+const CRAFTED: [&str; 8] =
+    ["keyboard", "print", "motion", "copying", "attacks", "firstView", "live", "session"];
 
 /// The node after the four validators.
 const FOLLOWER: usize = 4;
@@ -103,6 +105,7 @@ fn pages_are_fine_in_a_real_browser() {
     goods.vaccine();
     goods.bag();
     goods.everything();
+    let sales = sales::record(&network);
     let attack = goods.attacks();
     // Whoever scans may reach any node: these pages are a follower's.
     wait_until("the goods at the follower", || network.has_event(FOLLOWER, &attack));
@@ -153,10 +156,20 @@ fn pages_are_fine_in_a_real_browser() {
         entry("everything-full", &format!("{everything}?view=full")),
         keyed("everything-member", &everything),
         entry("search-names", "/search?q=e"),
-        entry("place-unknown", &path(&goods::place(1, 99))),
         entry("label", &label),
+        entry("sign-in", "/sign-in"),
+        json!({"name": "closed", "path": sales.paid, "status": 401}),
+        keyed("agreements", "/agreements"),
+        keyed("agreement-proposed", &sales.proposed),
+        keyed("agreement-waiting", &sales.waiting),
+        keyed("agreement-paid", &sales.paid),
+        keyed("agreement-disputed", &sales.disputed),
+        keyed("accounts", "/accounts"),
+        keyed("account", "/accounts/member-0:main"),
+        keyed("approvals", "/approvals"),
         json!({"name": "not-found", "path": "/search?q=nobody+calls+it+so", "status": 404}),
         json!({"name": "search-empty", "path": "/search?q=", "status": 400}),
+        json!({"name": "no-place", "path": path(&goods::place(1, 99)), "status": 404}),
         json!({"name": "no-event", "path": "/event/urn%3Ax%3Anone", "status": 404}),
         json!({"name": "no-block", "path": "/block/99999999", "status": 404}),
         json!({"name": "no-page", "path": "/nothing/here", "status": 404}),
@@ -181,6 +194,7 @@ fn pages_are_fine_in_a_real_browser() {
             {"name": "scan", "path": hostile, "keyed": false},
         ],
         "event": goods::observed(),
+        "session": {"path": sales.paid, "price": "1,234,567.89"},
     });
     std::fs::write(shop.join("plan.json"), plan.to_string()).expect("a plan");
     let looked = Command::new(node)

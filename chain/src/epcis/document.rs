@@ -296,18 +296,43 @@ fn take_events(members: &mut Object, kind: DocumentKind) -> (Vec<Value>, &'stati
 /// exactly as it was given; otherwise each carries all its contexts itself.
 #[must_use]
 pub fn query_document(events: &[(&Event, TimestampMs)], now: TimestampMs) -> Value {
-    let first = events.first().and_then(|(event, _)| event.document_context());
-    let shared = events.iter().all(|(event, _)| event.document_context() == first);
-    let answer = |(event, recorded): &(&Event, TimestampMs)| {
-        let mut value =
-            if shared { Value::Object(event.object().clone()) } else { event.self_contained() };
-        if let Value::Object(object) = &mut value {
-            object.insert("recordTime".to_owned(), Value::from(recorded.to_string()));
+    let parts = events.iter().map(|(event, recorded)| Answered {
+        object: event.object().clone(),
+        document_context: event.document_context().cloned().map(Arc::new),
+        recorded: *recorded,
+    });
+    query_document_of(parts.collect(), now)
+}
+
+/// An event on record, as part of an answer.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    /// The event's object.
+    pub object: Object,
+    /// The `@context` of the document it came in.
+    pub document_context: Option<Arc<Value>>,
+    /// When it was recorded.
+    pub recorded: TimestampMs,
+}
+
+/// As [`query_document`], of events that are not needed otherwise.
+#[must_use]
+pub fn query_document_of(events: Vec<Answered>, now: TimestampMs) -> Value {
+    let first = events.first().and_then(|event| event.document_context.clone());
+    let shared = events.iter().all(|event| event.document_context == first);
+    let answer = |event: Answered| {
+        let Answered { mut object, document_context, recorded } = event;
+        if !shared {
+            let own = object.get("@context");
+            let effective = context::Contexts::new(document_context.as_deref(), own).effective();
+            object.insert("@context".to_owned(), effective);
         }
-        value
+        object.insert("recordTime".to_owned(), Value::from(recorded.to_string()));
+        Value::Object(object)
     };
-    let list: Vec<Value> = events.iter().map(answer).collect();
-    let context = first.filter(|_| shared).cloned().unwrap_or_else(|| json!([GS1_CONTEXT]));
+    let list: Vec<Value> = events.into_iter().map(answer).collect();
+    let context = first.filter(|_| shared).map(|context| Value::clone(&context));
+    let context = context.unwrap_or_else(|| json!([GS1_CONTEXT]));
     json!({
         "@context": context,
         "type": "EPCISQueryDocument",

@@ -34,6 +34,7 @@ pub mod identifier;
 pub mod json;
 mod lenient;
 mod pointer;
+pub mod query;
 mod sections;
 #[cfg(test)]
 mod testing;
@@ -46,7 +47,7 @@ mod xml;
 
 pub(crate) use canonical::text as canonical_text;
 pub(crate) use check::{Checker, shown};
-pub use document::{Document, DocumentKind, query_document};
+pub use document::{Answered, Document, DocumentKind, query_document, query_document_of};
 pub use event::{
     Action, BizTransaction, ErrorDeclaration, Event, EventType, Named, Quantity, Role,
     SensorReading, TransferEnd,

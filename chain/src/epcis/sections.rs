@@ -215,6 +215,45 @@ impl SectionedEvent {
         Event::build(Value::Object(object), context, Origin::Stored).map_err(SectionError::Invalid)
     }
 
+    /// The event of sections that this node has accepted before: as [`SectionedEvent::event`], and
+    /// several times faster, since nothing is validated again. Never for what others send.
+    ///
+    /// # Errors
+    /// [`SectionError`] for malformed sections.
+    ///
+    /// # Panics
+    /// When they were never accepted.
+    pub fn recorded(&self) -> Result<Event, SectionError> {
+        let (object, context) = self.recorded_parts()?;
+        Event::recorded(object, context).map_err(SectionError::Invalid)
+    }
+
+    /// The object of such an event, and the context of the document it came in.
+    ///
+    /// # Errors
+    /// [`SectionError`] for malformed sections.
+    pub fn recorded_parts(&self) -> Result<(Object, Option<Arc<Value>>), SectionError> {
+        let mut merged = self.read(SectionName::Public)?;
+        for name in [SectionName::Trade, SectionName::Rest] {
+            let part = self.read(name)?;
+            merge_objects(&mut merged, part).ok_or(SectionError::Overlap(name))?;
+        }
+        let context = merged.remove(DOCUMENT_CONTEXT).map(Arc::new);
+        Ok((merged, context))
+    }
+
+    /// What follows the encoding of an event in `bytes`; `None` when they are too few.
+    pub(crate) fn encoded_after(bytes: &[u8]) -> Option<&[u8]> {
+        // Each section is its salt, the length of its text and the text.
+        let mut rest = bytes;
+        for _ in 0..3 {
+            let (_salt, after) = rest.split_first_chunk::<32>()?;
+            let (length, after) = after.split_first_chunk::<8>()?;
+            rest = after.get(usize::try_from(u64::from_le_bytes(*length)).ok()?..)?;
+        }
+        Some(rest)
+    }
+
     /// Puts the sections together: the event as JSON, exactly as it was cut, without validating it
     /// against EPCIS. Contexts of the document are left out; [`SectionedEvent::event`] has them.
     ///

@@ -21,17 +21,20 @@
 //! | `city`, `state`, `postalCode`, `countryCode` | fields of the address |
 //! | `latitude`, `longitude` | the position |
 //!
-//! A place's `children` lie inside it. A child of several places lies in the innermost of them.
+//! A place's `children` lie inside it. A child of several places lies in the innermost of them. As
+//! what it lies there, read point or business location, is kept beside ([`super::hierarchy`]).
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::hierarchy::attribute_of;
 use super::{
     Address, Attributes, Links, MasterData, MasterKind, Party, Place, Product, Texts, UNDETERMINED,
     decimal, is_country, is_language,
 };
 use crate::epcis::context::Contexts;
+use crate::epcis::query::PlaceField;
 use crate::epcis::{
     Canonical, Document, DocumentKind, Flaw, MAX_VIOLATIONS, Violation, canonical, canonical_text,
     shown,
@@ -48,6 +51,8 @@ pub struct Change {
     /// Where the document says it first: a JSON pointer.
     pub pointer: String,
     inside: Option<String>,
+    /// In which places it lies, as the vocabulary says that names it.
+    lies: Vec<(PlaceField, String)>,
     attributes: Vec<Attribute>,
 }
 
@@ -194,7 +199,17 @@ impl Reader<'_> {
                 let what = kind.as_str();
                 let message = format!("what lies under a {what} is not kept, only under a place");
                 self.leave_out(&at, "children", message);
-            } else if self.change(&at, kind, &child).is_some() {
+            } else if let Some(place) = self.change(&at, kind, &child) {
+                let lies = match word {
+                    "ReadPoint" => Some(PlaceField::ReadPoint),
+                    "BusinessLocation" | "BizLocation" => Some(PlaceField::BizLocation),
+                    _ => None,
+                };
+                if let (Some(field), Some(change)) = (lies, self.changes.get_mut(place))
+                    && !change.lies.iter().any(|own| own.0 == field && own.1 == outer)
+                {
+                    change.lies.push((field, outer.to_owned()));
+                }
                 let around = self.around.entry(child.into_uri()).or_default();
                 around.push((outer.to_owned(), at));
             }
@@ -222,6 +237,7 @@ impl Reader<'_> {
                 id: id.to_owned(),
                 pointer: at.to_owned(),
                 inside: None,
+                lies: Vec::new(),
                 attributes: Vec::new(),
             });
         }
@@ -323,7 +339,7 @@ fn full_name(given: &str, contexts: Contexts<'_>) -> String {
     }
 }
 
-fn known_word(name: &str) -> Option<&str> {
+pub(super) fn known_word(name: &str) -> Option<&str> {
     NAMESPACES.iter().find_map(|namespace| name.strip_prefix(namespace))
 }
 
@@ -382,6 +398,20 @@ impl Change {
             MasterData::Links(_) => return (after.clone(), left_out),
         };
         keep(attributes, &rest, &mut left_out);
+        for field in [PlaceField::ReadPoint, PlaceField::BizLocation] {
+            let own = self.lies.iter().filter(|(own, _)| *own == field);
+            let outers: Vec<String> = own.map(|(_, outer)| outer.clone()).collect();
+            let count: usize = attributes.values().map(Vec::len).sum();
+            if outers.is_empty() {
+                continue;
+            }
+            if count.saturating_add(outers.len()) > MAX_ATTRIBUTES {
+                let message = format!("the record has {MAX_ATTRIBUTES} attributes, the limit");
+                leave_out(&mut left_out, &self.pointer, "too-many", message);
+                continue;
+            }
+            attributes.insert(attribute_of(field).to_owned(), outers);
+        }
         (after.clone(), left_out)
     }
 }

@@ -20,6 +20,7 @@
 //! | `inside-itself` | a place does not lie inside itself |
 
 mod document;
+pub mod hierarchy;
 mod json;
 mod links;
 

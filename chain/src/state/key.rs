@@ -601,6 +601,54 @@ pub fn picture_member(key: &[u8]) -> Option<MemberId> {
     MemberId::new(name).ok()
 }
 
+/// The directory of a segment of the index of events: local, as all indexes.
+#[must_use]
+pub fn segment_key(segment: u32) -> Vec<u8> {
+    [SEGMENTS_FIRST, &segment.to_be_bytes()].concat()
+}
+
+/// The first directory of a segment.
+pub const SEGMENTS_FIRST: &[u8] = b"hd";
+/// The first key after the directories.
+pub const SEGMENTS_END: &[u8] = b"he";
+
+/// Where the events of a segment stand, and when they happened.
+#[must_use]
+pub fn segment_columns_key(segment: u32) -> Vec<u8> {
+    [b"hc".as_slice(), &segment.to_be_bytes()].concat()
+}
+
+/// Some of a segment's terms, with the events that are filed under each.
+#[must_use]
+pub fn segment_terms_key(segment: u32, block: u32) -> Vec<u8> {
+    [b"hw".as_slice(), &segment.to_be_bytes(), &block.to_be_bytes()].concat()
+}
+
+/// A value that some event has in a field that can be browsed; `tag` stands for the field.
+#[must_use]
+pub fn browsed_key(tag: u8, value: &str) -> Vec<u8> {
+    [BROWSED_FIRST, &[tag], value.as_bytes()].concat()
+}
+
+/// The field's tag and the value of such a key.
+#[must_use]
+pub fn browsed_value(key: &[u8]) -> Option<(u8, &str)> {
+    let (tag, value) = key.strip_prefix(BROWSED_FIRST)?.split_first()?;
+    Some((*tag, std::str::from_utf8(value).ok()?))
+}
+
+/// The first value of any field.
+pub const BROWSED_FIRST: &[u8] = b"hv";
+/// The first key after the values.
+pub const BROWSED_END: &[u8] = b"hw";
+
+/// The keys of everything in the index of events: first keys, and the keys after the last.
+pub const EVENT_INDEX_RANGES: [(&[u8], &[u8]); 3] =
+    [(b"hc", b"hd"), (b"hd", b"he"), (b"hv", b"hx")];
+
+/// The note of how far the index of events has come in the table.
+pub const EVENT_INDEX_KEY: &[u8] = b"mi";
+
 /// Where a transaction is looked up by its id.
 #[must_use]
 pub fn transaction_key(id: &TransactionId) -> Vec<u8> {

@@ -1,20 +1,54 @@
 //! What the description of the HTTP side holds beyond what its handlers say: the published schema
-//! of terms, and examples of the endpoints of money, agreements and recalls, which are answers of a
-//! real node.
+//! of terms, the parameters of the event query, and examples of the endpoints of money, agreements,
+//! event queries and recalls, which are answers of a real node.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tracehold_chain::agreement::TERMS_SCHEMA;
+use tracehold_chain::epcis::query::parameters;
 
 use super::agreements::TERMS_COMPONENT;
 
-/// Requests and answers by method and path: `{"GET /api/v1/accounts": {"200": …}}`. A test walks
-/// through a real node and compares; with `EXAMPLES=write` it writes them anew.
+/// Requests and answers by method and path: `{"GET /api/v1/accounts": {"200": …}}`. Tests walk
+/// through real nodes and compare; with `EXAMPLES=write` they write them anew.
 pub const EXAMPLES: &str = include_str!("examples.json");
 
-/// The examples, read.
+/// Those of event queries.
+pub const QUERY_EXAMPLES: &str = include_str!("query/examples.json");
+
+/// Those of recalls.
+pub const RECALL_EXAMPLES: &str = include_str!("recalls/examples.json");
+
+/// Examples, read.
 #[must_use]
-pub fn examples() -> Map<String, Value> {
-    serde_json::from_str(EXAMPLES).expect("examples.json is an object")
+pub fn examples(text: &str) -> Map<String, Value> {
+    serde_json::from_str(text).expect("examples are an object")
+}
+
+/// Whether an operation answers with events that parameters ask for.
+fn asks_for_events(path: &str) -> bool {
+    let inside = path.strip_prefix("/epcis/v2/").unwrap_or_default();
+    inside == "events" || (inside.ends_with("/events") && !inside.starts_with("queries/"))
+}
+
+/// The parameters of the event query whose names are fixed, before those of the page.
+fn with_parameters(told: &mut Value) {
+    let asked: Vec<Value> = parameters()
+        .map(|parameter| {
+            json!({
+                "name": parameter.name, "in": "query", "required": false,
+                "description": parameter.meaning, "example": parameter.example,
+                "schema": {"type": "string"},
+            })
+        })
+        .collect();
+    let paths = told["paths"].as_object_mut();
+    for (path, operations) in paths.into_iter().flatten() {
+        let get = operations.get_mut("get").filter(|_| asks_for_events(path));
+        let known = get.and_then(|get| get.get_mut("parameters")).and_then(Value::as_array_mut);
+        if let Some(known) = known {
+            known.splice(0..0, asked.iter().cloned());
+        }
+    }
 }
 
 /// The published schema of terms as a component: what it refers to stands inside of it.
@@ -33,7 +67,9 @@ fn terms_component() -> Value {
 pub fn complete(openapi: &utoipa::openapi::OpenApi) -> Value {
     let mut told = serde_json::to_value(openapi).expect("a description is JSON");
     told["components"]["schemas"][TERMS_COMPONENT] = terms_component();
-    for (operation, examples) in examples() {
+    with_parameters(&mut told);
+    let all = [EXAMPLES, QUERY_EXAMPLES, RECALL_EXAMPLES];
+    for (operation, examples) in all.into_iter().flat_map(examples) {
         let Some((method, path)) = operation.split_once(' ') else { continue };
         let place = &mut told["paths"][path][method.to_lowercase()];
         for (of, example) in examples.as_object().into_iter().flatten() {
@@ -67,6 +103,7 @@ mod tests {
     use super::super::holds::HoldView;
     use super::super::openapi::document;
     use super::super::problem::ProblemBody;
+    use super::super::query::shown::{Collection, EpcisEvent, QueryDefinition, QueryDocument};
     use super::super::recalls::{AffectedView, RecallView, RecallsView};
     use super::*;
 
@@ -87,13 +124,17 @@ mod tests {
             "Approvals" => same::<Approvals>(value),
             "AssetView" => same::<AssetView>(value),
             "CheckView" => same::<CheckView>(value),
+            "Collection" => same::<Collection>(value),
             "CommandView" => same::<CommandView>(value),
             "DoneView" => same::<DoneView>(value),
+            "EpcisEvent" => same::<EpcisEvent>(value),
             "ExplanationView" => same::<ExplanationView>(value),
             "FilledView" => same::<FilledView>(value),
             "FundedView" => same::<FundedView>(value),
             "HoldView" => same::<HoldView>(value),
             "Problem" => same::<ProblemBody>(value),
+            "QueryDefinition" => same::<QueryDefinition>(value),
+            "QueryDocument" => same::<QueryDocument>(value),
             "RecallView" => same::<RecallView>(value),
             "RecallsView" => same::<RecallsView>(value),
             "Statement" => same::<Statement>(value),
@@ -103,39 +144,60 @@ mod tests {
         }
     }
 
-    fn has_examples(path: &str) -> bool {
+    fn is_about_money_or_recalls(path: &str) -> bool {
         ["agreements", "accounts", "approvals", "assets", "recalls"]
             .iter()
             .any(|name| path.strip_prefix("/api/v1/").is_some_and(|rest| rest.starts_with(name)))
     }
 
-    /// Promise P89: every answer about money, agreements and recalls has a type and an example, and
-    /// the example is of that type.
+    /// What reads and browses events, and what is kept to ask for them.
+    fn is_about_events(path: &str) -> bool {
+        ["", "events", "eventTypes", "epcs", "bizSteps", "bizLocations", "readPoints"]
+            .iter()
+            .chain(&["dispositions", "queries", "nextPageToken"])
+            .any(|name| {
+                path.strip_prefix("/epcis/v2/").and_then(|p| p.split('/').next()) == Some(name)
+            })
+            && !path.contains("/subscriptions")
+    }
+
+    /// Promises P89 and P98: every answer about money, agreements, recalls and events that are
+    /// asked for has a type and an example, and the example is of that type.
     #[test]
     fn every_example_is_of_the_type_of_its_answer() {
         let told = document();
         let mut seen = BTreeSet::new();
         for (path, methods) in told["paths"].as_object().unwrap() {
-            if !has_examples(path) || path.ends_with("/agreements/schema") {
+            let described = is_about_money_or_recalls(path) || is_about_events(path);
+            if !described || path.ends_with("/agreements/schema") {
                 continue;
             }
             for (method, operation) in methods.as_object().unwrap() {
                 let name = format!("{method} {path}");
-                let mut examples = 0;
+                let (mut examples, mut shows) = (0, false);
                 for (status, answer) in operation["responses"].as_object().unwrap() {
-                    let contents = answer["content"].as_object().into_iter().flatten();
-                    for (_, content) in contents.filter(|(kind, _)| kind.ends_with("json")) {
-                        let schema = content["schema"]["$ref"].as_str();
+                    let kinds = answer["content"].as_object().into_iter().flatten();
+                    for (_, content) in kinds.filter(|(kind, _)| kind.ends_with("json")) {
+                        shows |= status.starts_with('2');
+                        let list = &content["schema"]["items"];
+                        let one = if list.is_object() { list } else { &content["schema"] };
+                        let schema = one["$ref"].as_str();
                         let schema = schema.and_then(|at| at.rsplit('/').next());
                         let schema = schema.unwrap_or_else(|| panic!("{name} {status}: no type"));
                         let Some(example) = content.get("example") else { continue };
-                        reads_as(schema, example).unwrap_or_else(|wrong| {
-                            panic!("{name} {status} is no {schema}: {wrong}")
-                        });
+                        let all = example.as_array().filter(|_| list.is_object());
+                        for example in all.map_or(std::slice::from_ref(example), Vec::as_slice) {
+                            reads_as(schema, example).unwrap_or_else(|wrong| {
+                                panic!("{name} {status} is no {schema}: {wrong}")
+                            });
+                        }
                         examples += usize::from(status.starts_with('2'));
                     }
                 }
-                assert!(examples > 0, "{name} shows no answer");
+                assert!(examples > 0 || !shows, "{name} shows no answer");
+                if !shows {
+                    continue;
+                }
                 let body = &operation["requestBody"]["content"]["application/json"];
                 if body.is_object() {
                     assert!(body["schema"]["$ref"].is_string(), "{name}: its body has no type");
@@ -144,8 +206,32 @@ mod tests {
                 seen.insert(format!("{} {path}", method.to_uppercase()));
             }
         }
-        let known: BTreeSet<String> = examples().keys().cloned().collect();
+        let all = [EXAMPLES, QUERY_EXAMPLES, RECALL_EXAMPLES].map(examples);
+        let known: BTreeSet<String> = all.iter().flat_map(|some| some.keys().cloned()).collect();
         assert_eq!(known, seen, "an example of no endpoint, or an endpoint without");
+    }
+
+    /// Promise P96: every parameter of the query is described wherever it may be given.
+    #[test]
+    fn every_parameter_of_the_event_query_is_described() {
+        let told = document();
+        let names = |path: &str| -> Vec<String> {
+            let list = told["paths"][path]["get"]["parameters"].as_array().unwrap();
+            list.iter().map(|one| one["name"].as_str().unwrap().to_owned()).collect()
+        };
+        for (path, of_path) in [
+            ("/epcis/v2/events", None),
+            ("/epcis/v2/bizSteps/{bizStep}/events", Some("bizStep")),
+            ("/epcis/v2/epcs/{epc}/events", Some("epc")),
+        ] {
+            let described = names(path);
+            let asked = parameters().map(|parameter| parameter.name);
+            let expected: Vec<&str> =
+                asked.chain(of_path).chain(["perPage", "nextPageToken"]).collect();
+            assert_eq!(described, expected, "{path}");
+        }
+        let named = names("/epcis/v2/queries/{queryName}/events");
+        assert_eq!(named, ["queryName", "perPage", "nextPageToken"]);
     }
 
     /// Promise P89: what the description refers to is in it.

@@ -21,6 +21,9 @@ pub const DEFAULT_PAGE: usize = 30;
 /// Bytes of event bodies on one page; a page ends early rather than grow beyond this.
 pub const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
 
+/// Bytes of the JSON of a named query.
+pub const MAX_QUERY_BODY_BYTES: usize = 64 * 1024;
+
 /// Bytes of the JSON of one product, place or party.
 pub const MAX_RECORD_BODY_BYTES: usize = 256 * 1024;
 

@@ -3,7 +3,7 @@
 //! [`server`] accepts connections under deadlines; [`router`] is what they reach. A request passes
 //! [`metrics`], [`headers`] and [`rate`], [`auth`] says who it is from, and it reaches a handler:
 //!
-//! - [`capture`] and [`events`] speak GS1's EPCIS binding;
+//! - [`capture`], [`events`] and [`query`] speak GS1's EPCIS binding;
 //! - [`blocks`] and [`feed`] tell of the ledger itself, [`network`] of its nodes;
 //! - [`items`], [`trace`] and [`footprint`] tell of goods, [`readings`] takes what sensors say;
 //! - [`masterdata`] and [`pictures`] are about products, places and parties;
@@ -56,6 +56,7 @@ mod passport;
 mod pictures;
 mod prepare;
 pub mod problem;
+mod query;
 mod rate;
 mod readings;
 mod recalls;

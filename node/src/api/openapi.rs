@@ -17,7 +17,7 @@ use super::problem::{Kind, PROBLEM_JSON, Problem, render};
 use super::{
     ApiState, accounts, agreements, approvals, blocks, capture, described, did, events, feed,
     footprint, headers, health, holds, items, links, masterdata, metrics, money, money_pages,
-    network, pages, pictures, rate, readings, recalls, resolver, trace, webhooks,
+    network, pages, pictures, query, rate, readings, recalls, resolver, trace, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -86,8 +86,9 @@ fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(capture::post_capture))
         .routes(routes!(capture::get_capture))
-        .routes(routes!(events::post_event, events::get_events))
+        .routes(routes!(events::post_event, query::get_events))
         .routes(routes!(events::get_event))
+        .merge(query::routes())
         .routes(routes!(blocks::status))
         .routes(routes!(blocks::get_block))
         .routes(routes!(blocks::post_transaction))

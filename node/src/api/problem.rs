@@ -40,6 +40,12 @@ pub enum Kind {
     Exists,
     /// More than a limit allows.
     TooLarge,
+    /// A query that breaks a rule, where it stands in a body.
+    QueryValidation,
+    /// More events than the query allows itself.
+    QueryTooLarge,
+    /// A query that would take more work than one answer may.
+    QueryTooComplex,
     /// The path and query are too long.
     UriTooLong,
     /// The body has a media type that is not read here.
@@ -107,6 +113,24 @@ impl Kind {
                 "too_large",
                 "More than a limit allows",
                 "CaptureLimitExceededException",
+            ),
+            Kind::QueryValidation => (
+                S::BAD_REQUEST,
+                "query_validation",
+                "The query breaks a rule",
+                "QueryValidationException",
+            ),
+            Kind::QueryTooLarge => (
+                S::PAYLOAD_TOO_LARGE,
+                "query_too_large",
+                "More events than the query allows itself",
+                "QueryTooLargeException",
+            ),
+            Kind::QueryTooComplex => (
+                S::PAYLOAD_TOO_LARGE,
+                "query_too_complex",
+                "The query takes more work than one answer may",
+                "QueryTooComplexException",
             ),
             Kind::UriTooLong => (
                 S::URI_TOO_LONG,

@@ -13,8 +13,6 @@ use crate::view::{Order, ReadView, StoredEvent};
 pub struct Page {
     /// The events.
     pub events: Vec<StoredEvent>,
-    /// The position of the last one, when there are more.
-    pub next: Option<Position>,
 }
 
 impl Page {
@@ -27,10 +25,8 @@ impl Page {
             first || bytes <= MAX_PAGE_BYTES
         });
         let fit = fit.count();
-        let has_more = fit < events.len();
         events.truncate(fit);
-        let next = events.last().map(|event| event.position).filter(|_| has_more);
-        Page { events, next }
+        Page { events }
     }
 }
 

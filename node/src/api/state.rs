@@ -33,6 +33,7 @@ use crate::deliver::Deliverer;
 use crate::fault::Fault;
 use crate::keystore::Keystore;
 use crate::pictures::Pictures;
+use crate::queries::NamedQueries;
 use crate::recalls::Recalls;
 use crate::runtime::NodeHandle;
 use crate::view::ReadView;
@@ -59,6 +60,8 @@ pub struct ApiParts {
     pub pictures: Pictures,
     /// Sends what happens to webhooks.
     pub deliverer: Deliverer,
+    /// Named queries.
+    pub queries: Arc<NamedQueries>,
     /// Counters, shared with the rest of the node.
     pub registry: SharedRegistry,
     /// Deadlines and caps.
@@ -390,6 +393,12 @@ impl ApiState {
         }
         first.append(&mut others);
         Ok(first)
+    }
+
+    /// Named queries.
+    #[must_use]
+    pub fn queries(&self) -> &Arc<NamedQueries> {
+        &self.0.parts.queries
     }
 
     pub(super) fn pictures(&self) -> &Pictures {

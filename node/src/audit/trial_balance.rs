@@ -237,6 +237,7 @@ mod tests {
             due: Effects { entries, steps: Vec::new() },
             receipts: Vec::new(),
             events: 0,
+            found: Vec::new(),
         }
     }
 

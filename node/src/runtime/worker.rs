@@ -44,15 +44,17 @@ pub(super) fn work(
     control: mpsc::UnboundedSender<Control>,
 ) -> Result<(), Fault> {
     let recovered = recover(&parts.folder, &parts.genesis, &shared.progress)?;
-    let Recovered { ledger, blocks, vote_log, votes, table } = recovered;
+    let Recovered { ledger, blocks, vote_log, votes, table, index } = recovered;
     let height = ledger.head().height;
     let views = ViewSource::new(
         table.clone(),
         blocks.reader(),
+        Arc::clone(&index),
         ledger.authority().clone(),
         ledger.head().clone(),
         alarm(&table, control.clone()),
     );
+    index.catch_up(&views.view(), &|height| shared.progress.filing(height))?;
     let report = {
         let control = control.clone();
         // Nobody is there to hear it once the loop has ended.
@@ -321,11 +323,11 @@ impl Worker {
         match effect {
             Effect::Commit { layer, .. } => {
                 let height = layer.head.height;
-                self.views().publish(Arc::clone(&layer));
+                let sealed = self.views().publish(Arc::clone(&layer));
                 self.shared.height.send_replace(height);
                 // Waits when the table cannot keep up: memory is bounded, and so is this node's
                 // pace.
-                self.writer.push(layer)?;
+                self.writer.push_with(layer, sealed)?;
             }
             Effect::Answer { ticket, result } => {
                 if let Some(answer) = self.answers.remove(&ticket) {

@@ -49,10 +49,17 @@ struct Shared {
     changed: Condvar,
 }
 
+/// A layer that waits, what is to be written with it, and the bytes of both.
+struct Waiting {
+    layer: Arc<Layer>,
+    beside: Option<Batch>,
+    bytes: usize,
+}
+
 #[derive(Default)]
 struct Queue {
     /// Waiting, oldest first, with their bytes.
-    waiting: VecDeque<(Arc<Layer>, usize)>,
+    waiting: VecDeque<Waiting>,
     /// Blocks and bytes that wait or are being written.
     blocks: usize,
     bytes: usize,
@@ -81,15 +88,15 @@ impl Queue {
     }
 
     fn keys(&self) -> usize {
-        self.waiting.iter().map(|(layer, _)| layer.writes.len()).sum()
+        self.waiting.iter().map(|waiting| waiting.layer.writes.len()).sum()
     }
 
     /// The next layers to write together.
-    fn take(&mut self) -> Vec<(Arc<Layer>, usize)> {
+    fn take(&mut self) -> Vec<Waiting> {
         let (mut layers, mut keys) = (Vec::new(), 0);
         while layers.len() < BATCH_BLOCKS && keys < BATCH_KEYS {
             let Some(next) = self.waiting.pop_front() else { break };
-            keys += next.0.writes.len();
+            keys += next.layer.writes.len();
             layers.push(next);
         }
         layers
@@ -122,7 +129,16 @@ impl TableWriter {
     /// # Errors
     /// [`Fault`] when the table failed.
     pub fn push(&self, layer: Arc<Layer>) -> Result<(), Fault> {
-        let bytes = weight(&layer);
+        self.push_with(layer, None)
+    }
+
+    /// As [`TableWriter::push`], with something beside the layer that is to be in the table when,
+    /// and only when, the layer is.
+    ///
+    /// # Errors
+    /// [`Fault`] when the table failed.
+    pub fn push_with(&self, layer: Arc<Layer>, beside: Option<Batch>) -> Result<(), Fault> {
+        let bytes = weight(&layer.writes) + beside.as_ref().map_or(0, weight);
         let mut queue = self.shared.lock();
         while queue.fault.is_none() && !queue.has_room() {
             queue = self.shared.wait(queue);
@@ -132,7 +148,7 @@ impl TableWriter {
         }
         queue.blocks += 1;
         queue.bytes += bytes;
-        queue.waiting.push_back((layer, bytes));
+        queue.waiting.push_back(Waiting { layer, beside, bytes });
         self.shared.changed.notify_all();
         Ok(())
     }
@@ -160,19 +176,21 @@ impl TableWriter {
     }
 }
 
-fn weight(layer: &Layer) -> usize {
-    let sizes =
-        layer.writes.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, Vec::len));
+fn weight(batch: &Batch) -> usize {
+    let sizes = batch.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, Vec::len));
     sizes.sum()
 }
 
 fn run(shared: &Shared, table: &dyn Table, flush: &Flush, report: &Report) {
     let mut unflushed_batches = 0;
     while let Some(layers) = next_batch(shared) {
-        let last = layers.last().expect("a batch has a layer").0.head.height;
-        let bytes: usize = layers.iter().map(|(_, bytes)| bytes).sum();
+        let last = layers.last().expect("a batch has a layer").layer.head.height;
+        let bytes: usize = layers.iter().map(|waiting| waiting.bytes).sum();
         let count = layers.len();
-        let batches: Vec<&Batch> = layers.iter().map(|(layer, _)| &layer.writes).collect();
+        let batches: Vec<&Batch> = layers
+            .iter()
+            .flat_map(|waiting| waiting.beside.iter().chain([&waiting.layer.writes]))
+            .collect();
         let written = table.apply_all(&batches).and_then(|()| {
             unflushed_batches += 1;
             let idle = shared.lock().waiting.is_empty();
@@ -201,7 +219,7 @@ fn run(shared: &Shared, table: &dyn Table, flush: &Flush, report: &Report) {
 }
 
 /// Waits for a batch worth writing; `None` when it is time to end.
-fn next_batch(shared: &Shared) -> Option<Vec<(Arc<Layer>, usize)>> {
+fn next_batch(shared: &Shared) -> Option<Vec<Waiting>> {
     let mut queue = shared.lock();
     loop {
         if queue.batch_is_full() || queue.stop {
@@ -267,6 +285,7 @@ mod tests {
             due: Default::default(),
             receipts: Vec::new(),
             events: 0,
+            found: Vec::new(),
         })
     }
 

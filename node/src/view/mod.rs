@@ -34,11 +34,11 @@ use tracehold_chain::digest::Digest;
 use tracehold_chain::epcis::SectionedEvent;
 use tracehold_chain::masterdata::{MasterKind, MasterRecord};
 use tracehold_chain::state::key::{
-    HEAD_KEY, Index, block_due_key, edge_range, event_range, journal_key, master_key, master_range,
-    name_digest, picture_member, picture_range, transaction_key,
+    HEAD_KEY, Index, block_due_key, edge_range, event_range, item_key, item_range, journal_key,
+    master_key, master_range, name_digest, picture_member, picture_range, transaction_key,
 };
 use tracehold_chain::state::table::Pair;
-use tracehold_chain::state::{Position, StateKey, Table, TableError};
+use tracehold_chain::state::{Batch, Position, StateKey, Table, TableError};
 use tracehold_chain::transaction::{CapturedEvent, TransactionId};
 use tracehold_chain::units::{AgentId, Height, MemberId, TimestampMs};
 use tracehold_contracts::authority::Authority;
@@ -49,8 +49,9 @@ use tracehold_contracts::provenance::{
 use tracehold_contracts::{Effects, Head, Layer, TransactionRecord, Verdict, masterdata};
 
 use crate::fault::Fault;
+use crate::index::EventIndex;
 use crate::store::BlockReader;
-use crate::store::block_log::StoredHeader;
+use crate::store::block_log::{EncodedBundle, StoredHeader};
 use cache::BundleCache;
 
 pub use agreements::Told;
@@ -85,6 +86,7 @@ pub struct ViewSource {
 struct Shared {
     table: Arc<dyn Table>,
     blocks: BlockReader,
+    index: Arc<EventIndex>,
     authority: Authority,
     cache: BundleCache,
     alarm: Alarm,
@@ -101,28 +103,34 @@ impl ViewSource {
     pub fn new(
         table: Arc<dyn Table>,
         blocks: BlockReader,
+        index: Arc<EventIndex>,
         authority: Authority,
         head: Head,
         alarm: Alarm,
     ) -> ViewSource {
         let cache = BundleCache::new(BUNDLE_CACHE_BYTES);
-        let shared = Arc::new(Shared { table, blocks, authority, cache, alarm });
+        let shared = Arc::new(Shared { table, blocks, index, authority, cache, alarm });
         let newest = ArcSwap::from_pointee(Snapshot { head, layers: Layers::default() });
         ViewSource { shared, newest }
     }
 
     /// Lets readers see a committed block, which is synced in the block log. One thread calls this
-    /// and [`ViewSource::flushed`].
+    /// and [`ViewSource::flushed`]. What it returns, if anything, is to be written to the table
+    /// with the layer.
     ///
     /// # Panics
     /// When it is not the next block.
-    pub fn publish(&self, layer: Arc<Layer>) {
+    #[must_use]
+    pub fn publish(&self, layer: Arc<Layer>) -> Option<Batch> {
         let newest = self.newest.load();
         assert_eq!(layer.head.height, newest.head.height.next(), "blocks are published in order");
         let mut layers = newest.layers.clone();
         let head = layer.head.clone();
+        // Before anybody sees the block: what a view shows is in the index.
+        let sealed = self.shared.index.add(&layer);
         layers.0.push(layer);
         self.newest.store(Arc::new(Snapshot { head, layers }));
+        sealed
     }
 
     /// The table now holds every layer up to `height`.
@@ -131,6 +139,7 @@ impl ViewSource {
         let mut layers = newest.layers.clone();
         layers.0.retain(|layer| layer.head.height > height);
         self.newest.store(Arc::new(Snapshot { head: newest.head.clone(), layers }));
+        self.shared.index.flushed(height);
     }
 
     /// A view of the newest committed block.
@@ -213,6 +222,17 @@ impl StoredEvent {
     }
 }
 
+/// One event on record, without the others that came with it.
+#[derive(Clone, Debug)]
+pub struct OneEvent {
+    /// The event in its sections.
+    pub body: SectionedEvent,
+    /// The member that vouches for it.
+    pub recorder: MemberId,
+    /// When it was recorded.
+    pub record_time: TimestampMs,
+}
+
 /// Some events, and where to read on.
 #[derive(Clone, Debug)]
 pub struct Page {
@@ -257,6 +277,27 @@ impl ReadView {
     #[must_use]
     pub fn authority(&self) -> &Authority {
         &self.shared.authority
+    }
+
+    /// The index of events. It may have come further than this view.
+    #[must_use]
+    pub fn index(&self) -> &EventIndex {
+        &self.shared.index
+    }
+
+    /// Items on record in the order of the digests of their names, after the one with this digest;
+    /// at most `limit`.
+    ///
+    /// # Errors
+    /// [`Fault`] when they cannot be read or are damaged.
+    pub fn items(&self, after: Option<&Digest>, limit: usize) -> Result<Vec<ItemRecord>, Fault> {
+        let (mut from, to) = item_range();
+        if let Some(after) = after {
+            from = item_key(after);
+            from.push(0);
+        }
+        let found = self.pairs((&from, &to), limit, Order::OldestFirst)?;
+        found.iter().map(|(_, value)| self.unpacked(value)).collect()
     }
 
     /// The value of the agreed state at `key`, decoded: parameters, members and master data. What
@@ -394,20 +435,35 @@ impl ReadView {
         limit: usize,
         order: Order,
     ) -> Result<Page, Fault> {
-        let wanted = limit.saturating_add(1);
-        let mut positions = self.indexed(identifier, after, wanted, order)?;
+        let mut positions = self.positions(identifier, after, limit.saturating_add(1), order)?;
+        let more = positions.len() > limit;
+        positions.truncate(limit);
+        let next = positions.last().copied().filter(|_| more);
+        Ok(Page { events: self.events_at(positions)?, next })
+    }
+
+    /// Where the events stand that [`ReadView::history`] gives.
+    ///
+    /// # Errors
+    /// [`Fault`] when they cannot be read, or the journal has fewer steps than the item's log.
+    pub fn positions(
+        &self,
+        identifier: &str,
+        after: Option<Position>,
+        limit: usize,
+        order: Order,
+    ) -> Result<Vec<Position>, Fault> {
+        let mut positions = self.indexed(identifier, after, limit, order)?;
         if let Some(record) = self.item(identifier)? {
-            let steps = self.steps(identifier, &record, after, wanted, order)?;
+            let steps = self.steps(identifier, &record, after, limit, order)?;
             positions.extend(steps.iter().map(|step| step.position));
         }
         positions.sort_unstable();
         if order == Order::NewestFirst {
             positions.reverse();
         }
-        let more = positions.len() > limit;
         positions.truncate(limit);
-        let next = positions.last().copied().filter(|_| more);
-        Ok(Page { events: self.events_at(positions)?, next })
+        Ok(positions)
     }
 
     /// The steps of an item's journal that this view shows: at most `limit`, beyond the cursor
@@ -650,6 +706,44 @@ impl ReadView {
             }
         }
         Ok(events)
+    }
+
+    /// The event at `position`, read alone: cheaper than [`ReadView::event_at`] for one that came
+    /// with many others that are not asked for. `None` when there is none, or it is above this
+    /// view. The bundle it came in is left in `last`, for the next one.
+    ///
+    /// # Errors
+    /// [`Fault`] when it cannot be read or is damaged.
+    pub fn one_event(
+        &self,
+        position: Position,
+        last: &mut Option<EncodedBundle>,
+    ) -> Result<Option<OneEvent>, Fault> {
+        let Position { height, transaction, event } = position;
+        if height > self.height() {
+            return Ok(None);
+        }
+        if let Some(stored) = self.shared.cache.get((height, transaction)) {
+            let exists = (event as usize) < stored.bundle.events.len();
+            let stored = exists.then_some(StoredEvent { position, stored });
+            return Ok(stored.map(|stored| OneEvent {
+                body: stored.body().clone(),
+                recorder: stored.recorder().clone(),
+                record_time: stored.record_time(),
+            }));
+        }
+        let place = (height, transaction);
+        if last.as_ref().is_none_or(|bundle| bundle.place() != place) {
+            *last = self.log(self.shared.blocks.read_encoded(height, transaction))?;
+        }
+        let Some(bundle) = last else { return Ok(None) };
+        let record_time = bundle.block_time();
+        Ok(self.log(bundle.event(event))?.map(|(transaction, body)| {
+            let author = transaction.captured_events().nth(event as usize);
+            let author = author.and_then(|captured| captured.author.as_ref());
+            let agent = author.map_or(&transaction.body.sender, |author| &author.agent);
+            OneEvent { body, recorder: agent.member().clone(), record_time }
+        }))
     }
 
     fn events_at(&self, positions: Vec<Position>) -> Result<Vec<StoredEvent>, Fault> {

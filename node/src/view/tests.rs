@@ -30,6 +30,7 @@ impl World {
         let views = ViewSource::new(
             table.clone(),
             log.reader(),
+            Arc::new(EventIndex::open(table.clone()).unwrap()),
             ledger.authority().clone(),
             ledger.head().clone(),
             Box::new(move |_, _| {
@@ -46,7 +47,9 @@ impl World {
         let (decided, layer) = self.network.decide(&mut self.ledger, &bundles);
         self.log.append(&decided).unwrap();
         self.log.sync().unwrap();
-        self.views.publish(layer.clone());
+        if let Some(sealed) = self.views.publish(layer.clone()) {
+            self.table.apply(&sealed).unwrap();
+        }
         self.pending.push(layer);
     }
 

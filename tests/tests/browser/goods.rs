@@ -342,9 +342,12 @@ impl<'n> Goods<'n> {
         self.event(1, 1, 0, Some(place(1, 20)), thing);
         for step in 1..=45_u32 {
             let at = Some(place(1, 20 + step % 12));
-            let reports = measures.iter().zip(units).map(|(measure, unit)| {
-                json!({"type": measure, "value": f64::from(step) / 3.7, "uom": unit})
-            });
+            let value = format!("{}.{}", step / 4, 1_000_003 * step);
+            let value: serde_json::Number = value.parse().expect("a number of JSON");
+            let reports = measures
+                .iter()
+                .zip(units)
+                .map(|(measure, unit)| json!({"type": measure, "value": value, "uom": unit}));
             let reports: Vec<Value> = reports.collect();
             let steps = ["arriving", "inspecting", "storing", "picking", "departing"];
             let biz_step = steps[usize::try_from(step).expect("few") % steps.len()];

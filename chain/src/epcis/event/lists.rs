@@ -85,7 +85,7 @@ fn quantity_of(element: &Value) -> Vec<Quantity> {
 
 /// A JSON number as the decimal that its text says; `None` when it is none, or has more digits
 /// than any measure of goods.
-pub(super) fn exact(value: &Value) -> Option<Decimal> {
+pub(in crate::epcis) fn exact(value: &Value) -> Option<Decimal> {
     let text = value.as_number()?.to_string();
     let read = if text.contains(['e', 'E']) {
         Decimal::from_scientific(&text)

@@ -19,6 +19,7 @@ use super::vocabulary::Vocabulary;
 use super::{json, time, validate};
 use crate::limits::{MAX_JSON_DEPTH, MAX_URI_BYTES};
 use crate::units::TimestampMs;
+pub(super) use lists::exact;
 use lists::{LISTS, identifiers, notices_of_list, notices_of_places};
 
 pub use sensor::SensorReading;
@@ -260,6 +261,15 @@ impl Event {
         Event::understand(object, document_context, event_type)
     }
 
+    /// Understands an object that was validated before it was stored.
+    pub(super) fn recorded(
+        object: Object,
+        document_context: Option<Arc<Value>>,
+    ) -> Result<Event, Vec<Violation>> {
+        let event_type = event_type(&mut Checker::default(), &Path::Root, &object);
+        Event::understand(object, document_context, event_type)
+    }
+
     /// Takes the facts from an object that has been checked.
     fn understand(
         object: Object,
@@ -342,6 +352,12 @@ impl Event {
     #[must_use]
     pub fn contexts(&self) -> Contexts<'_> {
         Contexts::new(self.document_context(), self.object.get("@context"))
+    }
+
+    /// The object, and the `@context` of the document the event came in.
+    #[must_use]
+    pub fn into_parts(self) -> (serde_json::Map<String, Value>, Option<Arc<Value>>) {
+        (self.object, self.document_context)
     }
 
     /// The event with all contexts that apply in its own `@context`: readable alone.

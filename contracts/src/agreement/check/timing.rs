@@ -46,8 +46,8 @@ fn limit(terms: &Terms, milestone: &Milestone) -> TimestampMs {
     milestone.by.map_or(terms.deadline, |by| by.min(terms.deadline))
 }
 
-/// When a milestone is fulfilled at the latest: a dispute that is opened just before its time delays
-/// it for as long as the arbiter may take.
+/// When a milestone is fulfilled at the latest: a dispute that is opened just before its time
+/// delays it for as long as the arbiter may take.
 pub(super) fn latest(terms: &Terms, milestone: &Milestone) -> TimestampMs {
     let limit = limit(terms, milestone);
     let delay = terms.dispute.as_ref().map_or(0, |dispute| dispute.ruling_within.0);

@@ -12,6 +12,7 @@ mod money;
 mod passports;
 mod people;
 mod programs;
+mod query;
 mod reads;
 mod recalls;
 mod refusals;
@@ -218,6 +219,7 @@ impl Api {
             capture,
             pictures: pictures(dir.path()),
             deliverer: deliverer.clone(),
+            queries: Arc::new(crate::queries::NamedQueries::open(dir.path()).unwrap()),
             registry: Arc::new(Mutex::new(registry)),
             limits: HttpLimits {
                 body: Duration::from_millis(300),

@@ -1,5 +1,6 @@
 //! Recalls over HTTP, and on the pages of what they reach.
 
+use super::examples::Walk;
 use super::*;
 
 const LOT: &str = "https://id.gs1.org/01/09521321001015/10/L1";
@@ -53,6 +54,26 @@ async fn api() -> Api {
 
 fn page_of(uri: &str) -> String {
     uri.trim_start_matches("https://id.gs1.org").to_owned()
+}
+
+/// Promise P89: the examples of the description are what a real node answers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_examples_of_recalls_are_answers_of_a_real_node() {
+    let api = api().await;
+    let mut walk = Walk { api: &api, seen: serde_json::Map::new() };
+    let base = "/api/v1/recalls";
+    walk.ask("acme/gate", &format!("POST {base}"), &[], recall("R-2026-01", &[LOT]), 201).await;
+    let foreign = recall("R-2026-02", &[LOT]);
+    walk.ask("other/erp", &format!("POST {base}"), &[], foreign, 403).await;
+    let id = ["acme:R-2026-01"];
+    let affected = format!("GET {base}/{{id}}/affected");
+    walk.ask("other/erp", &affected, &id, Value::Null, 200).await;
+    walk.ask("other/erp", &format!("GET {base}/{{id}}"), &id, Value::Null, 200).await;
+    let why = json!({"reason": {"en": "The laboratory was wrong."}});
+    walk.ask("acme/gate", &format!("POST {base}/{{id}}/withdraw"), &id, why, 200).await;
+    walk.ask("other/erp", &format!("GET {base}"), &[], Value::Null, 200).await;
+    walk.compare(super::super::described::RECALL_EXAMPLES, "recalls/examples.json");
+    api.stop().await;
 }
 
 /// Promise P117: what a recall reaches says so to everybody from the next block on, first of all,

@@ -4,6 +4,7 @@
 mod agreements;
 mod ingest;
 mod pages;
+mod query;
 mod recall;
 mod restart;
 mod trace;
@@ -38,6 +39,13 @@ enum Command {
                       sending a document to the answer that it\nis committed."
     )]
     Ingest(ingest::Ingest),
+    /// Record many events on one node and measure how soon it answers queries while more come
+    #[command(
+        after_help = "Example:\n  tracehold bench query --nodes 1 --events 1000000 --json\n\n\
+                      Times count from asking over HTTP to the whole first page of 100 events; 500 \
+                      events a second\nare captured meanwhile."
+    )]
+    Query(query::Query),
     /// Stop, kill and rebuild the nodes of a network with a history and measure how long each takes
     #[command(
         after_help = "Example:\n  tracehold bench ingest --events 1000000 --dir ./history\n  \
@@ -74,6 +82,7 @@ enum Command {
 pub fn run(args: &Args) -> Result<(), Failure> {
     match &args.command {
         Command::Ingest(ingest) => ingest::run(ingest),
+        Command::Query(query) => query::run(query),
         Command::Restart(restart) => restart::run(restart),
         Command::Trace(trace) => trace::run(trace),
         Command::Recall(recall) => recall::run(recall),

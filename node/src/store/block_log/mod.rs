@@ -15,7 +15,7 @@ use tracehold_chain::certificate::DecidedBlock;
 use tracehold_chain::codec;
 use tracehold_chain::units::Height;
 
-pub use reader::{BlockReader, StoredHeader};
+pub use reader::{BlockReader, EncodedBundle, StoredHeader};
 
 use super::disk::Disk;
 use crate::fault::Fault;

@@ -5,8 +5,9 @@ use std::sync::{Arc, RwLock};
 use tracehold_chain::block::{Block, BlockHeader};
 use tracehold_chain::certificate::{CommitCertificate, DecidedBlock};
 use tracehold_chain::codec;
-use tracehold_chain::transaction::Bundle;
-use tracehold_chain::units::Height;
+use tracehold_chain::epcis::SectionedEvent;
+use tracehold_chain::transaction::{Bundle, Transaction};
+use tracehold_chain::units::{Height, TimestampMs};
 
 use super::record::{LEAD_BYTES, Lead, Part, parse_table};
 use crate::fault::Fault;
@@ -47,11 +48,53 @@ pub struct StoredHeader {
     pub transactions: u32,
 }
 
+/// A bundle as it is encoded. Events that follow each other in an answer often came in one bundle.
+#[derive(Debug)]
+pub struct EncodedBundle {
+    place: (Height, u32),
+    block_time: TimestampMs,
+    bytes: Vec<u8>,
+    /// Where it was read.
+    file: String,
+    at: u64,
+}
+
+impl EncodedBundle {
+    /// The block it is in, and its number there, from 0.
+    #[must_use]
+    pub fn place(&self) -> (Height, u32) {
+        self.place
+    }
+
+    /// The time of its block.
+    #[must_use]
+    pub fn block_time(&self) -> TimestampMs {
+        self.block_time
+    }
+
+    /// One of its events, with its transaction; the others are passed over unread. `None` when it
+    /// has no such event.
+    ///
+    /// # Errors
+    /// [`Fault`] when it is damaged.
+    pub fn event(&self, event: u32) -> Result<Option<(Transaction, SectionedEvent)>, Fault> {
+        Bundle::one_of(&self.bytes, event as usize)
+            .map_err(|error| Fault::at(&self.file, self.at, format!("a bundle: {error}")))
+    }
+}
+
 /// A record's table, and where its body begins.
 struct Opened {
     file: String,
     body: u64,
     parts: Vec<Part>,
+}
+
+impl Opened {
+    /// Where a part begins.
+    fn offset_of(&self, index: usize) -> u64 {
+        self.body + self.parts[..index].iter().map(|part| u64::from(part.length)).sum::<u64>()
+    }
 }
 
 impl BlockReader {
@@ -144,6 +187,25 @@ impl BlockReader {
         self.read_part(&opened, part).map(Some)
     }
 
+    /// The bundle at `index` as it is encoded, of which events can be read alone; what else is in
+    /// the block is not read. `None` when there is none.
+    ///
+    /// # Errors
+    /// [`Fault`] when it cannot be read or is damaged.
+    pub fn read_encoded(&self, height: Height, index: u32) -> Result<Option<EncodedBundle>, Fault> {
+        let Some(opened) = self.open(height)? else { return Ok(None) };
+        let part = (index as usize).saturating_add(1);
+        if part >= opened.parts.len() {
+            return Ok(None);
+        }
+        let file = self.disk.describe(&opened.file);
+        let (header, _): (BlockHeader, usize) = codec::decode_begin(&self.part_bytes(&opened, 0)?)
+            .map_err(|error| Fault::at(&file, opened.body, format!("a block's header: {error}")))?;
+        let (at, block_time) = (opened.offset_of(part), header.block_time);
+        let bytes = self.part_bytes(&opened, part)?;
+        Ok(Some(EncodedBundle { place: (height, index), block_time, bytes, file, at }))
+    }
+
     fn open(&self, height: Height) -> Result<Option<Opened>, Fault> {
         let Some((file, offset)) = self.place(height) else { return Ok(None) };
         let damaged = |what: &str| Fault::at(self.disk.describe(&file), offset, what);
@@ -170,15 +232,22 @@ impl BlockReader {
     where
         T: serde::Serialize + serde::de::DeserializeOwned,
     {
-        let before: u64 = opened.parts[..index].iter().map(|part| u64::from(part.length)).sum();
-        let offset = opened.body + before;
+        let bytes = self.part_bytes(opened, index)?;
+        codec::decode(&bytes).map_err(|error| {
+            let what = format!("part {index} of a block: {error}");
+            Fault::at(self.disk.describe(&opened.file), opened.offset_of(index), what)
+        })
+    }
+
+    fn part_bytes(&self, opened: &Opened, index: usize) -> Result<Vec<u8>, Fault> {
+        let offset = opened.offset_of(index);
         let part = opened.parts[index];
         let mut bytes = vec![0; part.length as usize];
         self.disk.read(&opened.file, offset, &mut bytes)?;
-        let damaged = |what: String| Fault::at(self.disk.describe(&opened.file), offset, what);
         if crc32fast::hash(&bytes) != part.crc {
-            return Err(damaged(format!("part {index} of a block does not have its checksum")));
+            let what = format!("part {index} of a block does not have its checksum");
+            return Err(Fault::at(self.disk.describe(&opened.file), offset, what));
         }
-        codec::decode(&bytes).map_err(|e| damaged(format!("part {index} of a block: {e}")))
+        Ok(bytes)
     }
 }

@@ -22,6 +22,7 @@ use super::sled_table::SledTable;
 use super::vote_log::{VoteLog, Votes};
 use super::writer::TableWriter;
 use crate::fault::Fault;
+use crate::index::EventIndex;
 
 /// The folder of the block log and the vote log in a data folder: the truth.
 pub const LOG_FOLDER: &str = "log";
@@ -59,6 +60,12 @@ impl Progress {
             tip: Height(self.tip.load(Ordering::Relaxed)),
             rebuilding: self.rebuilding.load(Ordering::Relaxed),
         }
+    }
+
+    /// The index of events is made anew and has come to `height`.
+    pub fn filing(&self, height: Height) {
+        self.rebuilding.store(true, Ordering::Relaxed);
+        self.at(height);
     }
 
     fn at(&self, height: Height) {
@@ -101,6 +108,8 @@ pub struct Recovered {
     pub votes: Votes,
     /// The table under the ledger; it holds everything.
     pub table: Arc<SledTable>,
+    /// The index of events in it, as far as it has come: [`EventIndex::catch_up`] does the rest.
+    pub index: Arc<EventIndex>,
 }
 
 /// Opens a data folder and brings its table to the tip of its block log. The caller holds the
@@ -129,7 +138,8 @@ pub fn recover(
     progress.tip.store(reader.tip().0, Ordering::Relaxed);
     check_logs(&reader, genesis, &votes)?;
     let (mut ledger, mut table) = open_table(folder, genesis, &reader)?;
-    if let Err(fault) = replay(&mut ledger, &table, &reader, progress) {
+    let mut index = open_index(&table)?;
+    if let Err(fault) = replay(&mut ledger, &table, &index, &reader, progress) {
         if progress.report().rebuilding {
             return Err(fault);
         }
@@ -137,10 +147,12 @@ pub fn recover(
         progress.rebuilding.store(true, Ordering::Relaxed);
         drop(ledger);
         drop(table);
+        drop(index);
         (ledger, table) = fresh_table(folder, genesis)?;
-        replay(&mut ledger, &table, &reader, progress)?;
+        index = open_index(&table)?;
+        replay(&mut ledger, &table, &index, &reader, progress)?;
     }
-    Ok(Recovered { ledger, blocks, vote_log, votes, table })
+    Ok(Recovered { ledger, blocks, vote_log, votes, table, index })
 }
 
 /// The logs belong to this network and to each other.
@@ -210,6 +222,16 @@ fn fits_log(ledger: &Ledger, reader: &BlockReader) -> Result<Option<String>, Fau
     })
 }
 
+fn open_index(table: &Arc<SledTable>) -> Result<Arc<EventIndex>, Fault> {
+    let opened = EventIndex::open(table.clone());
+    let opened = opened.or_else(|error| {
+        tracing::warn!(%error, "the index of events cannot be used: making it anew");
+        EventIndex::remove(&**table)?;
+        EventIndex::open(table.clone())
+    });
+    Ok(Arc::new(opened?))
+}
+
 fn fresh_table(folder: &DataFolder, genesis: &Genesis) -> Result<(Ledger, Arc<SledTable>), Fault> {
     SledTable::remove(&folder.table())?;
     let table = Arc::new(SledTable::open(&folder.table(), folder.table_cache_bytes)?);
@@ -221,6 +243,7 @@ fn fresh_table(folder: &DataFolder, genesis: &Genesis) -> Result<(Ledger, Arc<Sl
 fn replay(
     ledger: &mut Ledger,
     table: &Arc<SledTable>,
+    index: &EventIndex,
     reader: &BlockReader,
     progress: &Progress,
 ) -> Result<(), Fault> {
@@ -240,7 +263,7 @@ fn replay(
         let (sender, blocks) = mpsc::sync_channel(READ_AHEAD);
         scope.spawn(move || read_ahead(reader, first, tip, &sender));
         for block in blocks {
-            replay_one(ledger, &writer, &block?)?;
+            replay_one(ledger, &writer, index, &block?)?;
             progress.at(ledger.head().height);
         }
         Ok(())
@@ -274,6 +297,7 @@ pub(crate) fn read_ahead(
 fn replay_one(
     ledger: &mut Ledger,
     writer: &TableWriter,
+    index: &EventIndex,
     decided: &DecidedBlock,
 ) -> Result<(), Fault> {
     let height = decided.block.header.height;
@@ -283,8 +307,10 @@ fn replay_one(
         ))
     })?;
     let layer = ledger.commit(outcome);
-    writer.push(layer)?;
+    let sealed = index.add(&layer);
+    writer.push_with(layer, sealed)?;
     ledger.flushed(writer.flushed());
+    index.flushed(writer.flushed());
     Ok(())
 }
 
