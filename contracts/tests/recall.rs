@@ -231,7 +231,8 @@ fn holding(recorded: &[Value]) -> Vec<Value> {
     let id = |event: &Value| event["eventID"].as_str().unwrap().to_owned();
     let is_declaration = |event: &&Value| event.get("errorDeclaration").is_some();
     let voided: BTreeSet<String> = recorded.iter().filter(is_declaration).map(id).collect();
-    let mut held: Vec<Value> = recorded.iter().filter(|e| !voided.contains(&id(e))).cloned().collect();
+    let mut held: Vec<Value> =
+        recorded.iter().filter(|e| !voided.contains(&id(e))).cloned().collect();
     held.sort_by_key(|event| event["eventTime"].as_str().unwrap().to_owned());
     held
 }

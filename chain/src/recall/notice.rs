@@ -71,7 +71,11 @@ impl RecallNotice {
         }
         for (at, texts, mend) in [
             ("/reason", &self.reason, "say what is wrong, in one language at least"),
-            ("/what_to_do", &self.what_to_do, "say what people should do, in one language at least"),
+            (
+                "/what_to_do",
+                &self.what_to_do,
+                "say what people should do, in one language at least",
+            ),
         ] {
             if texts.is_empty() {
                 faults.report(at, "required", mend);

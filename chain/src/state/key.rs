@@ -420,10 +420,8 @@ fn named(prefix: &[u8; 2], name: &str) -> Vec<u8> {
 #[must_use]
 pub fn recall_numbers_range(before: Option<u64>) -> (Vec<u8>, Vec<u8>) {
     let first = StateKey::RecallNumber(0).encode();
-    let end = before.map_or_else(
-        || prefix_range(b"sqn").1,
-        |before| StateKey::RecallNumber(before).encode(),
-    );
+    let end = before
+        .map_or_else(|| prefix_range(b"sqn").1, |before| StateKey::RecallNumber(before).encode());
     (first, end)
 }
 

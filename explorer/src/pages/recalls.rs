@@ -64,10 +64,7 @@ impl Notice {
                 language.pick("This product is recalled.", "该产品已被召回。").to_owned()
             }
             How::Made => language
-                .pick(
-                    "This was made of something that is recalled.",
-                    "该物品由被召回的物品制成。",
-                )
+                .pick("This was made of something that is recalled.", "该物品由被召回的物品制成。")
                 .to_owned(),
             How::Packed => language
                 .pick(

@@ -8,8 +8,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use tracehold_chain::masterdata::product_of;
 use tracehold_chain::epcis::canonical;
+use tracehold_chain::masterdata::product_of;
 use tracehold_chain::recall::{RecallCount, RecallId, RecallRecord};
 use tracehold_chain::units::Height;
 use tracehold_contracts::recall::affected::{Affected, How, Rows};
@@ -86,7 +86,12 @@ impl Recalls {
                 notices.push(Notice { record, how: entry.how, from, inside: 0 });
             } else if product.as_ref().is_some_and(|of| record.notice.items.contains(of)) {
                 // Of a product that is recalled, and no event names it yet.
-                notices.push(Notice { record, how: How::OfProduct, from: product.clone(), inside: 0 });
+                notices.push(Notice {
+                    record,
+                    how: How::OfProduct,
+                    from: product.clone(),
+                    inside: 0,
+                });
             } else if list.affected.was_around(uri)
                 && let Some(row) = list.rows().container(uri)
             {

@@ -8,8 +8,8 @@ use tracehold_chain::masterdata::product_of;
 use tracehold_chain::recall::{OpenRecalls, RecallCount, RecallId, RecallRecord};
 use tracehold_chain::state::key::{item_range, journal_key, name_digest, recall_numbers_range};
 use tracehold_chain::state::{ItemRole, StateKey};
-use tracehold_contracts::provenance::{Facts, ItemRecord, JOURNAL_CHUNK, JournalChunk, Step};
 use tracehold_contracts::provenance::trace::Told;
+use tracehold_contracts::provenance::{Facts, ItemRecord, JOURNAL_CHUNK, JournalChunk, Step};
 use tracehold_contracts::recall::affected::{Flow, Goods, Look, Reached, Touched, reached};
 
 use super::{Order, ReadView};

@@ -94,8 +94,7 @@ pub fn reached<R: TraceReader>(reader: &R, flow: Flow) -> Result<Reached, R::Err
     let mut uris = named(&body, flow.role);
     let mut process = None;
     let telling = &body.facts.telling;
-    if let (EventType::Transformation, Some(id)) =
-        (telling.event_type, &telling.transformation_id)
+    if let (EventType::Transformation, Some(id)) = (telling.event_type, &telling.transformation_id)
     {
         let (events, _) = reader.transformation(&body.recorder, id)?;
         for position in events.into_iter().filter(|other| *other != flow.position) {
@@ -109,9 +108,10 @@ pub fn reached<R: TraceReader>(reader: &R, flow: Flow) -> Result<Reached, R::Err
 }
 
 fn named(body: &EventBody, role: ItemRole) -> Vec<String> {
-    let items = body.facts.items.iter().filter(|item| {
-        item.role == role || item.amounts.iter().any(|amount| amount.role == role)
-    });
+    let items =
+        body.facts.items.iter().filter(|item| {
+            item.role == role || item.amounts.iter().any(|amount| amount.role == role)
+        });
     items.map(|item| item.named.uri.clone()).collect()
 }
 
@@ -366,11 +366,7 @@ impl Affected {
     }
 
     /// Follows what was not followed yet; gives the new entries.
-    fn go<G: Goods>(
-        &mut self,
-        goods: &G,
-        flows: &[(usize, Flow)],
-    ) -> Result<Vec<usize>, G::Error> {
+    fn go<G: Goods>(&mut self, goods: &G, flows: &[(usize, Flow)]) -> Result<Vec<usize>, G::Error> {
         let new: Vec<&(usize, Flow)> =
             flows.iter().filter(|(_, flow)| self.followed.insert(*flow)).collect();
         let mut found = Vec::new();

@@ -26,8 +26,8 @@ use super::super::limits::{
     CONTENTS_DEEPER, CONTENTS_PART, MAX_EVENTS_ON_ITEM_PAGE, MAX_STEPS_ON_ITEM_PAGE, SCAN_STORY,
     STORY_PART,
 };
-use super::super::{money_pages, recalls};
 use super::super::visible::{Caller, Record, Sight, visible};
+use super::super::{money_pages, recalls};
 use super::figures::{stops, strips};
 use super::{PageQuery, mark_declared_wrong, recorded};
 use crate::fault::Fault;

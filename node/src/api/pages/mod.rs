@@ -35,8 +35,8 @@ use tracehold_explorer::pages::{self, Frame, Head, Home};
 use tracehold_explorer::story::{self, Places, Recorded};
 
 pub use self::errors::error_pages;
-pub(in crate::api) use self::item::{name_products, place_name, product};
 use self::item::{Asked, Reading};
+pub(in crate::api) use self::item::{name_products, place_name, product};
 pub(in crate::api) use self::label::base;
 pub(in crate::api) use self::whereabouts::is_whereabouts;
 use super::ApiState;
@@ -44,8 +44,8 @@ use super::auth::PageReader;
 use super::extract::{InPath, query_pairs};
 use super::limits::{LATEST_EVENTS, LOOKED_AT_EVENTS};
 use super::problem::{Kind, Problem};
-use super::{recalls, resolver};
 use super::visible::{Caller, Record, Sight, visible};
+use super::{recalls, resolver};
 use crate::fault::Fault;
 use crate::view::{ReadView, StoredEvent};
 

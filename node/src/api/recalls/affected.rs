@@ -9,8 +9,8 @@ use axum::response::{IntoResponse as _, Response};
 use http::HeaderMap;
 use http::header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE, LINK};
 use serde::{Deserialize, Serialize};
-use tracehold_chain::masterdata::product_of;
 use tracehold_chain::epcis::canonical;
+use tracehold_chain::masterdata::product_of;
 use tracehold_chain::recall::RecallRecord;
 use tracehold_contracts::provenance::Party;
 use tracehold_contracts::recall::affected::{Row, Rows};
@@ -166,11 +166,9 @@ impl Names {
                 id: None,
                 name: Some(self.state.member_name(id)),
             },
-            Party::Other(uri) => HolderView {
-                member: None,
-                id: Some(uri.clone()),
-                name: self.place(view, uri)?,
-            },
+            Party::Other(uri) => {
+                HolderView { member: None, id: Some(uri.clone()), name: self.place(view, uri)? }
+            }
         })
     }
 }
@@ -253,14 +251,14 @@ pub async fn get_affected(
     };
     let limit = match given.per_page.as_deref() {
         None => DEFAULT_PAGE,
-        Some(text) => text
-            .parse()
-            .ok()
-            .filter(|wanted| (1..=MAX_AFFECTED_PAGE).contains(wanted))
-            .ok_or_else(|| {
-                let rule = format!("must be a whole number from 1 to {MAX_AFFECTED_PAGE}");
-                parameter("perPage", &rule)
-            })?,
+        Some(text) => {
+            text.parse().ok().filter(|wanted| (1..=MAX_AFFECTED_PAGE).contains(wanted)).ok_or_else(
+                || {
+                    let rule = format!("must be a whole number from 1 to {MAX_AFFECTED_PAGE}");
+                    parameter("perPage", &rule)
+                },
+            )?
+        }
     };
     let from = number_token(given.next_page_token.as_deref())?.unwrap_or(0);
     let from = usize::try_from(from).unwrap_or(usize::MAX);

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use tracehold_chain::recall::RecallId;
 use tracehold_contracts::recall::affected::Rows;
 
-use super::affected::{HolderView, Names};
 use super::super::told::{level_code, life, moment};
+use super::affected::{HolderView, Names};
 use crate::fault::Fault;
 use crate::view::ReadView;
 
@@ -75,7 +75,10 @@ pub fn write(
         text.push(',');
         if let Some(to) = &row.to {
             let to = names.holder(view, to)?;
-            put(&mut text, to.name.as_ref().or(to.member.as_ref()).or(to.id.as_ref()).map_or("", |t| t));
+            put(
+                &mut text,
+                to.name.as_ref().or(to.member.as_ref()).or(to.id.as_ref()).map_or("", |t| t),
+            );
         }
         text.push(',');
         put(&mut text, row.container.as_deref().unwrap_or_default());

@@ -35,13 +35,22 @@ fn goods() -> Vec<Value> {
         event
     };
     vec![
-        event(1, json!({"type": "TransformationEvent", "bizStep": "commissioning",
+        event(
+            1,
+            json!({"type": "TransformationEvent", "bizStep": "commissioning",
             "inputQuantityList": [{"epcClass": LOT, "quantity": 5, "uom": "KGM"}],
-            "outputEPCList": [thing(1), thing(2)]})),
-        event(2, json!({"type": "AggregationEvent", "action": "ADD", "bizStep": "packing",
-            "parentID": PALLET, "childEPCs": [thing(1), thing(3)]})),
-        event(3, json!({"type": "ObjectEvent", "action": "OBSERVE", "bizStep": "shipping",
-            "epcList": [PALLET]})),
+            "outputEPCList": [thing(1), thing(2)]}),
+        ),
+        event(
+            2,
+            json!({"type": "AggregationEvent", "action": "ADD", "bizStep": "packing",
+            "parentID": PALLET, "childEPCs": [thing(1), thing(3)]}),
+        ),
+        event(
+            3,
+            json!({"type": "ObjectEvent", "action": "OBSERVE", "bizStep": "shipping",
+            "epcList": [PALLET]}),
+        ),
     ]
 }
 
@@ -103,7 +112,9 @@ async fn the_page_of_everything_affected_says_so_above_all() {
     let beside = api.anonymous(&page_of(&thing(3))).await;
     assert!(!beside.text.contains("Glass"), "it only stood on the same pallet");
     let home = api.anonymous("/").await;
-    assert!(home.text.contains("Glass was found in it.") && home.text.contains("A recall concerns"));
+    assert!(
+        home.text.contains("Glass was found in it.") && home.text.contains("A recall concerns")
+    );
     let board = api.anonymous("/shipments").await;
     assert!(board.text.contains("A recall concerns it."), "{}", board.text);
 

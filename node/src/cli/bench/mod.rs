@@ -59,8 +59,10 @@ enum Command {
                       Under load, 500 events a second\nare captured meanwhile.")]
     Trace(trace::Trace),
     /// Recall a lot that reaches many things and measure how soon they are listed
-    #[command(after_help = "Example:\n  tracehold bench recall --affected 100000 --events 1000000 \
-                      --json\n\nTimes count from asking one node over HTTP to the whole answer.")]
+    #[command(
+        after_help = "Example:\n  tracehold bench recall --affected 100000 --events 1000000 \
+                      --json\n\nTimes count from asking one node over HTTP to the whole answer."
+    )]
     Recall(recall::Recall),
     /// Look at pages with a Chromium over a slow phone line and measure how soon they are seen
     #[command(

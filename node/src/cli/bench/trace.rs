@@ -225,8 +225,7 @@ pub(super) fn record(
 ) -> u64 {
     let (next, failed) = (AtomicU64::new(0), AtomicU64::new(0));
     let count = goods.count(phase);
-    let together =
-        if phase == Phase::Reached { LARGE_PER_TRANSACTION } else { PER_TRANSACTION };
+    let together = if phase == Phase::Reached { LARGE_PER_TRANSACTION } else { PER_TRANSACTION };
     let heard = std::sync::Mutex::new(std::mem::take(messages));
     thread::scope(|scope| {
         for node in network.nodes.iter().cycle().take(network.nodes.len() * IN_FLIGHT) {
