@@ -29,7 +29,8 @@ const BAR_MS: f64 = 1_000.0;
 #[derive(Debug, clap::Args)]
 pub struct Recall {
     /// Things that the recalled lot reaches
-    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(300..=400_000))]
+    #[arg(long, default_value_t = 100_000,
+        value_parser = clap::value_parser!(u64).range(300..=400_000))]
     affected: u64,
     /// Events in all
     #[arg(long, default_value_t = 1_000_000)]
