@@ -127,7 +127,7 @@ fn what_is_too_much_work_is_done_later_as_of_its_time() {
         town.block(vec![]);
         blocks += 1;
     }
-    assert!(blocks >= 1 && blocks <= HEAVY, "{blocks}");
+    assert!((1..=HEAVY).contains(&blocks), "{blocks}");
     for id in &ids {
         let record = town.record(*id);
         let at = |place: usize| record.milestones[place].fulfilled_at;
