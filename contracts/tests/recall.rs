@@ -317,7 +317,7 @@ fn naive(recorded: &[Value], seed: &str) -> BTreeSet<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
 
     /// Promise P116: a recall reaches what a naive closure over all events reaches, whether it is
     /// found at the end or followed block by block; and each thing is where its own page says.

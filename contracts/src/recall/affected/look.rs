@@ -95,20 +95,22 @@ impl Look {
     }
 
     /// Whether all that led on from it before still does: otherwise something was declared wrong
-    /// or told anew, and what it led to may not be affected after all.
+    /// or told anew, and what it led to may not be affected after all. When `ends_count`, because
+    /// containers were used up, no stay may have ended either: it may have ended before that.
     #[must_use]
-    pub fn is_kept_by(&self, now: Option<&Look>) -> bool {
+    pub fn is_kept_by(&self, now: Option<&Look>, ends_count: bool) -> bool {
         let Some(now) = now else { return false };
         let stays = self.stays.iter().zip(&now.stays).all(|(before, now)| {
             before.parent == now.parent
                 && before.joined == now.joined
-                && (before.left.is_none() || before.left == now.left)
+                && (before.left == now.left || before.left.is_none() && !ends_count)
         });
         stays
             && self.stays.len() <= now.stays.len()
             && self.used_in.iter().all(|used| now.used_in.contains(used))
             && self.packed_by.iter().all(|packed| now.packed_by.contains(packed))
             && self.emptied.iter().all(|emptied| now.emptied.contains(emptied))
+            && (self.emptied.len() == now.emptied.len() || !ends_count)
     }
 }
 

@@ -248,13 +248,14 @@ impl Affected {
         if again.is_empty() && containers.is_empty() && fresh.is_empty() && flows.is_empty() {
             return Ok(false);
         }
+        let ends_count = self.has_used_up();
         let again: Vec<usize> = again.into_iter().collect();
         for part in again.chunks(BATCH) {
             let uris: Vec<String> = part.iter().map(|at| self.entries[*at].uri.clone()).collect();
             for (at, look) in part.iter().zip(goods.looks(&uris)?) {
                 let before = std::mem::replace(&mut self.entries[*at].look, look);
                 let now = self.entries[*at].look.as_ref();
-                if before.is_some_and(|before| !before.is_kept_by(now)) {
+                if before.is_some_and(|before| !before.is_kept_by(now, ends_count)) {
                     return self.start_over(goods);
                 }
             }
@@ -264,7 +265,7 @@ impl Affected {
             for (uri, look) in part.iter().zip(goods.looks(part)?) {
                 let before = self.around.insert(uri.clone(), look).flatten();
                 let now = self.around.get(uri).and_then(Option::as_ref);
-                if before.is_some_and(|before| !before.is_kept_by(now)) {
+                if before.is_some_and(|before| !before.is_kept_by(now, ends_count)) {
                     return self.start_over(goods);
                 }
             }
@@ -415,10 +416,15 @@ impl Affected {
         Ok(())
     }
 
+    /// Whether any container that something affected was ever in was used up.
+    fn has_used_up(&self) -> bool {
+        let is_used = |look: &Option<Look>| look.as_ref().is_some_and(|l| !l.used_in.is_empty());
+        self.around.values().any(is_used)
+    }
+
     /// The flows from containers that were used up while something affected was inside.
     fn flows_of_containers(&self) -> Vec<(usize, Flow)> {
-        let is_used = |look: &Option<Look>| look.as_ref().is_some_and(|l| !l.used_in.is_empty());
-        if !self.around.values().any(is_used) {
+        if !self.has_used_up() {
             return Vec::new();
         }
         let mut flows = Vec::new();
