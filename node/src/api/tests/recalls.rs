@@ -223,9 +223,8 @@ async fn the_list_of_what_is_affected_has_holders_and_places() {
     let whole = api.get(list).await;
     assert_eq!(whole.status, 200, "{}", whole.text);
     let told = whole.json();
-    assert_eq!((&told["affected"], &told["holding"], &told["complete"]), {
-        (&json!(3), &json!(1), &json!(true))
-    });
+    let counts = ["affected", "holding", "complete"].map(|name| told[name].clone());
+    assert_eq!(counts, [json!(3), json!(1), json!(true)]);
     let items = told["items"].as_array().unwrap();
     let of = |uri: &str| items.iter().find(|item| item["id"] == uri).unwrap();
     assert_eq!(of(LOT)["how"], "named");
