@@ -7,8 +7,8 @@
 //! [`language`] chooses between English and Chinese and holds the words of the pages. [`words`]
 //! says GS1's vocabulary in plain words. [`story`] turns recorded events into what a page shows.
 //! [`verdict`] says in one line whether anything speaks against a thing, [`numbers`] writes numbers
-//! and units. [`pages`] renders, [`pages::members`] the pages of those who have a part in agreements
-//! and accounts; [`drawing`] draws traces, [`figures`] what stands inside pages;
+//! and units. [`pages`] renders, [`pages::members`] the pages of those who have a part in
+//! agreements and accounts; [`drawing`] draws traces, [`figures`] what stands inside pages;
 //! [`assets`] are the few files that pages name. Pages work without JavaScript, load nothing from
 //! anywhere else, and are made for a phone first.
 

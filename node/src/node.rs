@@ -16,8 +16,8 @@ use tracehold_chain::keys::{PublicKey, Signer as _};
 use tracehold_chain::mempool::MempoolLimits;
 use tracehold_chain::validators::ValidatorSet;
 
-use crate::api::limits::HttpLimits;
-use crate::api::{self, ApiParts, ApiState, Readiness, SharedRegistry};
+use crate::api::limits::{HttpLimits, MAX_ORIGINALS_BYTES};
+use crate::api::{self, ApiParts, ApiState, Jobs, Readiness, SharedRegistry};
 use crate::config::{self, Config, ConfigError, load_genesis};
 use crate::deliver::{self, Client, Deadlines, Deliverer, Guard, NodeHistory, Pace};
 use crate::fault::Fault;
@@ -71,6 +71,9 @@ pub enum StartError {
     /// The folder of pictures is not to be had.
     #[error(transparent)]
     Pictures(Fault),
+    /// The folder of capture jobs is not to be had.
+    #[error("cannot open the capture jobs in the data folder: {0}")]
+    Jobs(String),
     /// The data folder is in use, or the system is out of threads.
     #[error(transparent)]
     Runtime(#[from] runtime::StartError),
@@ -84,6 +87,7 @@ pub struct Node {
     server: JoinHandle<()>,
     readiness: JoinHandle<()>,
     deliverer: Deliverer,
+    jobs: Jobs,
 }
 
 impl Node {
@@ -134,6 +138,10 @@ impl Node {
         };
         let deliverer = deliverer.inspect_err(|_| handle.stop())?;
 
+        let jobs = Jobs::open(dir, config.capture.max_running_jobs, MAX_ORIGINALS_BYTES);
+        let jobs = jobs.map_err(|error| StartError::Jobs(error.to_string()));
+        let jobs = jobs.inspect_err(|_| handle.stop())?;
+
         let queries = NamedQueries::open(dir).inspect_err(|_| handle.stop())?;
         let queries = Arc::new(queries);
 
@@ -149,6 +157,7 @@ impl Node {
             keystore,
             http: config.http,
             capture: config.capture,
+            jobs: jobs.clone(),
             deliverer: deliverer.clone(),
             queries,
             registry,
@@ -160,7 +169,7 @@ impl Node {
         let quorum = Quorum { validators: genesis.validators().ok(), me: key };
         let readiness = tokio::spawn(tell_readiness(state, handle.clone(), quorum));
         tracing::info!(%http, "serving HTTP");
-        Ok(Node { handle, http, stop_http, server, readiness, deliverer })
+        Ok(Node { handle, http, stop_http, server, readiness, deliverer, jobs })
     }
 
     /// Where HTTP is served, with the real port where the settings say 0.
@@ -192,6 +201,7 @@ impl Node {
         self.deliverer.stop().await;
         // A panic in the server has been logged; there is nothing left to finish then.
         let _ = self.server.await;
+        self.jobs.settled().await;
         self.readiness.abort();
         self.handle.stop();
         self.handle.ended().await

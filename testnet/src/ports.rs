@@ -13,9 +13,9 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// `wanted` if it is free on `address` now, else the next free port above it; `None` when there is none
-    /// near. 0 stands for any free port. Another process may still take the port before it is used:
-    /// whoever starts a server on it must be ready to ask again.
+    /// `wanted` if it is free on `address` now, else the next free port above it; `None` when there
+    /// is none near. 0 stands for any free port. Another process may still take the port before it
+    /// is used: whoever starts a server on it must be ready to ask again.
     pub fn take(&mut self, address: IpAddr, wanted: u16) -> Option<u16> {
         if wanted == 0 {
             return self.take_any(address);

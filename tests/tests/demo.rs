@@ -247,8 +247,8 @@ fn paid(up: &Up) {
     assert_eq!(free(VACCINE, "alder"), Value::Null, "the penalty is gone, and nothing came");
 }
 
-/// With `--lan` the links lead to this machine's own address, and who can open them is said. Without
-/// a network it is refused in plain words.
+/// With `--lan` the links lead to this machine's own address, and who can open them is said.
+/// Without a network it is refused in plain words.
 fn open_to_the_network(dir: &Path) {
     let socket = UdpSocket::bind("0.0.0.0:0").expect("a socket");
     let own = socket.connect("192.0.2.1:9").and_then(|()| socket.local_addr());

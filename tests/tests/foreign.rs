@@ -63,11 +63,32 @@ fn workshop() -> &'static Path {
     })
 }
 
-/// GS1's published OpenAPI document, as a file that generators read: it gives a parameter to a path
-/// and again to its operation, which their programs do not bear.
+/// Mistakes in GS1's published OpenAPI document, each with what it says instead and why: places in
+/// the document that contradict its own examples or the text of the standard.
+const ERRATA: &str = include_str!("../foreign/gs1-errata.json");
+
+/// Puts `value` where `pointer` leads, into an object or a list that is there.
+fn put(document: &mut Value, pointer: &str, value: &Value) {
+    let (parent, key) = pointer.rsplit_once('/').expect("a JSON pointer");
+    let key = key.replace("~1", "/").replace("~0", "~");
+    match document.pointer_mut(parent) {
+        Some(Value::Object(members)) => drop(members.insert(key, value.clone())),
+        _ => panic!("{pointer}: GS1's document has no such place any more"),
+    }
+}
+
+/// GS1's published OpenAPI document without its mistakes, as a file that generators read: it gives
+/// a parameter to a path and again to its operation, which their programs do not bear.
 fn gs1_document(shop: &Path) -> Option<PathBuf> {
     let text = std::fs::read_to_string(corpora()?.join("epcis-schema/openapi.json")).ok()?;
     let mut document: Value = serde_json::from_str(&text).expect("GS1's document is JSON");
+    let errata: Vec<Value> = serde_json::from_str(ERRATA).expect("the errata are a list");
+    for mistake in &errata {
+        assert!(mistake["why"].as_str().is_some_and(|why| why.len() > 20), "{mistake}");
+        for place in mistake["at"].as_array().expect("places") {
+            put(&mut document, place.as_str().expect("a pointer"), &mistake["set"]);
+        }
+    }
     let paths = document["paths"].as_object_mut().expect("it has paths");
     for path in paths.values_mut().filter_map(Value::as_object_mut) {
         let of_path = path.get("parameters").and_then(Value::as_array).cloned().unwrap_or_default();

@@ -39,6 +39,7 @@ mod sections;
 #[cfg(test)]
 mod testing;
 pub mod time;
+pub mod translate;
 pub mod uri;
 mod validate;
 mod violation;

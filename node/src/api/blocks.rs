@@ -259,7 +259,8 @@ fn is_private(bundle: &Bundle) -> bool {
 
 /// A block
 ///
-/// Header, certificate, transaction ids, receipts, and what fell due when it began; no event bodies.
+/// Header, certificate, transaction ids, receipts, and what fell due when it began; no event
+/// bodies.
 #[utoipa::path(
     get, path = "/api/v1/blocks/{height}", tag = "Ledger",
     params(("height" = u64, Path, description = "1 for the first block")),

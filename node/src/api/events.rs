@@ -62,18 +62,24 @@ pub async fn post_event(
     let (bundle, event) = prepared.await?;
     capture::fits(&bundle)?;
     let event_id = event.event_id().unwrap_or_default();
+    let location = format!("/epcis/v2/events/{}", percent_encoded(event_id));
+    let location = HeaderValue::from_str(&location).expect("ids are percent-encoded");
+    let known = |problem: Problem| {
+        // Who sends again because an answer was lost finds the event.
+        let taken = problem.status == 409;
+        let problem = problem.event(0, Some(event_id));
+        if taken { problem.header(LOCATION, location.clone()) } else { problem }
+    };
     let committed = submit(&state, bundle, state.limits().commit).await?;
     match &committed.receipt.verdict {
         Verdict::Rejected(rejection) => {
-            return Err(refused(rejection).event(0, Some(event_id)));
+            return Err(known(refused(rejection)));
         }
         verdict if !repeated(verdict).is_empty() => {
-            return Err(already_recorded(event_id).event(0, Some(event_id)));
+            return Err(known(already_recorded(event_id)));
         }
         _ => state.metrics().captured(1),
     }
-    let location = format!("/epcis/v2/events/{}", percent_encoded(event_id));
-    let location = HeaderValue::from_str(&location).expect("ids are percent-encoded");
     let json = axum::Json(event.object().clone());
     Ok((StatusCode::CREATED, [(LOCATION, location)], json).into_response())
 }

@@ -145,6 +145,7 @@ impl HoldView {
     ),
     responses(
         (status = 200, description = "How it stands", body = HoldView),
+        (status = 400, description = "That is no account"),
         (status = 404, description = "There is no such hold for you"),
     ),
     security(("api_key" = []))

@@ -76,6 +76,13 @@ pub const MAX_STORIES_AT_ONCE: usize = 4;
 /// are forgotten.
 pub const MAX_JOB_ERROR_BYTES: usize = 32 * 1024 * 1024;
 
+/// Lines of the file of capture jobs beyond which it is written anew with what is remembered.
+pub const MAX_JOB_LINES: usize = 4 * MAX_FINISHED_JOBS;
+
+/// Bytes of captured documents that are kept as they came: those in XML, and those that the
+/// lenient reading changed. Beyond it the oldest are removed.
+pub const MAX_ORIGINALS_BYTES: u64 = 1024 * 1024 * 1024;
+
 /// Errors that one capture job lists; a last entry tells how many more there were.
 pub const MAX_JOB_ERRORS: usize = 1_000;
 
@@ -84,6 +91,9 @@ pub const MAX_FIELD_ERRORS: usize = 50;
 
 /// Feeds that may be open at once.
 pub const MAX_FEEDS: usize = 256;
+
+/// WebSocket subscriptions that may be open at once.
+pub const MAX_SOCKETS: usize = 256;
 
 /// Lines of one batch of sensor readings.
 pub const MAX_READING_LINES: usize = 10_000;

@@ -11,6 +11,7 @@ use super::ApiState;
 use super::auth::Keyed;
 use super::extract::Params;
 use super::masterdata::{RecordView, Wanted, get, put};
+use super::one_or_page::LinksAnswer;
 use super::problem::Problem;
 
 /// Where to go from one identifier, as clients see it, and send it.
@@ -121,7 +122,7 @@ pub async fn put_links(
     ),
     responses(
         (status = 200, description = "A `LinksView` when `id` is given, else a page",
-            body = LinksPage, headers(("Link" = String, description = "the next page"))),
+            body = LinksAnswer, headers(("Link" = String, description = "the next page"))),
         (status = 400, description = "A parameter breaks a rule"),
         (status = 404, description = "Nothing is on record of it"),
     ),

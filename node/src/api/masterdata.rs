@@ -28,6 +28,7 @@ use super::extract::{Params, check_json, query_pairs, read_body};
 use super::jobs::MasterDataDone;
 use super::limits::MAX_RECORD_BODY_BYTES;
 use super::links::LinksView;
+use super::one_or_page::{PartiesAnswer, PlacesAnswer, ProductsAnswer};
 use super::paging::{next_link, per_page};
 use super::problem::{FieldError, Kind, Problem};
 use super::submit::{refused, submit};
@@ -448,7 +449,7 @@ pub struct Wanted {
     ),
     responses(
         (status = 200, description = "A `ProductView` when `id` is given, else a page",
-            body = Products, headers(("Link" = String, description = "the next page"))),
+            body = ProductsAnswer, headers(("Link" = String, description = "the next page"))),
         (status = 400, description = "A parameter breaks a rule"),
         (status = 404, description = "Nothing is on record of it"),
     ),
@@ -475,7 +476,7 @@ pub async fn get_products(
     ),
     responses(
         (status = 200, description = "A `PlaceView` when `id` is given, else a page",
-            body = Places, headers(("Link" = String, description = "the next page"))),
+            body = PlacesAnswer, headers(("Link" = String, description = "the next page"))),
         (status = 400, description = "A parameter breaks a rule"),
         (status = 404, description = "Nothing is on record of it"),
     ),
@@ -502,7 +503,7 @@ pub async fn get_places(
     ),
     responses(
         (status = 200, description = "A `PartyView` when `id` is given, else a page",
-            body = Parties, headers(("Link" = String, description = "the next page"))),
+            body = PartiesAnswer, headers(("Link" = String, description = "the next page"))),
         (status = 400, description = "A parameter breaks a rule"),
         (status = 404, description = "Nothing is on record of it"),
     ),

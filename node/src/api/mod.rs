@@ -3,7 +3,8 @@
 //! [`server`] accepts connections under deadlines; [`router`] is what they reach. A request passes
 //! [`metrics`], [`headers`] and [`rate`], [`auth`] says who it is from, and it reaches a handler:
 //!
-//! - [`capture`], [`events`] and [`query`] speak GS1's EPCIS binding;
+//! - [`capture`], [`events`], [`query`], [`subscriptions`] and [`sockets`] speak GS1's EPCIS
+//!   binding;
 //! - [`blocks`] and [`feed`] tell of the ledger itself, [`network`] of its nodes;
 //! - [`items`], [`trace`] and [`footprint`] tell of goods, [`readings`] takes what sensors say;
 //! - [`masterdata`] and [`pictures`] are about products, places and parties;
@@ -13,7 +14,7 @@
 //! - [`accounts`], [`money`], [`holds`] and [`approvals`] are about money, [`agreements`] about
 //!   money that moves when the goods do; [`entries`] says how both are written, [`body`] reads
 //!   commands and [`command`] hands them in;
-//! - [`webhooks`] sends news out;
+//! - [`webhooks`] sends news out, [`tools`] help without recording anything;
 //! - [`pages`] and [`money_pages`] show all that to people;
 //! - [`health`], [`metrics`] and [`gauges`] are for those who run the node.
 //!
@@ -32,6 +33,7 @@ mod command;
 mod described;
 mod did;
 mod entries;
+mod epc_format;
 mod events;
 mod extract;
 mod feed;
@@ -49,6 +51,7 @@ mod metrics;
 mod money;
 mod money_pages;
 mod network;
+mod one_or_page;
 mod openapi;
 mod pages;
 mod paging;
@@ -64,17 +67,22 @@ mod records;
 mod resolver;
 mod server;
 mod sessions;
+mod sockets;
 mod state;
 mod submit;
+mod subscriptions;
 #[cfg(test)]
 mod tests;
 mod told;
+mod tools;
 mod trace;
 pub mod visible;
 mod webhooks;
 
+pub use epc_format::EpcFormat;
 pub(crate) use feed::{after_block, entry as feed_entry};
 pub use health::Readiness;
+pub use jobs::Jobs;
 pub use metrics::SharedRegistry;
 pub use openapi::{document as openapi_document, router};
 pub use server::serve;

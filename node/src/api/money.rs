@@ -322,6 +322,7 @@ pub async fn fund(
     ),
     responses(
         (status = 200, description = "What became of it", body = CommandView),
+        (status = 400, description = "That is no account"),
         (status = 404, description = "Nothing was recorded under this reference"),
     ),
     security(("api_key" = []))

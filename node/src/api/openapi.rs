@@ -4,7 +4,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler as _;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, options};
+use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Content, Ref, RefOr, Response};
@@ -17,7 +17,8 @@ use super::problem::{Kind, PROBLEM_JSON, Problem, render};
 use super::{
     ApiState, accounts, agreements, approvals, blocks, capture, described, did, events, feed,
     footprint, headers, health, holds, items, links, masterdata, metrics, money, money_pages,
-    network, pages, pictures, query, rate, readings, recalls, resolver, trace, webhooks,
+    network, pages, pictures, query, rate, readings, recalls, resolver, sockets, subscriptions,
+    tools, trace, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -40,6 +41,7 @@ use super::{
         (name = "Recalls", description = "What must not be used any more, and all it reaches"),
         (name = "Money", description = "Accounts, payments and what waits for a second agent"),
         (name = "Agreements", description = "Money that moves when the goods do"),
+        (name = "Tools", description = "To try a document without recording it"),
         (name = "Operation", description = "For those who run the node"),
     )
 )]
@@ -58,16 +60,28 @@ impl Modify for ApiKey {
     }
 }
 
-/// Says once what holds of every operation: an error is a problem, and where a key is needed, a
-/// request without one is refused.
+/// Says once what holds of every operation: an error is a problem; where a key is needed, a request
+/// without one is refused; bodies have a limit and a media type; and GS1's binding has headers that
+/// say in which form the answer is wanted.
 fn with_problems(mut openapi: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
-    for path in openapi.paths.paths.values_mut() {
+    for (name, path) in &mut openapi.paths.paths {
         let operations = [&mut path.get, &mut path.put, &mut path.post, &mut path.delete];
         for operation in operations.into_iter().flatten() {
             let responses = &mut operation.responses.responses;
+            let mut says = |status: &str, what: &str| {
+                let what = || RefOr::T(Response::new(what));
+                responses.entry(status.to_owned()).or_insert_with(what);
+            };
             if operation.security.is_some() {
-                let refused = Response::new("An API key is needed");
-                responses.insert("401".to_owned(), RefOr::T(refused));
+                says("401", "An API key is needed");
+            }
+            if operation.request_body.is_some() {
+                says("400", "The body breaks a rule");
+                says("413", "More than a limit allows");
+                says("415", "This media type is not read here");
+            }
+            if name.starts_with("/epcis/v2") {
+                says("406", "The answer cannot have the version or form that is asked for");
             }
             for (status, response) in responses {
                 let RefOr::T(response) = response else { continue };
@@ -84,8 +98,9 @@ fn with_problems(mut openapi: utoipa::openapi::OpenApi) -> utoipa::openapi::Open
 /// Every described route.
 fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::with_openapi(Description::openapi())
-        .routes(routes!(capture::post_capture))
+        .routes(routes!(capture::post_capture, capture::get_captures))
         .routes(routes!(capture::get_capture))
+        .routes(routes!(capture::get_document))
         .routes(routes!(events::post_event, query::get_events))
         .routes(routes!(events::get_event))
         .merge(query::routes())
@@ -148,6 +163,9 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(agreements::post_dispute))
         .routes(routes!(agreements::post_rule))
         .routes(routes!(agreements::post_fund))
+        .routes(routes!(subscriptions::post_subscription, subscriptions::get_subscriptions))
+        .routes(routes!(subscriptions::get_subscription, subscriptions::delete_subscription))
+        .routes(routes!(tools::post_event_hash))
         .routes(routes!(network::get_network))
         .routes(routes!(metrics::get_metrics))
         .routes(routes!(health::livez))
@@ -166,18 +184,15 @@ pub fn router(state: ApiState) -> Router {
     let description = described::complete(&with_problems(description));
     let description: &'static str = format!("{description:#}").leak();
     let json = [(http::header::CONTENT_TYPE, "application/json")];
-    router
+    let router = router
         .route("/openapi.json", get(move || async move { (json, description) }))
-        .route("/epcis/v2/capture", options(headers::discover))
-        .route("/epcis/v2/capture/{captureID}", options(headers::discover))
-        .route("/epcis/v2/events", options(headers::discover))
-        .route("/epcis/v2/events/{eventID}", options(headers::discover))
         .merge(pages::routes())
         .merge(money_pages::routes())
         .merge(recalls::pages::routes())
         .fallback(pages::item_or_nothing.layer(pages::compression()))
         // Handlers bound their own bodies.
         .layer(DefaultBodyLimit::disable())
+        .layer(from_fn_with_state(state.clone(), sockets::layer))
         .layer(from_fn(short_uris))
         .layer(CatchPanicLayer::custom(|_| {
             use axum::response::IntoResponse as _;
@@ -189,7 +204,9 @@ pub fn router(state: ApiState) -> Router {
         .layer(from_fn_with_state(state.clone(), pages::error_pages))
         .layer(from_fn_with_state(state.clone(), headers::layer))
         .layer(from_fn_with_state(state.metrics().clone(), metrics::count))
-        .with_state(state)
+        .with_state(state.clone());
+    // A router lists the methods of a path outside of all of its own layers.
+    Router::new().fallback_service(router).layer(from_fn_with_state(state, headers::discover))
 }
 
 /// Refuses paths and queries that are too long.

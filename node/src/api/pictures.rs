@@ -46,11 +46,11 @@ pub struct PictureView {
 
 /// Upload a picture
 ///
-/// Takes the bytes of a PNG, JPEG or WebP file of at most 16 MiB, such as a photograph straight from
-/// a phone. One of at most 1 MiB and 24 million pixels is kept byte for byte. A larger one is made
-/// smaller first (`scaled` is true): the right side up, at most 2,048 pixels along its longer side,
-/// as JPEG and without what the camera wrote beside it; `digest` is that of what is kept. Other
-/// nodes fetch it by its digest once a product names it.
+/// Takes the bytes of a PNG, JPEG or WebP file of at most 16 MiB, such as a photograph straight
+/// from a phone. One of at most 1 MiB and 24 million pixels is kept byte for byte. A larger one is
+/// made smaller first (`scaled` is true): the right side up, at most 2,048 pixels along its longer
+/// side, as JPEG and without what the camera wrote beside it; `digest` is that of what is kept.
+/// Other nodes fetch it by its digest once a product names it.
 #[utoipa::path(
     post, path = "/api/v1/pictures", tag = "Master data",
     request_body(content = Vec<u8>, content_type = "application/octet-stream",

@@ -1,7 +1,9 @@
 //! From events to a signed transaction: eventIDs, salts, sections, signature.
 
+use std::collections::BTreeSet;
+
 use tracehold_chain::digest::{Digest, Domain, Hasher};
-use tracehold_chain::epcis::{Event, SectionName, SectionedEvent, Violation};
+use tracehold_chain::epcis::{Event, SectionName, SectionedEvent, Violation, hash_id};
 use tracehold_chain::masterdata::MasterData;
 use tracehold_chain::transaction::{Bundle, CapturedEvent, Command, Nonce, TransactionBody};
 use tracehold_chain::units::{ChainId, TimestampMs};
@@ -28,16 +30,33 @@ fn salt(secret: &[u8; 32], event_id: &str, section: SectionName) -> [u8; 32] {
         .0
 }
 
-/// Gives an event without eventID one: a random `urn:uuid`.
+/// Gives an event without eventID one: its hash id (CBV 2.0 §8.9.2), so that the same event sent
+/// again has the same name.
 #[must_use]
 pub fn with_event_id(event: Event) -> Event {
-    match event.event_id() {
-        Some(_) => event,
+    named(event, &BTreeSet::new()).0
+}
+
+/// As [`with_event_id`], and whether the event is named by its hash id: then another event of that
+/// name says the same. `ignored` are members that its document says are no part of it.
+#[must_use]
+pub fn named(event: Event, ignored: &BTreeSet<String>) -> (Event, bool) {
+    let given = event.event_id().map(str::to_owned);
+    match given {
+        // Only what has the form can be one, and making one takes a while.
+        Some(id) => {
+            let is_hash = hash_id::is_hash_id(&id) && id == hash(&event, ignored);
+            (event, is_hash)
+        }
         None => {
-            let id = uuid::Uuid::new_v4().urn().to_string();
-            event.with_event_id(&id)
+            let id = hash(&event, ignored);
+            (event.with_event_id(&id), true)
         }
     }
+}
+
+fn hash(event: &Event, ignored: &BTreeSet<String>) -> String {
+    hash_id::of(event.object(), event.contexts(), ignored).id
 }
 
 /// Cuts an event, which has an eventID, into its salted sections.
@@ -139,7 +158,7 @@ mod tests {
     #[test]
     fn what_is_signed_checks_and_is_the_event_that_was_given() {
         let given = with_event_id(event(""));
-        assert!(given.event_id().unwrap().starts_with("urn:uuid:"));
+        assert!(hash_id::is_hash_id(given.event_id().unwrap()));
         let chain_id = ChainId::new("test").unwrap();
         let cut = vec![sectioned(&agent(1), &given)];
         let bundle = signed(&agent(1), &chain_id, TimestampMs(9), Vec::new(), cut);

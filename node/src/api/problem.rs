@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
+use tracehold_chain::epcis::Normalisation;
 
 use super::limits::MAX_FIELD_ERRORS;
 
@@ -216,6 +217,14 @@ pub struct FieldError {
     pub mend: Option<String>,
 }
 
+/// A change that the lenient reading made, told like a fault: what was broken, and what was done.
+impl From<Normalisation> for FieldError {
+    fn from(change: Normalisation) -> FieldError {
+        let Normalisation { pointer, rule, message } = change;
+        FieldError { field: pointer, rule: rule.to_owned(), mend: Some(message) }
+    }
+}
+
 /// An error on its way to a client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -313,6 +322,13 @@ impl Problem {
         self
     }
 
+    /// Names another exception of the EPCIS binding than its kind does.
+    #[must_use]
+    pub fn exception(mut self, name: &'static str) -> Problem {
+        self.epcis_type = name;
+        self
+    }
+
     /// Names a place at fault; beyond [`MAX_FIELD_ERRORS`] it is left out.
     #[must_use]
     pub fn field(
@@ -354,8 +370,14 @@ impl Problem {
     /// The same problem with the `type` that the EPCIS binding prescribes.
     #[must_use]
     pub fn in_epcis(mut self) -> Problem {
-        let name = self.epcis_type;
-        self.type_ = format!("epcisException:{name}");
+        // One that was written down and read again has its name already.
+        if !self.epcis_type.is_empty() {
+            self.type_ = format!("epcisException:{}", self.epcis_type);
+        }
+        // The binding has no 422.
+        if self.status == 422 {
+            self.status = 400;
+        }
         self
     }
 

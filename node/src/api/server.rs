@@ -107,7 +107,8 @@ async fn connection(
         .serve_connection(
             TokioIo::new(IdleDeadline::new(stream, limits.idle)),
             TowerToHyperService::new(router),
-        );
+        )
+        .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -26,10 +26,11 @@ use super::limits::{
 use super::metrics::{Metrics, SharedRegistry};
 use super::problem::{Kind, Problem};
 use super::sessions::Sessions;
+use super::sockets::Sockets;
 use super::submit::not_ready;
 use super::{now, rate};
 use crate::config;
-use crate::deliver::Deliverer;
+use crate::deliver::{self, Deliverer};
 use crate::fault::Fault;
 use crate::keystore::Keystore;
 use crate::pictures::Pictures;
@@ -58,6 +59,8 @@ pub struct ApiParts {
     pub capture: config::Capture,
     /// Pictures of products.
     pub pictures: Pictures,
+    /// What became of captured documents.
+    pub jobs: Jobs,
     /// Sends what happens to webhooks.
     pub deliverer: Deliverer,
     /// Named queries.
@@ -82,7 +85,6 @@ struct Shared {
     places: Places,
     node: OnceLock<NodeHandle>,
     readiness: ArcSwap<Readiness>,
-    jobs: Jobs,
     metrics: Metrics,
     feeds: Arc<Semaphore>,
     /// Room for bodies, in units of [`MIN_REQUEST_BYTES`].
@@ -91,6 +93,7 @@ struct Shared {
     rate: rate::RateLimit,
     sessions: Sessions,
     recalls: Recalls,
+    sockets: Sockets,
 }
 
 impl ApiState {
@@ -122,7 +125,8 @@ impl ApiState {
             detail: None,
         };
         let places = places.collect();
-        let jobs = Jobs::new(to_usize(parts.capture.max_running_jobs));
+        let sockets = Sockets::default();
+        end_with_queries(&parts, &sockets);
         let rate = rate::RateLimit::new(parts.http.requests_per_second);
         ApiState(Arc::new(Shared {
             member,
@@ -131,7 +135,6 @@ impl ApiState {
             places,
             node: OnceLock::new(),
             readiness: ArcSwap::from_pointee(starting),
-            jobs,
             metrics,
             feeds: feed::places(),
             room: Arc::new(Semaphore::new(MAX_BYTES_UNDER_WAY / MIN_REQUEST_BYTES)),
@@ -139,6 +142,7 @@ impl ApiState {
             rate,
             sessions: Sessions::default(),
             recalls: Recalls::default(),
+            sockets,
             parts,
         }))
     }
@@ -293,6 +297,9 @@ impl ApiState {
     /// What open recalls reach.
     pub(super) fn recalls(&self) -> &Recalls {
         &self.0.recalls
+    /// WebSocket subscriptions.
+    pub(super) fn sockets(&self) -> &Sockets {
+        &self.0.sockets
     }
 
     /// Browsers that were let in.
@@ -350,7 +357,7 @@ impl ApiState {
     }
 
     pub(super) fn jobs(&self) -> &Jobs {
-        &self.0.jobs
+        &self.0.parts.jobs
     }
 
     pub(super) fn metrics(&self) -> &Metrics {
@@ -426,6 +433,27 @@ impl ApiState {
             ErrorBehaviour::Proceed => to_usize(self.0.parts.capture.max_proceed_bytes),
         }
     }
+}
+
+/// Has the subscriptions and sockets of a query end with it.
+fn end_with_queries(parts: &ApiParts, sockets: &Sockets) {
+    let (deliverer, sockets) = (parts.deliverer.clone(), sockets.clone());
+    parts.queries.on_deleted(Box::new(move |gone| {
+        sockets.query_deleted();
+        let (deliverer, member, name) =
+            (deliverer.clone(), gone.member().clone(), gone.name.clone());
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        runtime.spawn(async move {
+            for subscription in deliverer.list(&member) {
+                let is_of_it = |standing: &deliver::Standing| standing.query_name == name;
+                if subscription.standing.as_ref().is_some_and(is_of_it)
+                    && let Err(error) = deliverer.remove(&member, &subscription.id).await
+                {
+                    tracing::error!(%error, "a subscription of a deleted query is still there");
+                }
+            }
+        });
+    }));
 }
 
 fn to_usize(number: u32) -> usize {

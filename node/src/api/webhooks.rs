@@ -66,6 +66,9 @@ pub struct Webhook {
     pub description: Option<String>,
     /// What it hears of.
     pub filter: Filter,
+    /// The named query that it reports, when it is a subscription of the EPCIS binding.
+    #[serde(rename = "queryName", skip_serializing_if = "Option::is_none")]
+    pub query_name: Option<String>,
     /// When it was made.
     #[serde(rename = "createdAt")]
     pub created_at: String,
@@ -149,6 +152,7 @@ impl From<Subscription> for Webhook {
             secret: None,
             description: subscription.description,
             filter: subscription.filter,
+            query_name: subscription.standing.map(|standing| standing.query_name),
             created_at: subscription.created_at.to_string(),
             state,
             paused_by: progress.paused.as_ref().map(|paused| paused.by),
@@ -248,6 +252,7 @@ pub async fn post_webhook(
         secret: secret.clone(),
         description,
         filter,
+        standing: None,
         after,
     });
     let webhook = Webhook { secret: Some(secret), ..made.await?.into() };

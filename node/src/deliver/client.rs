@@ -114,6 +114,22 @@ impl Client {
         found.map(drop).map_err(|why| (why, "give a name that leads to a public web server"))
     }
 
+    /// Checks a destination like [`Client::check`], but takes a name that cannot be looked up now:
+    /// every delivery looks it up again and judges where it leads.
+    ///
+    /// # Errors
+    /// The rule it breaks and how to mend it.
+    pub async fn check_if_found(&self, url: &str) -> Result<(), (String, &'static str)> {
+        let target = self.guard.read(url).map_err(|refused| (refused.rule, refused.mend))?;
+        match self.looked_up(&target).await {
+            Ok(found) => match self.guard.check_all(found) {
+                Ok(_) => Ok(()),
+                Err(refused) => Err((refused.rule, refused.mend)),
+            },
+            Err(_) => Ok(()),
+        }
+    }
+
     /// Sends `body` to `url` and gives the status of the answer.
     ///
     /// # Errors
@@ -156,13 +172,17 @@ impl Client {
 
     /// The addresses of the target, each of which may be connected to.
     async fn addresses(&self, target: &Target) -> Result<Vec<SocketAddr>, String> {
-        let lookup = (self.lookup)(target.host.clone(), target.port);
-        let found = match tokio::time::timeout(self.deadlines.connect, lookup).await {
-            Ok(Ok(found)) => found,
-            Ok(Err(error)) => return Err(format!("{} was not found: {error}", target.host)),
-            Err(_) => return Err(format!("{} was not found in time", target.host)),
-        };
+        let found = self.looked_up(target).await?;
         self.guard.check_all(found).map_err(|refused| refused.rule)
+    }
+
+    async fn looked_up(&self, target: &Target) -> Result<Vec<SocketAddr>, String> {
+        let lookup = (self.lookup)(target.host.clone(), target.port);
+        match tokio::time::timeout(self.deadlines.connect, lookup).await {
+            Ok(Ok(found)) => Ok(found),
+            Ok(Err(error)) => Err(format!("{} was not found: {error}", target.host)),
+            Err(_) => Err(format!("{} was not found in time", target.host)),
+        }
     }
 
     async fn connect(&self, addresses: &[SocketAddr]) -> Result<TcpStream, String> {

@@ -7,17 +7,19 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use futures::future::BoxFuture;
 use tokio::sync::{OnceCell, Semaphore, watch};
-use tracehold_chain::epcis::Event;
+use tracehold_chain::epcis::{Event, query};
 use tracehold_chain::state::Position;
 use tracehold_chain::units::Height;
 
 use super::filter::{Facts, Matcher};
 use super::query::{Entry, History, Query, Scan};
-use super::store::Subscription;
+use super::standing::{self, Standing};
+use super::store::{Pending, Subscription};
 use super::{MAX_DELIVERY_BYTES, MAX_DELIVERY_EVENTS};
 use crate::api::visible::{Caller, Record, Sight, visible};
 use crate::api::{after_block, feed_entry};
 use crate::fault::Fault;
+use crate::index::places::Recorded;
 use crate::runtime::NodeHandle;
 use crate::view::{ReadView, StoredEvent};
 
@@ -76,6 +78,7 @@ struct Block {
 /// An event, its facts, and how it is told once somebody asked for it.
 struct Told {
     stored: StoredEvent,
+    event: Event,
     facts: Facts,
     json: OnceLock<Arc<str>>,
 }
@@ -124,8 +127,9 @@ fn read_block(view: &ReadView, height: Height) -> Result<Block, Fault> {
             Fault::new(format!("the event at {:?} is damaged: {error}", stored.position))
         })?;
         let facts = facts(view, &stored, &event)?;
-        block.bytes += facts.weight() + stored.body().text_bytes();
-        block.events.push(Told { stored, facts, json: OnceLock::new() });
+        // The event in parts is about twice its text.
+        block.bytes += facts.weight() + 3 * stored.body().text_bytes();
+        block.events.push(Told { stored, event, facts, json: OnceLock::new() });
     }
     Ok(block)
 }
@@ -160,16 +164,20 @@ impl NodeHistory {
 
 impl History for NodeHistory {
     fn query(&self, subscription: &Subscription) -> Arc<dyn Query> {
-        let matcher = self
-            .node
-            .view()
-            .map(|view| subscription.filter.matcher(view.authority().members()))
-            .unwrap_or_else(|_| subscription.filter.matcher(std::iter::empty()));
+        let asked = match &subscription.standing {
+            Some(standing) => Asked::Standing(Box::new((standing.asked(), standing.clone()))),
+            None => Asked::Filter(
+                self.node
+                    .view()
+                    .map(|view| subscription.filter.matcher(view.authority().members()))
+                    .unwrap_or_else(|_| subscription.filter.matcher(std::iter::empty())),
+            ),
+        };
         Arc::new(NodeQuery {
             history: self.clone(),
-            webhook: subscription.id.clone(),
+            id: subscription.id.clone(),
             caller: Caller::Agent(subscription.agent.clone()),
-            matcher,
+            asked,
         })
     }
 
@@ -178,17 +186,45 @@ impl History for NodeHistory {
     }
 }
 
+/// What is asked of each event.
+enum Asked {
+    Filter(Matcher),
+    Standing(Box<(Result<query::Query, String>, Standing)>),
+}
+
 struct NodeQuery {
     history: NodeHistory,
-    webhook: String,
+    id: String,
     caller: Caller,
-    matcher: Matcher,
+    asked: Asked,
 }
 
 impl NodeQuery {
-    fn wants(&self, told: &Told) -> bool {
+    fn wants(&self, told: &Told, records: &Recorded<'_>) -> Result<bool, String> {
         let record = Record { recorded_by: told.stored.recorder() };
-        self.matcher.matches(&told.facts) && visible(&self.caller, &record) == Sight::Whole
+        if visible(&self.caller, &record) != Sight::Whole {
+            return Ok(false);
+        }
+        Ok(match &self.asked {
+            Asked::Filter(matcher) => matcher.matches(&told.facts),
+            Asked::Standing(both) => {
+                let query = both.0.as_ref().map_err(Clone::clone)?;
+                let at = told.stored.record_time();
+                let wanted = query.matches(&told.event, at, records);
+                records.check().map_err(|fault| fault.to_string())?;
+                wanted
+            }
+        })
+    }
+
+    fn json(&self, told: &Told) -> Result<Arc<str>, String> {
+        match &self.asked {
+            Asked::Filter(_) => told.json(),
+            Asked::Standing(both) => {
+                let at = told.stored.record_time();
+                Ok(standing::told(&told.event, at, both.1.format).into())
+            }
+        }
     }
 
     async fn look(&self, after: Option<Position>, until: Option<Position>) -> Result<Scan, String> {
@@ -205,13 +241,18 @@ impl NodeQuery {
             if until.is_some_and(|until| block.height > until.height) {
                 break;
             }
+            // What is on record of places and products now: the events are judged as of today.
+            let records = Recorded::new(&view);
             for told in &block.events {
                 let position = told.stored.position;
                 let before = after.is_some_and(|after| position <= after);
-                if before || until.is_some_and(|until| position > until) || !self.wants(told) {
+                if before
+                    || until.is_some_and(|until| position > until)
+                    || !self.wants(told, &records)?
+                {
                     continue;
                 }
-                let json = told.json()?;
+                let json = self.json(told)?;
                 bytes += json.len();
                 let full = entries.len() >= MAX_DELIVERY_EVENTS || bytes > MAX_DELIVERY_BYTES;
                 if until.is_none()
@@ -243,9 +284,12 @@ impl Query for NodeQuery {
         Box::pin(self.look(after, until))
     }
 
-    fn body(&self, delivery: &str, entries: &[Entry]) -> Vec<u8> {
-        let head =
-            serde_json::json!({"webhook": self.webhook, "delivery": delivery, "test": false});
+    fn body(&self, pending: &Pending, entries: &[Entry]) -> Vec<u8> {
+        if let Asked::Standing(both) = &self.asked {
+            return standing::document(&both.1, &self.id, pending, entries);
+        }
+        let delivery = &pending.delivery;
+        let head = serde_json::json!({"webhook": self.id, "delivery": delivery, "test": false});
         let mut text = head.to_string();
         text.pop();
         text.push_str(",\"events\":[");

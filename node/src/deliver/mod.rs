@@ -16,7 +16,9 @@ pub mod filter;
 pub mod guard;
 mod history;
 mod query;
+pub mod schedule;
 mod sign;
+mod standing;
 mod store;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -33,7 +35,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 use tracehold_chain::state::Position;
-use tracehold_chain::units::{AgentId, MemberId};
+use tracehold_chain::units::{AgentId, Height, MemberId};
 
 pub use backoff::Pace;
 pub use client::{Client, Deadlines};
@@ -41,7 +43,9 @@ pub use filter::Filter;
 pub use guard::Guard;
 pub use history::{NodeHistory, facts};
 pub use query::{Entry, History, Query, Scan};
+pub use schedule::{Schedule, ScheduleError};
 pub use sign::SIGNATURE_HEADER;
+pub use standing::Standing;
 pub use store::{Attempt, Paused, PausedBy, Pending, Progress, Store, StoreError, Subscription};
 use worker::Worker;
 
@@ -100,6 +104,8 @@ pub struct NewSubscription {
     pub description: Option<String>,
     /// What it hears of, settled.
     pub filter: Filter,
+    /// What it asks, as a subscription of the EPCIS binding.
+    pub standing: Option<Standing>,
     /// It hears of what comes after this; `None` for all since the first event.
     pub after: Option<Position>,
 }
@@ -184,12 +190,16 @@ impl Deliverer {
     /// [`DeliverError`]: too many, or the store failed.
     pub async fn create(&self, new: NewSubscription) -> Result<Subscription, DeliverError> {
         let subscription = Subscription {
-            id: format!("wh_{}", uuid::Uuid::new_v4().simple()),
+            id: {
+                let kind = if new.standing.is_some() { "sub" } else { "wh" };
+                format!("{kind}_{}", uuid::Uuid::new_v4().simple())
+            },
             agent: new.agent,
             url: new.url,
             secret: new.secret,
             description: new.description,
             filter: new.filter,
+            standing: new.standing,
             created_at: crate::api::now(),
             progress: Progress { cursor: new.after, ..Progress::default() },
         };
@@ -221,6 +231,17 @@ impl Deliverer {
         });
         made.await.expect("saving a webhook does not panic")?;
         Ok(subscription)
+    }
+
+    /// What somebody who is not kept asks: the query, and news of every height, once there is a
+    /// history.
+    #[must_use]
+    pub fn ask(
+        &self,
+        subscription: &Subscription,
+    ) -> Option<(Arc<dyn Query>, watch::Receiver<Height>)> {
+        let history = self.0.history.get()?;
+        Some((history.query(subscription), history.changes()))
     }
 
     /// The subscriptions of a member, oldest first.

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tracehold_chain::state::Position;
 use tracehold_chain::units::Height;
 
-use super::store::Subscription;
+use super::store::{Pending, Subscription};
 
 /// One event that a subscription asked for.
 #[derive(Clone, Debug)]
@@ -42,7 +42,7 @@ pub trait Query: Send + Sync {
     ) -> BoxFuture<'_, Result<Scan, String>>;
 
     /// The body of a delivery: always the same bytes for the same delivery and entries.
-    fn body(&self, delivery: &str, entries: &[Entry]) -> Vec<u8>;
+    fn body(&self, pending: &Pending, entries: &[Entry]) -> Vec<u8>;
 }
 
 /// What subscriptions ask.

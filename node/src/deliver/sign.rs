@@ -7,6 +7,9 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::HeaderName;
 use sha2::Sha256;
 
+/// The header's name in subscriptions of the EPCIS binding; the value is made in the same way.
+pub const GS1_SIGNATURE_HEADER: HeaderName = HeaderName::from_static("gs1-signature");
+
 /// The header's name.
 pub const SIGNATURE_HEADER: HeaderName = HeaderName::from_static("tracehold-signature");
 

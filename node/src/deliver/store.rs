@@ -16,6 +16,7 @@ use tracehold_chain::state::Position;
 use tracehold_chain::units::{AgentId, TimestampMs};
 
 use super::filter::Filter;
+use super::standing::Standing;
 use crate::keystore::files as secret_file;
 
 /// The folder's name in a data folder.
@@ -41,6 +42,9 @@ pub struct Subscription {
     pub description: Option<String>,
     /// What it hears of.
     pub filter: Filter,
+    /// What it asks, when it is a subscription of the EPCIS binding; the filter is empty then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<Standing>,
     /// When it was made.
     pub created_at: TimestampMs,
     /// How far it is.
@@ -65,6 +69,9 @@ pub struct Progress {
     pub delivered_at: Option<TimestampMs>,
     /// Events that arrived.
     pub delivered_events: u64,
+    /// When its schedule wants the next report.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<TimestampMs>,
     /// The last attempts, oldest first.
     pub attempts: VecDeque<Attempt>,
 }
@@ -78,6 +85,12 @@ pub struct Pending {
     pub until: Position,
     /// Attempts begun.
     pub attempts: u32,
+    /// When it was put together.
+    #[serde(default)]
+    pub at: TimestampMs,
+    /// Whether it says that nothing matched.
+    #[serde(default)]
+    pub empty: bool,
 }
 
 /// Why nothing is sent.
@@ -235,6 +248,7 @@ mod tests {
             secret: "whsec_x".to_owned(),
             description: None,
             filter: Filter::default(),
+            standing: None,
             created_at: TimestampMs(7),
             progress: Progress {
                 cursor: Some(Position { height: Height(3), transaction: 1, event: 2 }),

@@ -11,10 +11,12 @@ use http::HeaderName;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use tracehold_chain::units::MemberId;
+use tracehold_chain::units::{Height, MemberId, TimestampMs};
 
 use super::query::{Query, Scan};
-use super::sign::{SIGNATURE_HEADER, signature};
+use super::schedule::Times;
+use super::sign::{GS1_SIGNATURE_HEADER, SIGNATURE_HEADER, signature};
+use super::standing::{self, Standing};
 use super::store::{Attempt, Paused, PausedBy, Pending, StoreError, Subscription};
 use super::{Outcome, Shared, backoff};
 use crate::api::now;
@@ -30,6 +32,13 @@ const WEBHOOK_HEADER: HeaderName = HeaderName::from_static("tracehold-webhook");
 /// more than looking at them again.
 const CHECKPOINT: Duration = Duration::from_secs(60);
 
+/// How long a schedule waits at most before it looks at the clock again.
+const CLOCK: Duration = Duration::from_secs(30);
+
+/// Headers of the EPCIS binding.
+const EPCIS_VERSION_HEADER: HeaderName = HeaderName::from_static("gs1-epcis-version");
+const CBV_VERSION_HEADER: HeaderName = HeaderName::from_static("gs1-cbv-version");
+
 /// Characters of an error that are kept.
 const MAX_ERROR_CHARS: usize = 300;
 
@@ -42,6 +51,8 @@ pub struct Worker {
     removed: AtomicBool,
     wake: Notify,
     query: OnceLock<Arc<dyn Query>>,
+    /// When it reports, if it does so by a schedule.
+    times: Option<Times>,
     task: Mutex<Option<JoinHandle<()>>>,
     testing: tokio::sync::Mutex<()>,
 }
@@ -53,6 +64,14 @@ struct Memory {
     /// Whether a delivery arrived since then. It is written with the next delivery, or before the
     /// task waits for one: a crash in between sends it again, and says so.
     unsaved: bool,
+    /// Of a schedule: what the report that is due has told so far.
+    round: Option<Round>,
+}
+
+/// A report that a schedule asked for; it may take several deliveries.
+#[derive(Clone, Copy, Default)]
+struct Round {
+    told: bool,
 }
 
 /// What to do after a step.
@@ -69,6 +88,7 @@ enum Next {
 
 impl Worker {
     pub fn new(subscription: Subscription) -> Worker {
+        let times = subscription.standing.as_ref().and_then(Standing::times);
         Worker {
             id: subscription.id.clone(),
             state: Mutex::new(subscription),
@@ -76,6 +96,7 @@ impl Worker {
             removed: AtomicBool::new(false),
             wake: Notify::new(),
             query: OnceLock::new(),
+            times,
             task: Mutex::new(None),
             testing: tokio::sync::Mutex::new(()),
         }
@@ -171,28 +192,53 @@ impl Worker {
     pub async fn test(&self, shared: &Shared) -> Attempt {
         let _one_at_a_time = self.testing.lock().await;
         let delivery = new_delivery();
-        let body = serde_json::json!({
-            "webhook": self.id, "delivery": delivery, "test": true, "events": []
-        });
+        let standing = self.state().standing.clone();
+        let body = match standing {
+            // A subscriber of the EPCIS binding knows one kind of document.
+            Some(standing) => {
+                let until = crate::api::after_block(Height(0));
+                let pending = Pending {
+                    delivery: delivery.clone(),
+                    until,
+                    attempts: 1,
+                    at: now(),
+                    empty: true,
+                };
+                standing::document(&standing, &self.id, &pending, &[])
+            }
+            None => serde_json::json!({
+                "webhook": self.id, "delivery": delivery, "test": true, "events": []
+            })
+            .to_string()
+            .into_bytes(),
+        };
         let sent = Sent { delivery: &delivery, attempt: 1, events: 0, test: true };
-        let attempt = self.send(shared, &sent, body.to_string().into()).await;
+        let attempt = self.send(shared, &sent, body.into()).await;
         self.state().progress.remember(attempt.clone());
         attempt
     }
 
     /// One request, whatever comes of it.
     async fn send(&self, shared: &Shared, sent: &Sent<'_>, body: Bytes) -> Attempt {
-        let (url, secret) = {
+        let (url, secret, in_epcis) = {
             let state = self.state();
-            (state.url.clone(), state.secret.clone())
+            (state.url.clone(), state.secret.clone(), state.standing.is_some())
         };
         let (at, begun) = (now(), Instant::now());
-        let headers = [
-            (SIGNATURE_HEADER, signature(&secret, at.0 / 1_000, &body)),
+        let mut headers = vec![
             (DELIVERY_HEADER, sent.delivery.to_owned()),
             (ATTEMPT_HEADER, sent.attempt.to_string()),
             (WEBHOOK_HEADER, self.id.clone()),
         ];
+        // A subscription of the EPCIS binding may have no token.
+        if !secret.is_empty() {
+            let name = if in_epcis { GS1_SIGNATURE_HEADER } else { SIGNATURE_HEADER };
+            headers.push((name, signature(&secret, at.0 / 1_000, &body)));
+        }
+        if in_epcis {
+            headers.push((EPCIS_VERSION_HEADER, "2.0.0".to_owned()));
+            headers.push((CBV_VERSION_HEADER, "2.0.0".to_owned()));
+        }
         let answer = shared.client.post(&url, &headers, body).await;
         let status = answer.as_ref().ok().copied();
         let error = match answer {
@@ -229,6 +275,14 @@ impl Worker {
             }
             return Next::Rest;
         }
+        if let Some(times) = self.times.as_ref().filter(|_| pending.is_none())
+            && memory.round.is_none()
+        {
+            if let Some(wait) = self.until_due(times) {
+                return Next::Retry(wait);
+            }
+            memory.round = Some(Round::default());
+        }
         let query = self.query.get().expect("a worker starts with its query");
         let until = pending.as_ref().map(|pending| pending.until);
         let scan = match query.scan(cursor, until).await {
@@ -238,13 +292,21 @@ impl Worker {
                 return Next::Retry(shared.pace.wait(1, backoff::chance()));
             }
         };
-        if scan.entries.is_empty() {
-            return self.pass(shared, &scan, pending.is_some(), memory).await;
+        let is_report = pending.as_ref().is_some_and(|pending| pending.empty)
+            || pending.is_none() && self.must_say_nothing(&scan, memory.round);
+        if scan.entries.is_empty() && !is_report {
+            let next = self.pass(shared, &scan, pending.is_some(), memory).await;
+            if !scan.more && self.end_round(memory) {
+                return Next::GoOn;
+            }
+            return next;
         }
         let pending = pending.unwrap_or_else(|| Pending {
             delivery: new_delivery(),
             until: scan.seen,
             attempts: 0,
+            at: now(),
+            empty: is_report,
         });
         let attempt = pending.attempts.saturating_add(1);
         let begun = Pending { attempts: attempt, ..pending };
@@ -254,8 +316,8 @@ impl Worker {
             tracing::error!(webhook = self.id, %error, "a delivery cannot be written down");
             return Next::Retry(shared.pace.wait(u32::MAX, backoff::chance()));
         }
-        *memory = Memory { checkpoint: Instant::now(), unsaved: false };
-        let body = query.body(&begun.delivery, &scan.entries);
+        *memory = Memory { checkpoint: Instant::now(), unsaved: false, ..*memory };
+        let body = query.body(&begun, &scan.entries);
         let events = scan.entries.len();
         let sent = Sent { delivery: &begun.delivery, attempt, events, test: false };
         let begun_at = Instant::now();
@@ -264,6 +326,13 @@ impl Worker {
         let failures = self.note(shared, &begun, done);
         if arrived {
             memory.unsaved = true;
+            if let Some(round) = &mut memory.round {
+                round.told = true;
+                if !scan.more {
+                    self.end_round(memory);
+                }
+                return Next::GoOn;
+            }
             let wait = shared.pace.gather.saturating_sub(begun_at.elapsed());
             return if scan.more { Next::GoOn } else { Next::Retry(wait) };
         }
@@ -271,10 +340,43 @@ impl Worker {
         Next::Retry(shared.pace.wait(failures, backoff::chance()))
     }
 
+    /// How long until its schedule wants a report; `None` when it does now. What was due while the
+    /// node was down is due at once.
+    fn until_due(&self, times: &Times) -> Option<Duration> {
+        let now = now();
+        let mut state = self.state();
+        let due = match state.progress.due {
+            Some(due) => due,
+            None => {
+                let due = times.after(now).unwrap_or(TimestampMs(u64::MAX));
+                state.progress.due = Some(due);
+                due
+            }
+        };
+        // A clock may be set: it is looked at again from time to time.
+        (due > now).then(|| Duration::from_millis(due.since_ms(now)).min(CLOCK))
+    }
+
+    /// Whether the report that is due must say that nothing matched.
+    fn must_say_nothing(&self, scan: &Scan, round: Option<Round>) -> bool {
+        let asked = self.state().standing.as_ref().is_some_and(|standing| standing.report_if_empty);
+        asked && scan.entries.is_empty() && !scan.more && round.is_some_and(|round| !round.told)
+    }
+
+    /// Ends the report that was due, if there was one.
+    fn end_round(&self, memory: &mut Memory) -> bool {
+        let Some(times) = self.times.as_ref().filter(|_| memory.round.is_some()) else {
+            return false;
+        };
+        memory.round = None;
+        self.state().progress.due = times.after(now());
+        true
+    }
+
     /// Writes down how far the subscription is. A failure is told and nothing else: what the file
     /// says is true, and leads to sending again what was sent since.
     async fn checkpoint(&self, shared: &Shared, memory: &mut Memory) {
-        *memory = Memory { checkpoint: Instant::now(), unsaved: false };
+        *memory = Memory { checkpoint: Instant::now(), unsaved: false, ..*memory };
         if let Err(error) = self.save(shared).await {
             tracing::error!(webhook = self.id, %error, "a cursor cannot be written down");
         }
@@ -346,7 +448,7 @@ async fn run(worker: &Worker, shared: &Shared) {
     let Some(history) = shared.history.get() else { return };
     let mut changes = history.changes();
     let mut stop = shared.stop.subscribe();
-    let mut memory = Memory { checkpoint: Instant::now(), unsaved: false };
+    let mut memory = Memory { checkpoint: Instant::now(), unsaved: false, round: None };
     loop {
         if *stop.borrow_and_update() {
             break;

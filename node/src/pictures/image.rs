@@ -1,8 +1,8 @@
 //! What is a picture here: PNG, JPEG or WebP, by what the bytes say.
 //!
-//! Nothing is decoded here. The head of the file must be one of its kind, whole enough to tell the size
-//! in pixels, which is bounded: a small file can otherwise claim an area that no phone can hold.
-//! SVG is left out, because it is a program as much as a picture.
+//! Nothing is decoded here. The head of the file must be one of its kind, whole enough to tell the
+//! size in pixels, which is bounded: a small file can otherwise claim an area that no phone can
+//! hold. SVG is left out, because it is a program as much as a picture.
 
 use super::scale::{MAX_PHOTO_BYTES, MAX_PHOTO_PIXELS};
 use crate::net::limits::MAX_FILE_BYTES;

@@ -3,9 +3,8 @@
 //! [`item`] reads what is known of a thing and [`figures`] what can be drawn of it. [`recent`]
 //! looks at the newest events for what is open or under way, [`search`] finds pages, [`board`]
 //! lists shipments, [`whereabouts`] tells of places, parties and members, [`chain`] of what is
-//! under the goods.
-//! [`label`] prints codes, [`drawing`] draws traces, [`live`] says what is being recorded,
-//! [`errors`] what is wrong. Whoever
+//! under the goods. [`label`] prints codes, [`drawing`] draws traces, [`live`] says what is being
+//! recorded, [`errors`] what is wrong. Whoever
 //! has no key is handed the public sections only.
 
 mod board;

@@ -125,8 +125,8 @@ fn digest(view: &ReadView, caller: &Caller, wanted: &str) -> Result<Option<Strin
     Ok(is_seen.then(|| format!("/agreements/{wanted}")))
 }
 
-/// The page of a place, party or member whose GLN was typed. Its digits may be a GTIN as well, which
-/// then has to be on record to be meant.
+/// The page of a place, party or member whose GLN was typed. Its digits may be a GTIN as well,
+/// which then has to be on record to be meant.
 fn location(api: &ApiState, view: &ReadView, wanted: &str) -> Result<Option<String>, Fault> {
     let gln = only_digits(wanted);
     if gln.len() != 13 || !gln.bytes().all(|byte| byte.is_ascii_digit()) {

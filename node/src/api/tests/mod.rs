@@ -2,6 +2,7 @@
 
 mod agreements;
 mod capture;
+mod epcis;
 mod examples;
 mod footprint;
 mod goods;
@@ -18,6 +19,8 @@ mod recalls;
 mod refusals;
 mod resolver;
 mod search;
+mod standing;
+mod taking;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -36,12 +39,13 @@ use tracehold_chain::genesis::{Member, MemberRole};
 use tracehold_chain::keys::Signer as _;
 use tracehold_chain::units::{AgentId, MemberId};
 
-use super::limits::HttpLimits;
+use super::limits::{HttpLimits, MAX_ORIGINALS_BYTES};
 use super::*;
 use crate::config;
 use crate::deliver::{self, Client, Deadlines, Deliverer, Guard, NodeHistory, Pace};
 use crate::keystore::Keystore;
 use crate::pictures::{Pictures, StoreLimits};
+use crate::queries::NamedQueries;
 use crate::runtime::NodeHandle;
 use crate::testing::{self, PATIENCE, TestNetwork};
 
@@ -68,10 +72,28 @@ pub(super) struct Api {
     pub handle: NodeHandle,
     pub network: TestNetwork,
     pub deliverer: Deliverer,
+    pub jobs: Jobs,
+    pub queries: Arc<NamedQueries>,
+    /// Turns true when the node stops.
+    pub stopped: watch::Receiver<bool>,
     /// The API keys of the agents of other members.
     keys: BTreeMap<String, String>,
     stop: watch::Sender<bool>,
-    _dir: tempfile::TempDir,
+    capture: config::Capture,
+    http: config::Http,
+    dir: tempfile::TempDir,
+}
+
+/// What a node is started from again.
+struct Parts {
+    key: String,
+    agent: AgentId,
+    keystore: Arc<Keystore>,
+    network: TestNetwork,
+    keys: BTreeMap<String, String>,
+    capture: config::Capture,
+    http: config::Http,
+    dir: tempfile::TempDir,
 }
 
 /// An answer, read whole.
@@ -205,32 +227,57 @@ impl Api {
         change(&mut network.genesis);
         network.genesis.check().unwrap();
         let key = keystore.create_api_key(&agent, now()).unwrap().clear;
+        let parts = Parts { key, agent, keystore, network, keys, capture, http, dir };
+        Api::serving(parts, client).await
+    }
+
+    /// Serves from a data folder.
+    async fn serving(parts: Parts, client: Client) -> Api {
+        let Parts { key, agent, keystore, network, keys, capture, http, dir } = parts;
         let handle = testing::start(&network, dir.path()).unwrap();
         let (stop, stopped) = watch::channel(false);
         let settings = deliver::Settings { client, pace: PACE };
         let mut registry = Registry::default();
         let deliverer = Deliverer::open(dir.path(), settings, &mut registry).unwrap();
+        let jobs = Jobs::open(dir.path(), capture.max_running_jobs, MAX_ORIGINALS_BYTES).unwrap();
+        let queries = Arc::new(NamedQueries::open(dir.path()).unwrap());
         let state = ApiState::new(ApiParts {
             genesis: Arc::new(network.genesis.clone()),
             node_name: network.genesis.members[0].nodes[0].name.clone(),
             dir: dir.path().to_owned(),
             keystore: keystore.clone(),
-            http,
-            capture,
+            http: http.clone(),
+            jobs: jobs.clone(),
+            capture: capture.clone(),
             pictures: pictures(dir.path()),
             deliverer: deliverer.clone(),
-            queries: Arc::new(crate::queries::NamedQueries::open(dir.path()).unwrap()),
+            queries: queries.clone(),
             registry: Arc::new(Mutex::new(registry)),
             limits: HttpLimits {
                 body: Duration::from_millis(300),
                 heartbeat: Duration::from_millis(200),
                 ..HttpLimits::default()
             },
-            stop: stopped,
+            stop: stopped.clone(),
         });
         let router = router(state.clone());
-        let api =
-            Api { router, key, agent, keystore, handle, network, deliverer, keys, stop, _dir: dir };
+        let api = Api {
+            router,
+            key,
+            agent,
+            keystore,
+            handle,
+            network,
+            deliverer,
+            jobs,
+            queries,
+            stopped,
+            keys,
+            stop,
+            capture,
+            http,
+            dir,
+        };
         assert_eq!(api.get("/api/v1/status").await.problem()["code"], "starting");
         let browser = Request::builder().uri("/").header("accept", "text/html");
         let page = api.send(browser.body(Body::empty()).unwrap()).await;
@@ -242,11 +289,25 @@ impl Api {
         api
     }
 
-    pub async fn stop(self) {
+    /// Stops the node and starts it again from its folder.
+    pub async fn again(self) -> Api {
+        self.halt().await;
+        let Api { key, agent, keystore, network, keys, capture, http, dir, .. } = self;
+        let parts = Parts { key, agent, keystore, network, keys, capture, http, dir };
+        Api::serving(parts, Client::new(LOOSE, DEADLINES)).await
+    }
+
+    async fn halt(&self) {
         self.stop.send_replace(true);
         self.deliverer.stop().await;
+        self.jobs.settled().await;
         self.handle.stop();
         self.handle.ended().await.unwrap();
+    }
+
+    /// Stops the node.
+    pub async fn stop(self) {
+        self.halt().await;
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {

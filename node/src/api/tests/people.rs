@@ -164,8 +164,8 @@ async fn lists_say_how_far_they_looked() {
     api.stop().await;
 }
 
-/// Promise P93: who opens an address with a browser gets a page, whatever is wrong with it; programs
-/// get their problem.
+/// Promise P93: who opens an address with a browser gets a page, whatever is wrong with it;
+/// programs get their problem.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_wrong_is_told_to_people_on_a_page() {
     let api = Api::start().await;

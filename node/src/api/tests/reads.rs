@@ -98,7 +98,7 @@ async fn the_ledger_tells_of_itself() {
     assert!(metrics.text.contains("route=\"/api/v1/blocks/{height}\""), "{}", metrics.text);
     let options = api.request("OPTIONS", "/epcis/v2/capture").body(Body::empty()).unwrap();
     let told = api.send(options).await;
-    assert_eq!((told.status.as_u16(), told.header("allow")), (204, "OPTIONS,POST"));
+    assert_eq!((told.status.as_u16(), told.header("allow")), (204, "GET, HEAD, OPTIONS, POST"));
     assert_eq!(told.header("gs1-capture-error-behaviour"), "all");
     assert_eq!(told.header("gs1-epcis-max"), "2.0.0");
     let description = api.anonymous("/openapi.json").await.json();

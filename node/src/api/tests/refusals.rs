@@ -41,6 +41,7 @@ async fn only_what_is_meant_for_everyone_is_answered_without_a_key() {
             "get /member/{id}/did.json",
             "get /metrics",
             "get /readyz",
+            "post /api/v1/tools/event-hash",
         ]
     );
     // A key that is given must be right even where none is needed.
@@ -97,7 +98,7 @@ async fn whatever_is_wrong_is_a_problem_that_names_it() {
     assert_eq!(api.get(&long).await.problem()["type"], "epcisException:URITooLongException");
     let wrong_method = api.request("DELETE", "/epcis/v2/events").body(Body::empty()).unwrap();
     let answer = api.send(wrong_method).await;
-    assert_eq!((answer.status.as_u16(), answer.header("allow")), (405, "POST,GET,HEAD,OPTIONS"));
+    assert_eq!((answer.status.as_u16(), answer.header("allow")), (405, "GET, HEAD, OPTIONS, POST"));
     answer.problem();
     api.stop().await;
 }
@@ -114,7 +115,7 @@ async fn bodies_that_cannot_be_read_are_refused_with_the_reason() {
             ("application/json", b"{\"a\":1,\"a\":2}".to_vec(), 400),
             ("application/json", b"\xff\xfe".to_vec(), 400),
             ("application/json", vec![b'['; 100_000], 400),
-            ("application/xml", b"<x/>".to_vec(), 415),
+            ("text/plain", b"{}".to_vec(), 415),
         ];
         for (media, body, status) in cases {
             let request = api.request("POST", path).header("content-type", media);
@@ -130,7 +131,7 @@ async fn bodies_that_cannot_be_read_are_refused_with_the_reason() {
     for (name, value, status) in [
         ("gs1-epcis-version", "1.2", 406),
         ("gs1-capture-error-behaviour", "perhaps", 400),
-        ("gs1-epc-format", "Always_EPC_URN", 406),
+        ("gs1-epc-format", "perhaps", 406),
     ] {
         let body = document(&[event(1, 1)]);
         let answer = api.post("/epcis/v2/capture", &body, &[(name, value)]).await;

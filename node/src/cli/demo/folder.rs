@@ -40,8 +40,8 @@ pub fn reset(dir: &Path) -> Result<(), Failure> {
     remove(dir)
 }
 
-/// Removes the folder. What says that it is a demo's goes last, and what says that it is a whole one
-/// first: a stop in between leaves what the next start takes for an unfinished one.
+/// Removes the folder. What says that it is a demo's goes last, and what says that it is a whole
+/// one first: a stop in between leaves what the next start takes for an unfinished one.
 fn remove(dir: &Path) -> Result<(), Failure> {
     let failed = |error: std::io::Error| {
         Failure::Folder(format!("cannot remove {}: {error}", dir.display()))

@@ -4,8 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 
 use crate::cli::Failure;
 
-/// Whom to ask the way to, the first that there is a way to: an address for documentation (RFC 5737)
-/// by way of a router, else first addresses of private networks (RFC 1918). No packet is sent.
+/// Whom to ask the way to, the first that there is a way to: an address for documentation (RFC
+/// 5737) by way of a router, else first addresses of private networks (RFC 1918). No packet is
+/// sent.
 const ELSEWHERE: [Ipv4Addr; 5] = [
     Ipv4Addr::new(192, 0, 2, 1),
     Ipv4Addr::new(192, 168, 0, 1),

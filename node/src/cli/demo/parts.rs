@@ -120,7 +120,8 @@ fn tenths(number: u32) -> Value {
     text.parse::<Number>().map_or(Value::Null, Value::Number)
 }
 
-/// A summary of a sensor: the lowest, mean and highest temperature of a span, in tenths of a degree.
+/// A summary of a sensor: the lowest, mean and highest temperature of a span, in tenths of a
+/// degree.
 pub fn summary(from: TimestampMs, to: TimestampMs, device: &str, celsius: [u32; 3]) -> Value {
     let [least, mean, most] = celsius.map(tenths);
     json!({

@@ -82,7 +82,8 @@ impl Query for All {
         Box::pin(async move { Ok(Scan { entries, seen, more }) })
     }
 
-    fn body(&self, delivery: &str, entries: &[Entry]) -> Vec<u8> {
+    fn body(&self, pending: &Pending, entries: &[Entry]) -> Vec<u8> {
+        let delivery = &pending.delivery;
         assert!(!self.0.broken.swap(false, Ordering::SeqCst), "a mistake");
         let numbers: Vec<&str> = entries.iter().map(|entry| &*entry.json).collect();
         format!("{{\"delivery\":\"{delivery}\",\"events\":[{}]}}", numbers.join(",")).into_bytes()
@@ -119,6 +120,7 @@ fn wanted(url: String) -> NewSubscription {
         secret: "whsec_test".to_owned(),
         description: None,
         filter: Filter::default(),
+        standing: None,
         after: None,
     }
 }
