@@ -71,7 +71,9 @@ pub fn complete(openapi: &utoipa::openapi::OpenApi) -> Value {
     let mut told = serde_json::to_value(openapi).expect("a description is JSON");
     told["components"]["schemas"][TERMS_COMPONENT] = terms_component();
     with_parameters(&mut told);
-    let all = [EXAMPLES, QUERY_EXAMPLES, CAPTURE_EXAMPLES, RECALL_EXAMPLES].into_iter().flat_map(examples);
+    let all = [EXAMPLES, QUERY_EXAMPLES, CAPTURE_EXAMPLES, RECALL_EXAMPLES]
+        .into_iter()
+        .flat_map(examples);
     for (operation, examples) in all {
         let Some((method, path)) = operation.split_once(' ') else { continue };
         let place = &mut told["paths"][path][method.to_lowercase()];
@@ -188,7 +190,9 @@ mod tests {
     fn every_example_is_of_the_type_of_its_answer() {
         let told = document();
         let mut seen = BTreeSet::new();
-        let all = [EXAMPLES, QUERY_EXAMPLES, CAPTURE_EXAMPLES, RECALL_EXAMPLES].into_iter().flat_map(examples);
+        let all = [EXAMPLES, QUERY_EXAMPLES, CAPTURE_EXAMPLES, RECALL_EXAMPLES]
+            .into_iter()
+            .flat_map(examples);
         let known: BTreeSet<String> = all.map(|(operation, _)| operation).collect();
         for (path, methods) in told["paths"].as_object().unwrap() {
             let described = is_about_money(path) || is_about_events(path) || is_about_capture(path);

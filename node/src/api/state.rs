@@ -297,6 +297,8 @@ impl ApiState {
     /// What open recalls reach.
     pub(super) fn recalls(&self) -> &Recalls {
         &self.0.recalls
+    }
+
     /// WebSocket subscriptions.
     pub(super) fn sockets(&self) -> &Sockets {
         &self.0.sockets
