@@ -20,7 +20,7 @@ fn thing(serial: u32) -> String {
     format!("https://id.gs1.org/01/09521321001015/21/{serial}")
 }
 
-const PALLET: &str = "https://id.gs1.org/00/095213210000000019";
+const PALLET: &str = "https://id.gs1.org/00/095213210000000018";
 
 /// A lot becomes things 1 and 2; thing 1 is packed on a pallet, which goes to another.
 fn goods() -> Vec<Value> {
