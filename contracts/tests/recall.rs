@@ -5,6 +5,7 @@ mod goods;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
+use std::slice::from_ref;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -36,7 +37,7 @@ impl Goods for Store {
         let uris = items
             .map(|(_, value)| tracehold_chain::codec::unpack::<ItemRecord>(value).unwrap().uri);
         let of = uris.filter(|uri| product_of(&canonical(uri)).as_deref() == Some(class));
-        let flows = self.bodies.iter().filter_map(|(at, _)| self.class_flow(*at, class));
+        let flows = self.bodies.keys().filter_map(|at| self.class_flow(*at, class));
         Ok((of.collect(), flows.collect()))
     }
 }
@@ -102,7 +103,7 @@ fn a_recall_of_a_lot_reaches_what_was_made_of_it_and_finds_it() {
     shipped["destinationList"] = json!([{"type": "possessing_party",
         "destination": "https://id.gs1.org/417/9522200000018"}]);
     world.records(&[
-        transformed(1, "01T01:00", &[bad.clone()], &[bar.clone(), case(2)]),
+        transformed(1, "01T01:00", from_ref(&bad), &[bar.clone(), case(2)]),
         made(2, "01T02:00", &[case(3)]),
         packed(3, "01T03:00", "ADD", &pallet(1), &[bar.clone(), case(3)]),
         packed(4, "01T04:00", "ADD", &pallet(2), &[pallet(1)]),
@@ -110,7 +111,7 @@ fn a_recall_of_a_lot_reaches_what_was_made_of_it_and_finds_it() {
         seen(6, "01T06:00", "receiving", &[pallet(2)]),
     ]);
     let store = world.store();
-    let affected = Affected::by(&store, &[bad.clone()]).unwrap();
+    let affected = Affected::by(&store, from_ref(&bad)).unwrap();
     let found = [&bad, &bar, &case(2), &case(3), &pallet(1)].map(|uri| how_of(&affected, uri));
     assert_eq!(found, [Some(How::Named), Some(How::Made), Some(How::Made), None, None]);
     let rows = affected.rows();
@@ -138,7 +139,7 @@ fn a_recall_of_a_product_reaches_all_of_it_now_and_later() {
         event(id, &format!("0{id}T01:00"), "TransformationEvent", more)
     };
     world.records(&[made(1, "01T01:00", &[case(1)]), baked(2, 1)]);
-    let mut affected = Affected::by(&world.store(), &[class.clone()]).unwrap();
+    let mut affected = Affected::by(&world.store(), from_ref(&class)).unwrap();
     assert_eq!(uris(&affected), BTreeSet::from([class.clone(), case(1), cake(1)]));
     let from = world.ledger.head().height.0 + 1;
     world.records(&[made(3, "03T01:00", &[case(2)]), baked(4, 2)]);
@@ -335,7 +336,7 @@ proptest! {
             // In order, or as late as it comes.
             let day = if *in_order { id / 2 } else { *day };
             let Some(event) = as_event(id, what, day, &sent) else { continue };
-            let verdict = world.records(std::slice::from_ref(&event));
+            let verdict = world.records(from_ref(&event));
             sent.push(event.clone());
             if !matches!(verdict[0], Verdict::Recorded { .. }) {
                 // The bodies that are read are those on record.
@@ -351,14 +352,14 @@ proptest! {
                     followed.follow(&store, &store.touched(from)).unwrap();
                 }
                 None if usize::try_from(id).unwrap() > begin => {
-                    followed = Some(Affected::by(&store, &[seed.clone()]).unwrap());
+                    followed = Some(Affected::by(&store, from_ref(&seed)).unwrap());
                 }
                 None => {}
             }
         }
         let store = world.store();
         let expected = naive(&recorded, &seed);
-        let anew = Affected::by(&store, &[seed.clone()]).unwrap();
+        let anew = Affected::by(&store, from_ref(&seed)).unwrap();
         prop_assert_eq!(uris(&anew), expected.clone());
         if let Some(followed) = followed {
             prop_assert_eq!(uris(&followed), expected);
