@@ -219,7 +219,11 @@ fn as_event(id: u32, what: &Happening, day: u32, before: &[Value]) -> Option<Val
         Happening::Seen(_) => return None,
         Happening::Voided(number) => {
             let original = before.get(*number)?;
-            if original.get("errorDeclaration").is_some() {
+            // What a step of something inside knew of its container's emptying stays known to it,
+            // also when the emptying is declared wrong afterwards: as its own page has it.
+            let empties = original["action"] == "DELETE"
+                && original["childEPCs"].as_array().is_some_and(Vec::is_empty);
+            if original.get("errorDeclaration").is_some() || empties {
                 return None;
             }
             wrong(original)
