@@ -136,6 +136,7 @@ mod tests {
         let bytes = pack(&value);
         assert_eq!(bytes, [7, 2, b'a', b'b', 1, 1]);
         assert_eq!(unpack::<(u64, String, Option<u8>)>(&bytes), Ok(value));
+        assert_eq!(unpack_prefix::<u64>(&bytes), Ok(7));
         assert_eq!(unpack::<u8>(&bytes), Err(CodecError::Trailing(5)));
         assert_eq!(unpack::<String>(&[0xfd]), Err(CodecError::Malformed));
     }

@@ -10,7 +10,8 @@
 //! [`validators`]; [`genesis`] is where all of it starts. The [`mempool`] holds what waits.
 //! [`masterdata`] is what owners say of products, places and parties. [`money`] is what is owned
 //! and moved, [`agreement`] the terms on which it waits. A [`credential`] is what an owner says of
-//! a product in a form that strangers check without this ledger.
+//! a product in a form that strangers check without this ledger; a [`recall`] is what its maker
+//! says when it must not be used.
 //! [`state`] is what blocks change, under one root. [`consensus`] gives Malachite's core our types.
 //! [`evidence`] is what a stranger needs to check any of it without trusting whoever shows it.
 //! Every fixed limit is in [`limits`].
@@ -32,6 +33,7 @@ pub mod masterdata;
 pub mod mempool;
 pub mod merkle;
 pub mod money;
+pub mod recall;
 pub mod state;
 pub mod transaction;
 pub mod units;

@@ -70,5 +70,14 @@ pub const MAX_LINK_TYPE_BYTES: usize = 256;
 /// Bytes of the media type of what a link leads to (RFC 6838 allows 127 for each half).
 pub const MAX_MEDIA_TYPE_BYTES: usize = 127;
 
+/// Identifiers that one recall names.
+pub const MAX_RECALLED_ITEMS: usize = 1_000;
+
+/// Bytes of what a recall says, encoded.
+pub const MAX_RECALL_BYTES: usize = 256 * 1024;
+
+/// Open recalls that name one and the same identifier.
+pub const MAX_OPEN_RECALLS_OF_ONE: usize = 16;
+
 /// Places one inside another, from the innermost to the outermost.
 pub const MAX_PLACE_DEPTH: usize = 16;

@@ -19,6 +19,7 @@ use crate::limits::{
 };
 use crate::masterdata::MasterData;
 use crate::money::MoneyCommand;
+use crate::recall::{RecallCommand, check_reason};
 use crate::units::{AgentId, ChainId, TimestampMs};
 
 /// The digest of a transaction body: what names it, and what its sender signs.
@@ -77,6 +78,9 @@ pub enum Command {
     Money(MoneyCommand),
     /// Do something with an agreement.
     Agreement(AgreementCommand),
+    /// Declare or withdraw a recall. Runs in the order of the commands, after the transaction's
+    /// events are captured.
+    Recall(RecallCommand),
 }
 
 /// A commitment to one event.
@@ -151,25 +155,41 @@ impl Transaction {
     pub fn captured_events(&self) -> impl Iterator<Item = &CapturedEvent> {
         self.body.commands.iter().flat_map(|command| match command {
             Command::Capture(events) => events.as_slice(),
-            Command::SetMasterData(_) | Command::Money(_) | Command::Agreement(_) => &[],
+            Command::SetMasterData(_)
+            | Command::Money(_)
+            | Command::Agreement(_)
+            | Command::Recall(_) => &[],
         })
     }
 
-    /// Whether it sets master data or does something with money or an agreement.
+    /// Whether it sets master data or does something with money, an agreement or a recall.
     fn does_more_than_capture(&self) -> bool {
         let more = |command: &Command| match command {
             Command::Capture(_) => false,
             Command::SetMasterData(records) => !records.is_empty(),
-            Command::Money(_) | Command::Agreement(_) => true,
+            Command::Money(_) | Command::Agreement(_) | Command::Recall(_) => true,
         };
         self.body.commands.iter().any(more)
+    }
+
+    /// How many identifiers the recalls that this declares name.
+    #[must_use]
+    pub fn recalled(&self) -> usize {
+        let named = self.body.commands.iter().map(|command| match command {
+            Command::Recall(RecallCommand::Declare { notice, .. }) => notice.items.len(),
+            _ => 0,
+        });
+        named.sum()
     }
 
     /// The master data this sets, in order, over all commands.
     pub fn master_data(&self) -> impl Iterator<Item = &MasterData> + Clone {
         self.body.commands.iter().flat_map(|command| match command {
             Command::SetMasterData(records) => records.as_slice(),
-            Command::Capture(_) | Command::Money(_) | Command::Agreement(_) => &[],
+            Command::Capture(_)
+            | Command::Money(_)
+            | Command::Agreement(_)
+            | Command::Recall(_) => &[],
         })
     }
 }
@@ -240,6 +260,14 @@ pub enum BundleError {
     /// The same product, place or party twice under one signature.
     #[error("record {0} of the master data: the same one is set twice, give it once")]
     RecordTwice(usize),
+    /// A recall that breaks a rule.
+    #[error("command {command}, the recall: {fault}")]
+    Recall {
+        /// Which command of the transaction, from 0.
+        command: usize,
+        /// The first rule it breaks.
+        fault: Violation,
+    },
     /// Not one body for each event.
     #[error("{commitments} events are signed and {bodies} bodies given")]
     BodyCount {
@@ -275,6 +303,7 @@ impl Bundle {
             return Err(BundleError::Commands(commands));
         }
         self.check_master_data()?;
+        self.check_recalls()?;
         let commitments = self.transaction.captured_events().count();
         let least = usize::from(!self.transaction.does_more_than_capture());
         if !(least..=MAX_EVENTS_PER_TRANSACTION).contains(&commitments) {
@@ -296,6 +325,21 @@ impl Bundle {
             }
         }
         Ok(size)
+    }
+
+    fn check_recalls(&self) -> Result<(), BundleError> {
+        for (command, given) in self.transaction.body.commands.iter().enumerate() {
+            let checked = match given {
+                Command::Recall(RecallCommand::Declare { notice, .. }) => notice.check(),
+                Command::Recall(RecallCommand::Withdraw { reason, .. }) => check_reason(reason),
+                _ => Ok(()),
+            };
+            if let Err(faults) = checked {
+                let fault = faults.into_iter().next().expect("a refusal has a reason");
+                return Err(BundleError::Recall { command, fault });
+            }
+        }
+        Ok(())
     }
 
     fn check_master_data(&self) -> Result<(), BundleError> {

@@ -26,6 +26,9 @@ use tracehold_chain::money::{
     MAX_AMOUNT, Money, MoneyAction, MoneyCause, MoneyCommand, Posting, Purpose, Reference,
     ThresholdFor,
 };
+use tracehold_chain::recall::{
+    Act, OpenRecalls, RecallCommand, RecallCount, RecallId, RecallNotice, RecallRecord, Withdrawal,
+};
 use tracehold_chain::state::item_log::inputs_digest;
 use tracehold_chain::state::key::{
     Index, holder_key, item_key, member_account_key, picture_key, replay_key, statement_key,
@@ -267,6 +270,46 @@ fn journal_entry() -> JournalEntry {
     JournalEntry { cause, postings: vec![posting("buyer/main", -1), posting("seller/main", 1)] }
 }
 
+/// A recall, its record, and their keys.
+fn recalls() -> Vec<(&'static str, Vec<u8>)> {
+    let texts = |text: &str| Texts::from([("en".to_owned(), text.to_owned())]);
+    let lot = "https://id.gs1.org/01/09521101530001/10/L1".to_owned();
+    let notice = RecallNotice {
+        items: vec![lot.clone()],
+        reason: texts("Glass was found."),
+        what_to_do: texts("Bring it back."),
+        contact: "+49 30 1234567".to_owned(),
+        web: Some("https://acme.example/recall".to_owned()),
+    };
+    let reference = Reference::new("R-1").unwrap();
+    let member = MemberId::new("acme").unwrap();
+    let id = RecallId { member: member.clone(), reference: reference.clone() };
+    let by = AgentId::new(member, "erp").unwrap();
+    let act = |height| Act { by: by.clone(), height: Height(height), at: TimestampMs(height) };
+    let reason = texts("It was a mistake.");
+    let record = RecallRecord {
+        id: id.clone(),
+        number: 1,
+        notice: notice.clone(),
+        declared: act(7),
+        withdrawn: Some(Withdrawal { reason: reason.clone(), act: act(8) }),
+    };
+    let declare = RecallCommand::Declare { reference: reference.clone(), notice };
+    let withdraw = RecallCommand::Withdraw { reference, reason };
+    let open = OpenRecalls { uri: lot.clone(), open: vec![id.clone()] };
+    vec![
+        ("declaring a recall", codec::encode(&Command::Recall(declare))),
+        ("withdrawing a recall", codec::encode(&Command::Recall(withdraw))),
+        ("recall", codec::encode(&record)),
+        ("open recalls", codec::encode(&open)),
+        ("count of recalls", codec::encode(&RecallCount { declared: 1, open: 0 })),
+        ("key of a recall", id.key().encode()),
+        ("key of open recalls", StateKey::RecallsOf(lot).encode()),
+        ("key of a recall's number", StateKey::RecallNumber(258).encode()),
+        ("key of the count of recalls", StateKey::RecallCount.encode()),
+    ]
+}
+
 /// Keys of money, and of what is due.
 fn money_keys() -> Vec<(&'static str, Vec<u8>)> {
     let account = || "buyer/main".parse::<AccountId>().unwrap();
@@ -356,6 +399,7 @@ fn vectors() -> String {
     lines.extend(money_keys());
     lines.push(("key of links", links().key().encode()));
     lines.push(("links", codec::encode(&links())));
+    lines.extend(recalls());
     let mut text = String::new();
     for (name, bytes) in lines {
         writeln!(text, "{name}: {}", hex::encode(bytes)).expect("writing to a string");

@@ -98,7 +98,7 @@ pub fn admit(
         return Err(Rejection::new(RejectionCode::BadSignature, sender.to_string()));
     }
     let mut events = Vec::with_capacity(bundle.events.len());
-    let mut touches = transaction.master_data().count();
+    let mut touches = transaction.master_data().count() + transaction.recalled();
     for (index, (captured, body)) in transaction.captured_events().zip(&bundle.events).enumerate() {
         let recorder = recorder(authority, transaction, captured, index, source)?;
         let event = body.event().map_err(|error| {

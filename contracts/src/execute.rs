@@ -20,6 +20,7 @@ use crate::masterdata;
 use crate::money;
 use crate::overlay::Overlay;
 use crate::provenance;
+use crate::recall;
 use crate::receipt::{Effects, Receipt, Rejection, RejectionCode, Repeat, Verdict};
 use crate::work::Work;
 
@@ -397,6 +398,7 @@ impl<'a> Execution<'a> {
             let done = match command {
                 Command::Money(command) => money::run(staged, command, sender, place, id, now)?,
                 Command::Agreement(command) => agreement::run(staged, command, sender, now)?,
+                Command::Recall(command) => recall::run(&mut staged.overlay, command, sender, now)?,
                 Command::Capture(_) | Command::SetMasterData(_) => Ok(()),
             };
             if let Err(rejection) = done {

@@ -9,7 +9,7 @@
 //! logs of the items they name; [`masterdata`] keeps what owners say of products, places and
 //! parties; [`money`] keeps accounts in balance; [`agreement`] moves money when the goods do. A
 //! decided block becomes a [`layer`] of writes. [`footprint`] adds up the carbon that
-//! events tell of.
+//! events tell of. [`recall`] says what must not be used any more, and all that it reaches.
 
 pub mod admission;
 pub mod agreement;
@@ -23,6 +23,7 @@ pub mod masterdata;
 pub mod money;
 pub mod overlay;
 pub mod provenance;
+pub mod recall;
 pub mod receipt;
 mod stop;
 pub mod work;

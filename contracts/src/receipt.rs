@@ -350,6 +350,19 @@ rejection_codes! {
     TooManyAgreements = "too-many-agreements",
         "too many running agreements wait for the same goods: narrow this one by its items or its \
          business transaction";
+    /// The reference stands for another recall.
+    RecallExists = "recall-exists",
+        "your member declared another recall under this reference: give this one its own; a recall \
+         is not edited, withdraw the other or declare one more";
+    /// No such recall.
+    RecallUnknown = "recall-unknown",
+        "your member declared no recall under this reference: check it";
+    /// It is over.
+    RecallEnded = "recall-ended",
+        "this recall was withdrawn before: nothing is left to do";
+    /// Too many at once of the same thing.
+    TooManyRecalls = "too-many-recalls",
+        "16 open recalls name this already: withdraw one that is over before";
 }
 
 #[cfg(test)]

@@ -48,6 +48,8 @@ pub enum Oddity {
     Agreed(AnomalyKind),
     /// It was worked out just now.
     Derived(Derived),
+    /// A recall reaches it, or what is in it.
+    Recalled,
 }
 
 /// An oddity in the words of one language.
@@ -75,6 +77,7 @@ impl Oddity {
             Oddity::Derived(derived) if derived.kind == DerivedKind::OutsideLimitsInside => {
                 Signal::Stop
             }
+            Oddity::Recalled => Signal::Stop,
             Oddity::Agreed(_) | Oddity::Derived(_) => Signal::Attention,
         }
     }
@@ -91,6 +94,16 @@ impl Oddity {
                     how: language.pick(words.how, words.how_zh).to_owned(),
                 }
             }
+            Oddity::Recalled => Told {
+                what: language.pick("A recall concerns it.", "涉及召回。").to_owned(),
+                who: language.pick("who declared the recall", "召回方").to_owned(),
+                how: language
+                    .pick(
+                        "Do not use, sell or ship it; its page says what to do.",
+                        "请勿使用、销售或发运；处理办法见其页面。",
+                    )
+                    .to_owned(),
+            },
             Oddity::Derived(derived) => {
                 let (who, how) = (derived.kind.who(), derived.kind.how());
                 let sentence = derived.sentence.clone();
@@ -201,9 +214,9 @@ mod tests {
     /// Every kind of oddity has a signal, and words in both languages.
     #[test]
     fn every_oddity_is_told() {
-        for kind in AnomalyKind::ALL {
+        let agreed = AnomalyKind::ALL.iter().map(|kind| Oddity::Agreed(*kind));
+        for oddity in agreed.chain([Oddity::Recalled]) {
             for language in [Language::English, Language::Chinese] {
-                let oddity = Oddity::Agreed(*kind);
                 assert!(oddity.signal() > Signal::Fine);
                 let told = oddity.told(language);
                 assert!(!told.what.is_empty() && !told.who.is_empty() && !told.how.is_empty());

@@ -14,6 +14,7 @@ pub mod net;
 pub mod node;
 pub mod pictures;
 pub mod queries;
+pub mod recalls;
 pub mod replica;
 pub mod runtime;
 pub mod scans;

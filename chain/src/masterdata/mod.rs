@@ -241,7 +241,7 @@ impl MasterData {
                 faults.report("", "too-many", message);
             }
         }
-        if faults.0.is_empty() { Ok(()) } else { Err(faults.0) }
+        faults.finish()
     }
 }
 
@@ -505,10 +505,20 @@ pub fn is_language(tag: &str) -> bool {
 
 /// Everything wrong with one record.
 #[derive(Default)]
-struct Faults(Vec<Violation>);
+pub(crate) struct Faults(Vec<Violation>);
 
 impl Faults {
-    fn report(&mut self, at: &str, rule: &'static str, message: impl Into<String>) {
+    /// Whether nothing is wrong.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What is wrong, if anything is.
+    pub(crate) fn finish(self) -> Result<(), Vec<Violation>> {
+        if self.0.is_empty() { Ok(()) } else { Err(self.0) }
+    }
+
+    pub(crate) fn report(&mut self, at: &str, rule: &'static str, message: impl Into<String>) {
         if self.0.len() < MAX_VIOLATIONS {
             let (pointer, message) = (at.to_owned(), message.into());
             self.0.push(Violation { pointer, rule, message });
@@ -534,7 +544,7 @@ impl Faults {
         }
     }
 
-    fn text(&mut self, at: &str, text: &str, limit: usize) {
+    pub(crate) fn text(&mut self, at: &str, text: &str, limit: usize) {
         if text.trim().is_empty() {
             self.report(at, "text", "this text is empty: leave it out or write something");
         } else if text.len() > limit {
@@ -551,7 +561,7 @@ impl Faults {
         }
     }
 
-    fn texts(&mut self, at: &str, texts: &Texts, limit: usize) {
+    pub(crate) fn texts(&mut self, at: &str, texts: &Texts, limit: usize) {
         self.count(at, texts.len(), MAX_LANGUAGES);
         for (language, text) in texts.iter().take(MAX_LANGUAGES) {
             let at = format!("{at}/{}", escaped(language));

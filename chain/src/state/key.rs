@@ -9,6 +9,7 @@ use crate::codec;
 use crate::digest::{Digest, Domain};
 use crate::masterdata::MasterKind;
 use crate::money::{AccountId, AgreementId, Asset, EntryId, HoldId, Reference};
+use crate::recall::RecallId;
 use crate::transaction::TransactionId;
 use crate::units::{Height, MemberId, TimestampMs};
 
@@ -59,6 +60,14 @@ pub enum StateKey {
     Party(String),
     /// Where to go from something, by canonical identifier.
     Links(String),
+    /// A recall.
+    Recall(RecallId),
+    /// The open recalls that name something, by canonical identifier.
+    RecallsOf(String),
+    /// The id of the recall with this number, from 1.
+    RecallNumber(u64),
+    /// How many recalls there are.
+    RecallCount,
     /// An asset that was issued.
     Asset(Asset),
     /// An account that was opened or has an approval rule.
@@ -375,6 +384,12 @@ impl StateKey {
             StateKey::Place(uri) => master_key(MasterKind::Place, &name_digest(uri)),
             StateKey::Party(uri) => master_key(MasterKind::Party, &name_digest(uri)),
             StateKey::Links(uri) => master_key(MasterKind::Links, &name_digest(uri)),
+            StateKey::Recall(id) => {
+                [b"sqr".as_slice(), name_digest(&id.to_string()).as_bytes()].concat()
+            }
+            StateKey::RecallsOf(uri) => [b"sqi".as_slice(), name_digest(uri).as_bytes()].concat(),
+            StateKey::RecallNumber(number) => [b"sqn".as_slice(), &number.to_be_bytes()].concat(),
+            StateKey::RecallCount => b"sqc".to_vec(),
             StateKey::Asset(asset) => named(b"su", &asset.to_string()),
             StateKey::Account(account) => named(b"sa", &account.to_string()),
             StateKey::Balance { account, asset } => {
@@ -406,6 +421,16 @@ impl StateKey {
 
 fn named(prefix: &[u8; 2], name: &str) -> Vec<u8> {
     [prefix.as_slice(), name_digest(name).as_bytes()].concat()
+}
+
+/// The keys of the numbers of recalls before `before` (all when none): the first, and the one after
+/// the last.
+#[must_use]
+pub fn recall_numbers_range(before: Option<u64>) -> (Vec<u8>, Vec<u8>) {
+    let first = StateKey::RecallNumber(0).encode();
+    let end = before
+        .map_or_else(|| prefix_range(b"sqn").1, |before| StateKey::RecallNumber(before).encode());
+    (first, end)
 }
 
 /// What the state keys of items begin with.

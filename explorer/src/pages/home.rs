@@ -26,6 +26,10 @@ pub struct Home {
     pub latest: Vec<Recorded>,
     /// Items with something open, by identifier, with the worst of it.
     pub open: Vec<(String, Oddity)>,
+    /// The newest recalls that hold: what is wrong, with their pages.
+    pub recalls: Vec<Reference>,
+    /// How many hold besides.
+    pub more_recalls: u64,
     /// How many of the newest events were looked at for what is open.
     pub looked_at: usize,
     /// Names of all that the page tells of.
@@ -50,6 +54,8 @@ struct HomePage<'a> {
     block_time: String,
     latest: Vec<Chapter>,
     open: Vec<OpenItem>,
+    recalls: &'a [Reference],
+    more_recalls: u64,
     looked_at: usize,
 }
 
@@ -77,6 +83,8 @@ pub fn home(frame: &Frame, home: &Home) -> String {
         block_time: moment(home.head.block_time, language),
         latest: tell_all(&home.latest, &home.names.places, language),
         open,
+        recalls: &home.recalls,
+        more_recalls: home.more_recalls,
         looked_at: home.looked_at,
     })
 }

@@ -10,6 +10,7 @@ use tracehold_chain::units::MemberId;
 use tracehold_contracts::provenance::trace::Present;
 use tracehold_contracts::provenance::{Life, Mark, Party};
 
+use super::recalls::Notice;
 use super::scan::{self, Scan};
 use super::{Frame, STYLE, Texts, rendered};
 use crate::figures::map::{self, Stop};
@@ -20,7 +21,7 @@ use crate::story::{
     Chapter, Places, Recorded, Reference, event_path, identify, moment, name_place, shortened,
     tell_all,
 };
-use crate::verdict::{Oddity, Signal, verdict};
+use crate::verdict::{Oddity, Signal, Verdict, verdict};
 use crate::words;
 
 /// Names for people of what a page tells of.
@@ -156,6 +157,8 @@ pub struct Item {
     pub about: About,
     /// What whoever scans it is shown beside that; without it the page is the one that has all.
     pub scan: Option<Scan>,
+    /// The recalls that concern it.
+    pub recalls: Vec<Notice>,
 }
 
 /// Agreements about an item in which its reader has a part.
@@ -266,7 +269,10 @@ fn whole(frame: &Frame, item: &Item) -> String {
     let is_open = |finding: &&Finding| finding.resolved_by.is_none();
     let open: Vec<&Oddity> =
         item.findings.iter().filter(is_open).map(|finding| &finding.oddity).collect();
-    let verdict = verdict(state, &open, language);
+    let mut verdict = verdict(state, &open, language);
+    if let Some(recall) = item.recalls.first() {
+        verdict = Verdict { signal: Signal::Stop, reason: recall.how.clone() };
+    }
     let (open, resolved): (Vec<&Finding>, Vec<&Finding>) =
         item.findings.iter().partition(|finding| finding.resolved_by.is_none());
     let mut open = gathered(&open, language);

@@ -8,6 +8,7 @@ mod label;
 pub mod members;
 mod message;
 mod plain;
+pub mod recalls;
 mod report;
 pub mod scan;
 mod search;

@@ -29,8 +29,6 @@ pub struct Scan {
     pub maker: Option<String>,
     /// Whether the maker has recorded its beginning.
     pub is_from_maker: bool,
-    /// What stands above all: recalls, in the reader's language.
-    pub notices: Vec<String>,
     /// What its maker says of this very thing: name and value.
     pub facts: Vec<(&'static str, String)>,
     /// Since when it should not be used any more, if that day is over.
@@ -173,7 +171,7 @@ fn told(item: &Item, scan: &Scan, language: Language) -> Option<Told> {
         .map(|finding| &finding.oddity)
         .collect();
     let verdict = verdict(state, &open, language);
-    if !scan.notices.is_empty() || state.is_some_and(is_recalled) {
+    if !item.recalls.is_empty() || state.is_some_and(is_recalled) {
         let word = language.pick("Recalled", "已召回");
         let reason = language
             .pick("Do not use it. Take it back to where you got it.", "请勿使用，并退回购买处。");

@@ -7,6 +7,7 @@ use tracehold_chain::units::TimestampMs;
 use tracehold_contracts::provenance::{ItemState, Mark, Party, Said, trace::Present};
 
 use super::item::{Balance, Finding, Inside, Names};
+use super::recalls::{self, Listed, Notice, Recall, Recalls};
 use super::*;
 use crate::story::{Places, Recorded, Reference};
 use crate::verdict::Oddity;
@@ -87,6 +88,7 @@ fn hostile_item() -> Item {
             inside: Vec::new(),
             has_more: true,
         }],
+        recalls: vec![hostile_notice()],
         ..Item::default()
     }
 }
@@ -99,7 +101,6 @@ fn hostile_scan() -> Item {
     };
     let scan = Scan {
         maker: Some(SCRIPT.to_owned()),
-        notices: vec![SCRIPT.to_owned()],
         facts: vec![("Lot", SCRIPT.to_owned())],
         certificates: vec![certificate],
         warning: Some(SCRIPT.to_owned()),
@@ -117,12 +118,27 @@ fn a_scan_claims_nothing_and_puts_a_recall_above_all() {
     let main = &page[page.find("<main").expect("a main part")..];
     let first = main.find("class=\"").map(|at| &main[at..at + 20]);
     assert_eq!(first, Some("class=\"verdict stop\""), "{main}");
-    let calm = Item { findings: Vec::new(), ..hostile_scan() };
-    let scan = Scan { notices: Vec::new(), is_from_maker: true, ..Scan::default() };
+    let calm = Item { findings: Vec::new(), recalls: Vec::new(), ..hostile_scan() };
+    let scan = Scan { is_from_maker: true, ..Scan::default() };
     let page = item(&frame(Language::English), &Item { scan: Some(scan), ..calm });
     let main = &page[page.find("<main").expect("a main part")..];
     for green in ["verdict fine", "badge fine", "note fine", "checked"] {
         assert!(!main.contains(green), "{green}: {main}");
+    }
+}
+
+fn hostile_notice() -> Notice {
+    let text = || SCRIPT.to_owned();
+    Notice {
+        how: text(),
+        from: Some(Reference { text: text(), path: Some(text()) }),
+        reason: text(),
+        what_to_do: text(),
+        contact: text(),
+        web: Some("https://acme.example/".to_owned()),
+        who: text(),
+        since: text(),
+        path: text(),
     }
 }
 
@@ -134,10 +150,28 @@ fn pages(language: Language) -> Vec<String> {
         head: Head { height: 1, block_time: TimestampMs(1) },
         latest: vec![hostile()],
         open: vec![(SCRIPT.to_owned(), Oddity::Agreed(AnomalyKind::OutsideLimits))],
+        recalls: vec![Reference { text: SCRIPT.to_owned(), path: Some(SCRIPT.to_owned()) }],
+        more_recalls: 1,
         looked_at: 1,
         names: Names::default(),
     };
+    let listed = Listed {
+        notice: hostile_notice(),
+        items: vec![Reference { text: SCRIPT.to_owned(), path: None }],
+        more: 1,
+        over: None,
+    };
+    let part = Recalls { list: vec![listed.clone()], next: None, first: None };
+    let recall = Recall {
+        id: SCRIPT.to_owned(),
+        listed,
+        over_because: Some(SCRIPT.to_owned()),
+        reach: None,
+        sign_in: "/sign-in".to_owned(),
+    };
     vec![
+        recalls::recalls(&frame, &part),
+        recalls::recall(&frame, &recall),
         home(&frame, &first),
         item(&frame, &hostile_item()),
         event(&frame, SCRIPT, &[hostile()], &places),

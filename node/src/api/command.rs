@@ -422,6 +422,7 @@ pub fn place_in_transaction(commands: &[Command], rejection: &Rejection) -> Opti
     let part = match command {
         Command::Money(command) => part(command, rejection),
         Command::Agreement(_) => super::agreements::part(rejection),
+        Command::Recall(_) => super::recalls::part(rejection),
         Command::Capture(_) | Command::SetMasterData(_) => None,
     };
     let json = serde_json::to_value(command).unwrap_or_default();

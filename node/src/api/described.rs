@@ -18,6 +18,9 @@ pub const QUERY_EXAMPLES: &str = include_str!("query/examples.json");
 /// Those of captures, subscriptions and tools.
 pub const CAPTURE_EXAMPLES: &str = include_str!("capture/examples.json");
 
+/// Those of recalls.
+pub const RECALL_EXAMPLES: &str = include_str!("recalls/examples.json");
+
 /// Examples, read.
 #[must_use]
 pub fn examples(text: &str) -> Map<String, Value> {
@@ -68,7 +71,9 @@ pub fn complete(openapi: &utoipa::openapi::OpenApi) -> Value {
     let mut told = serde_json::to_value(openapi).expect("a description is JSON");
     told["components"]["schemas"][TERMS_COMPONENT] = terms_component();
     with_parameters(&mut told);
-    let all = [EXAMPLES, QUERY_EXAMPLES, CAPTURE_EXAMPLES].into_iter().flat_map(examples);
+    let all = [EXAMPLES, QUERY_EXAMPLES, CAPTURE_EXAMPLES, RECALL_EXAMPLES]
+        .into_iter()
+        .flat_map(examples);
     for (operation, examples) in all {
         let Some((method, path)) = operation.split_once(' ') else { continue };
         let place = &mut told["paths"][path][method.to_lowercase()];
@@ -108,6 +113,7 @@ mod tests {
     use super::super::openapi::document;
     use super::super::problem::ProblemBody;
     use super::super::query::shown::{Collection, EpcisEvent, QueryDefinition, QueryDocument};
+    use super::super::recalls::{AffectedView, RecallView, RecallsView};
     use super::super::subscriptions::QuerySubscription;
     use super::super::tools::EventHashes;
     use super::*;
@@ -123,6 +129,7 @@ mod tests {
         match schema {
             "AccountView" => same::<AccountView>(value),
             "Accounts" => same::<Accounts>(value),
+            "AffectedView" => same::<AffectedView>(value),
             "AgreementView" => same::<AgreementView>(value),
             "Agreements" => same::<Agreements>(value),
             "Approvals" => same::<Approvals>(value),
@@ -145,6 +152,8 @@ mod tests {
             "QueryDocument" => same::<QueryDocument>(value),
             "QuerySubscription" => same::<QuerySubscription>(value),
             "Readable" => same::<Readable>(value),
+            "RecallView" => same::<RecallView>(value),
+            "RecallsView" => same::<RecallsView>(value),
             "Statement" => same::<Statement>(value),
             "Story" => same::<Story>(value),
             "Templates" => same::<Templates>(value),
@@ -152,8 +161,8 @@ mod tests {
         }
     }
 
-    fn is_about_money_or_evidence(path: &str) -> bool {
-        ["agreements", "accounts", "approvals", "assets", "evidence"]
+    fn is_about_money_or_goods(path: &str) -> bool {
+        ["agreements", "accounts", "approvals", "assets", "evidence", "recalls"]
             .iter()
             .any(|name| path.strip_prefix("/api/v1/").is_some_and(|rest| rest.starts_with(name)))
     }
@@ -184,11 +193,13 @@ mod tests {
     fn every_example_is_of_the_type_of_its_answer() {
         let told = document();
         let mut seen = BTreeSet::new();
-        let all = [EXAMPLES, QUERY_EXAMPLES, CAPTURE_EXAMPLES].into_iter().flat_map(examples);
+        let all = [EXAMPLES, QUERY_EXAMPLES, CAPTURE_EXAMPLES, RECALL_EXAMPLES]
+            .into_iter()
+            .flat_map(examples);
         let known: BTreeSet<String> = all.map(|(operation, _)| operation).collect();
         for (path, methods) in told["paths"].as_object().unwrap() {
             let described =
-                is_about_money_or_evidence(path) || is_about_events(path) || is_about_capture(path);
+                is_about_money_or_goods(path) || is_about_events(path) || is_about_capture(path);
             if !described || path.ends_with("/agreements/schema") {
                 continue;
             }

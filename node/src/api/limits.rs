@@ -157,6 +157,27 @@ pub const MAX_DRAWN_ITEMS: usize = 200;
 /// Legs, and open legs, that one footprint lists; all are in its sums.
 pub const MAX_FOOTPRINT_ROWS: usize = 1_000;
 
+/// Recalls that are looked through for one page when only open or only withdrawn ones are wanted.
+pub const MAX_RECALLS_SCANNED: usize = 2_000;
+
+/// Lines on one page of what a recall reaches.
+pub const MAX_AFFECTED_PAGE: usize = 10_000;
+
+/// Recalls on the first page.
+pub const RECALLS_ON_HOME_PAGE: usize = 5;
+
+/// Recalls, and lines of what one reaches, on one page for people.
+pub const RECALL_LINES: usize = 50;
+
+/// Things that the page of a recall names as recalled.
+pub const RECALLED_SHOWN: usize = 50;
+
+/// Holders that the page of a recall counts goods for.
+pub const RECALL_HOLDERS_SHOWN: usize = 50;
+
+/// Recalls that the page of one item tells of.
+pub const MAX_NOTICES: usize = 10;
+
 /// Events of a thing, the oldest first, in which its passport looks for what its owner said.
 pub const MAX_PASSPORT_EVENTS: usize = 200;
 

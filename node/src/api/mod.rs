@@ -9,6 +9,7 @@
 //! - [`items`], [`trace`] and [`footprint`] tell of goods, [`readings`] takes what sensors say;
 //! - [`masterdata`] and [`pictures`] are about products, places and parties;
 //! - [`resolver`] answers lookups of Digital Links by what [`links`] has on record;
+//! - [`recalls`] says what must not be used any more, and all that it reaches;
 //! - [`passport`] issues credentials under the keys that [`did`] shows;
 //! - [`accounts`], [`money`], [`holds`] and [`approvals`] are about money, [`agreements`] about
 //!   money that moves when the goods do; [`entries`] says how both are written, [`body`] reads
@@ -65,6 +66,7 @@ mod public;
 mod query;
 mod rate;
 mod readings;
+mod recalls;
 mod records;
 mod resolver;
 mod scans;

@@ -17,8 +17,8 @@ use super::problem::{Kind, PROBLEM_JSON, Problem, render};
 use super::{
     ApiState, accounts, agreements, approvals, blocks, capture, described, did, events, evidence,
     feed, footprint, headers, health, holds, items, links, masterdata, metrics, money, money_pages,
-    network, pages, pictures, query, rate, readings, resolver, scans, sockets, subscriptions,
-    tools, trace, webhooks,
+    network, pages, pictures, query, rate, readings, recalls, resolver, scans, sockets,
+    subscriptions, tools, trace, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -42,6 +42,7 @@ use super::{
         (name = "Master data", description = "What owners say of products, places and parties"),
         (name = "Live", description = "Webhooks, and what sensors say"),
         (name = "Goods", description = "What is known of a thing, and its story"),
+        (name = "Recalls", description = "What must not be used any more, and all it reaches"),
         (name = "Money", description = "Accounts, payments and what waits for a second agent"),
         (name = "Agreements", description = "Money that moves when the goods do"),
         (name = "Tools", description = "To try a document without recording it"),
@@ -135,6 +136,10 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(scans::get_reports, scans::post_report))
         .routes(routes!(scans::delete_report))
         .routes(routes!(trace::get_trace))
+        .routes(routes!(recalls::get_recalls, recalls::post_recall))
+        .routes(routes!(recalls::get_recall))
+        .routes(routes!(recalls::post_recall_withdraw))
+        .routes(routes!(recalls::get_affected))
         .routes(routes!(accounts::get_accounts))
         .routes(routes!(accounts::get_account, money::put_account))
         .routes(routes!(accounts::get_entries))
@@ -192,6 +197,7 @@ pub fn router(state: ApiState) -> Router {
         .route("/openapi.json", get(move || async move { (json, description) }))
         .merge(pages::routes())
         .merge(money_pages::routes())
+        .merge(recalls::pages::routes())
         .fallback(pages::item_or_nothing.layer(pages::compression()))
         // Handlers bound their own bodies.
         .layer(DefaultBodyLimit::disable())
@@ -244,6 +250,7 @@ mod tests {
             "/api/v1/items",
             "/api/v1/trace",
             "/api/v1/evidence",
+            "/api/v1/recalls/{id}/affected",
             "/api/v1/accounts",
             "/api/v1/accounts/{id}/entries",
             "/api/v1/accounts/{id}/transfers",

@@ -35,6 +35,7 @@ use crate::fault::Fault;
 use crate::keystore::Keystore;
 use crate::pictures::Pictures;
 use crate::queries::NamedQueries;
+use crate::recalls::Recalls;
 use crate::runtime::NodeHandle;
 use crate::scans::Scans;
 use crate::view::ReadView;
@@ -94,6 +95,7 @@ struct Shared {
     stories: Arc<Semaphore>,
     rate: rate::RateLimit,
     sessions: Sessions,
+    recalls: Recalls,
     sockets: Sockets,
 }
 
@@ -142,6 +144,7 @@ impl ApiState {
             stories: Arc::new(Semaphore::new(MAX_STORIES_AT_ONCE)),
             rate,
             sessions: Sessions::default(),
+            recalls: Recalls::default(),
             sockets,
             parts,
         }))
@@ -297,6 +300,11 @@ impl ApiState {
     /// The network's genesis record.
     pub(super) fn genesis(&self) -> &Arc<Genesis> {
         &self.0.parts.genesis
+    }
+
+    /// What open recalls reach.
+    pub(super) fn recalls(&self) -> &Recalls {
+        &self.0.recalls
     }
 
     /// WebSocket subscriptions.

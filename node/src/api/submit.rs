@@ -88,9 +88,11 @@ fn timed_out(id: &TransactionId, deadline: Duration) -> Problem {
 pub fn refused(rejection: &Rejection) -> Problem {
     use RejectionCode as Code;
     let kind = match rejection.code {
-        Code::EventIdTaken | Code::Replayed | Code::ReferenceTaken | Code::AssetExists => {
-            Kind::Exists
-        }
+        Code::EventIdTaken
+        | Code::Replayed
+        | Code::ReferenceTaken
+        | Code::AssetExists
+        | Code::RecallExists => Kind::Exists,
         Code::Malformed
         | Code::EventInvalid
         | Code::WrongChain
@@ -105,6 +107,7 @@ pub fn refused(rejection: &Rejection) -> Problem {
         | Code::HoldUnknown
         | Code::NothingWaits
         | Code::AgreementUnknown
+        | Code::RecallUnknown
         | Code::DepositUnknown => Kind::NotFound,
         Code::UnknownAgent
         | Code::BadSignature
@@ -135,7 +138,9 @@ pub fn refused(rejection: &Rejection) -> Problem {
         | Code::ApprovalNotAsked
         | Code::NotDisputable
         | Code::RulingInvalid
-        | Code::TooManyAgreements => Kind::Refused,
+        | Code::TooManyAgreements
+        | Code::RecallEnded
+        | Code::TooManyRecalls => Kind::Refused,
         Code::TooManyTouches => Kind::TooLarge,
     };
     let detail = format!("{}: {}", rejection.subject, rejection.code.message());

@@ -14,6 +14,7 @@ mod keys;
 mod money;
 mod output;
 mod passport;
+mod recall;
 mod signals;
 mod start;
 mod status;
@@ -67,6 +68,8 @@ enum Command {
     Money(Box<money::Args>),
     /// Agreements: money that moves when the goods do
     Agreement(Box<agreement::Args>),
+    /// Recalls, and everything that one reaches
+    Recall(Box<recall::Args>),
     /// Check a node's whole history again, from its beginning
     Audit(audit::Args),
     /// Check an evidence file, without a node
@@ -218,6 +221,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Capture(args) => capture::run(&args),
         Command::Money(args) => money::run(&args),
         Command::Agreement(args) => agreement::run(&args),
+        Command::Recall(args) => recall::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Keys(args) => keys::run(&args),

@@ -19,6 +19,7 @@ mod evidence;
 mod merged;
 mod money;
 mod reading;
+mod recalls;
 #[cfg(test)]
 mod tests;
 

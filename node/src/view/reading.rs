@@ -35,6 +35,9 @@ impl TraceReader for ReadView {
     }
 
     fn journal(&self, record: &ItemRecord, limit: usize) -> Result<Vec<Step>, Fault> {
+        if record.log.count() <= limit as u64 {
+            return self.whole_journal(record);
+        }
         self.steps(&record.uri, record, None, limit, Order::OldestFirst)
     }
 
@@ -88,6 +91,11 @@ impl TraceReader for ReadView {
         let to = self.position_of(to)?;
         Ok(to.map(|to| metres(from, to)))
     }
+}
+
+/// What a stored event says that the ledger acts on.
+pub(super) fn facts_of(stored: &StoredEvent) -> Result<Facts, Fault> {
+    Ok(Facts::of(&event_of(stored)?))
 }
 
 pub(super) fn event_of(stored: &StoredEvent) -> Result<Event, Fault> {

@@ -82,7 +82,18 @@ impl Goods {
     /// About `items` things and lots in all, and `events` events, over the year before `now`.
     #[must_use]
     pub fn new(seed: u64, now: TimestampMs, items: u64, events: u64) -> Goods {
-        let reached = (items / 4).clamp(MIDDLE_LOTS, REACHED) / MIDDLE_LOTS * MIDDLE_LOTS;
+        Goods::with(seed, now, (items / 4).clamp(MIDDLE_LOTS, REACHED), items, events)
+    }
+
+    /// A network in which the one raw lot reaches `affected` things with itself, or a little fewer.
+    #[must_use]
+    pub fn reaching(seed: u64, now: TimestampMs, affected: u64, events: u64) -> Goods {
+        let reached = affected.saturating_sub(1 + MIDDLE_LOTS).max(MIDDLE_LOTS);
+        Goods::with(seed, now, reached, affected + affected / 4 + 1_000, events)
+    }
+
+    fn with(seed: u64, now: TimestampMs, reached: u64, items: u64, events: u64) -> Goods {
+        let reached = reached / MIDDLE_LOTS * MIDDLE_LOTS;
         let chains = (items / 1_000).clamp(1, 1_000);
         let pieces = items.saturating_sub(reached + chains * (LEVELS + 1));
         // One in twenty things is a case.
@@ -94,6 +105,12 @@ impl Goods {
     #[must_use]
     pub fn reached(&self) -> u64 {
         self.reached
+    }
+
+    /// How many things a recall of the one raw lot concerns: that, the lots between, the pieces.
+    #[must_use]
+    pub fn affected(&self) -> u64 {
+        1 + MIDDLE_LOTS + self.reached
     }
 
     /// The one raw lot.

@@ -59,9 +59,9 @@ pub fn routes() -> Router<ApiState> {
 }
 
 /// Who reads, and the page's frame.
-struct Reader {
+pub(in crate::api) struct Reader {
     agent: AgentSigner,
-    who: SignedIn,
+    pub who: SignedIn,
     frame: Frame,
 }
 
@@ -70,7 +70,7 @@ impl Reader {
         Caller::Agent(self.agent.agent_id.clone())
     }
 
-    fn language(&self) -> Language {
+    pub fn language(&self) -> Language {
         self.frame.language
     }
 }
@@ -79,7 +79,7 @@ impl Reader {
 ///
 /// # Errors
 /// [`Problem`] of a wrong key in the header.
-fn reader(
+pub(in crate::api) fn reader(
     state: &ApiState,
     keyed: Result<Option<Keyed>, Problem>,
     headers: &HeaderMap,
@@ -112,7 +112,7 @@ fn company(state: &ApiState) -> String {
 }
 
 /// A page that nobody else may keep or show.
-fn private(status: StatusCode, html: String) -> Response {
+pub(in crate::api) fn private(status: StatusCode, html: String) -> Response {
     let mut response = page(status, html);
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -121,12 +121,12 @@ fn private(status: StatusCode, html: String) -> Response {
 }
 
 /// A parameter of the query.
-fn given(uri: &http::Uri, wanted: &str) -> Option<String> {
+pub(in crate::api) fn given(uri: &http::Uri, wanted: &str) -> Option<String> {
     query_pairs(uri).into_iter().find(|(name, _)| name == wanted).map(|(_, value)| value)
 }
 
 /// A path with the language that its page is to be in.
-fn to(path: &str, language: Language) -> String {
+pub(in crate::api) fn to(path: &str, language: Language) -> String {
     let joint = if path.contains('?') { '&' } else { '?' };
     format!("{path}{joint}lang={}", language.tag())
 }

@@ -38,13 +38,14 @@ pub async fn shipments(
         let mut names = Names { places: api.places().clone(), ..Names::default() };
         let members = api.members().iter();
         names.members.extend(members.map(|member| (member.id.clone(), member.name.clone())));
-        let shipments = under_way(view, &caller, &newest, &mut names, language)?;
+        let shipments = under_way(&api, view, &caller, &newest, &mut names, language)?;
         Ok(Board { shipments, names, now: view.head().block_time, looked_at: newest.len() })
     });
     Ok(page(StatusCode::OK, pages::shipments(&frame, &board.await?)))
 }
 
 fn under_way(
+    state: &ApiState,
     view: &ReadView,
     caller: &Caller,
     newest: &[StoredEvent],
@@ -83,7 +84,8 @@ fn under_way(
                 names.places.insert(uri.clone(), name);
             }
         }
-        let open = record.state.open.iter().map(|open| Oddity::Agreed(open.kind));
+        let recalled = recent::recall_of(state, view, &record.uri)?;
+        let open = record.state.open.iter().map(|open| Oddity::Agreed(open.kind)).chain(recalled);
         shipments.push(Shipment {
             item: record.uri.clone(),
             from: transit.from.clone(),

@@ -26,10 +26,10 @@ use super::super::limits::{
     CONTENTS_DEEPER, CONTENTS_PART, MAX_EVENTS_ON_ITEM_PAGE, MAX_STEPS_ON_ITEM_PAGE, SCAN_STORY,
     STORY_PART,
 };
-use super::super::money_pages;
 use super::super::public;
 use super::super::scans::Visitor;
 use super::super::visible::{Caller, Sight};
+use super::super::{money_pages, recalls};
 use super::figures::{stops, strips};
 use super::scan;
 use super::{PageQuery, mark_declared_wrong, recorded};
@@ -119,7 +119,8 @@ impl Reading {
             }
             _ => self.newest_events(view, &mut item)?,
         }
-        if item.events.is_empty() && product.is_none() {
+        item.recalls = recalls::notices(&self.state, view, uri, asked.language)?;
+        if item.events.is_empty() && product.is_none() && item.recalls.is_empty() {
             return Ok(None);
         }
         if let Some(present) = &mut item.present {

@@ -38,9 +38,8 @@ use tracehold_explorer::pages::{self, Frame, Head, Home};
 use tracehold_explorer::story::{self, Places, Recorded};
 
 pub use self::errors::error_pages;
-pub(in crate::api) use self::item::name_products;
-pub(in crate::api) use self::item::product;
 use self::item::{Asked, Reading};
+pub(in crate::api) use self::item::{name_products, place_name, product};
 pub(in crate::api) use self::label::base;
 pub(in crate::api) use self::whereabouts::is_whereabouts;
 use super::ApiState;
@@ -48,9 +47,9 @@ use super::auth::PageReader;
 use super::extract::{InPath, query_pairs};
 use super::limits::{LATEST_EVENTS, LOOKED_AT_EVENTS};
 use super::problem::{Kind, Problem};
-use super::resolver;
 use super::scans::{Visitor, is_person};
 use super::visible::{Caller, Record, Sight, visible};
+use super::{recalls, resolver};
 use crate::fault::Fault;
 use crate::view::{ReadView, StoredEvent};
 
@@ -247,7 +246,8 @@ pub async fn home(
         let newest = view.latest(None, LOOKED_AT_EVENTS)?.events;
         let latest = told(&api, &caller, newest.get(..LATEST_EVENTS).unwrap_or(&newest))?;
         let head = view.head();
-        let open = recent::open(view, &newest)?;
+        let open = recent::open(&api, view, &newest)?;
+        let (recalls, more_recalls) = recalls::newest_open(&api, view, language)?;
         let mut names =
             Names { places: places_of(&api, view, &latest, language)?, ..Names::default() };
         let things = open.iter().map(|(id, _)| id.as_str());
@@ -256,6 +256,8 @@ pub async fn home(
             head: Head { height: head.height.0, block_time: head.block_time },
             looked_at: newest.len(),
             open,
+            recalls,
+            more_recalls,
             latest,
             names,
         })

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use tracehold_contracts::provenance::ItemRecord;
 use tracehold_explorer::verdict::Oddity;
 
+use super::super::ApiState;
 use super::super::limits::MAX_EXCEPTIONS;
 use crate::fault::Fault;
 use crate::view::{ReadView, StoredEvent};
@@ -49,11 +50,22 @@ fn named(stored: &StoredEvent) -> Result<Vec<String>, Fault> {
     Ok(all.filter_map(|id| Some(canonical(id.as_str()?).into_uri())).collect())
 }
 
-/// Items with an open anomaly among what these events name, with the worst of it.
-pub fn open(view: &ReadView, newest: &[StoredEvent]) -> Result<Vec<(String, Oddity)>, Fault> {
+/// That a recall concerns a thing, if one does.
+pub fn recall_of(state: &ApiState, view: &ReadView, uri: &str) -> Result<Option<Oddity>, Fault> {
+    let notices = state.recalls().notices(view, uri)?;
+    Ok((!notices.is_empty()).then_some(Oddity::Recalled))
+}
+
+/// Items with an open anomaly or a recall among what these events name, with the worst of it.
+pub fn open(
+    state: &ApiState,
+    view: &ReadView,
+    newest: &[StoredEvent],
+) -> Result<Vec<(String, Oddity)>, Fault> {
     let mut found = Vec::new();
     for record in items(view, newest)? {
-        let open = record.state.open.iter().map(|open| Oddity::Agreed(open.kind));
+        let recalled = recall_of(state, view, &record.uri)?;
+        let open = record.state.open.iter().map(|open| Oddity::Agreed(open.kind)).chain(recalled);
         if let Some(worst) = open.max_by_key(Oddity::signal) {
             found.push((record.uri, worst));
         }

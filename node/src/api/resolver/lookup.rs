@@ -43,6 +43,8 @@ pub struct Found {
     pub is_known: bool,
     /// Whether events name the identifier itself.
     pub is_item: bool,
+    /// Whether a recall concerns it: then its page comes before every default link.
+    pub is_recalled: bool,
     /// What the product's owner says of it.
     pub product: Option<Product>,
     /// Who holds the GS1 company prefix.
@@ -101,13 +103,15 @@ pub fn find(state: &ApiState, view: &ReadView, asked: &Asked) -> Result<Found, F
         Some(class) => product(view, class)?,
         None => None,
     };
+    let is_recalled = !state.recalls().notices(view, uri)?.is_empty();
     let is_known = is_item
+        || is_recalled
         || product.is_some()
         || levels.iter().any(|level| !level.links.is_empty())
         || !view.history(uri, None, 1, Order::NewestFirst)?.events.is_empty()
         || is_whereabouts(&asked.id) && is_place_known(state, view, &asked.id)?;
     let owner = owner(view, &asked.id, class.as_deref())?;
-    Ok(Found { levels, is_known, is_item, product, owner })
+    Ok(Found { levels, is_known, is_item, is_recalled, product, owner })
 }
 
 fn is_place_known(state: &ApiState, view: &ReadView, id: &Canonical) -> Result<bool, Fault> {

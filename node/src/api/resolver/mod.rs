@@ -228,6 +228,7 @@ impl Resolution<'_> {
                     Some(media @ (JSON | JSON_LD)) if !is_there(media) => {
                         self.linkset(asked, found)
                     }
+                    _ if found.is_recalled => self.page(&asked.id).await,
                     _ => match choose(defaults, &self.media, &self.languages) {
                         None => self.page(&asked.id).await,
                         Some(Choice::One(link)) => self.redirect(&link.href),

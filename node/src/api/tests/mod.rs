@@ -16,6 +16,7 @@ mod people;
 mod programs;
 mod query;
 mod reads;
+mod recalls;
 mod refusals;
 mod resolver;
 mod scan;
@@ -333,7 +334,8 @@ impl Api {
 
     /// By an agent of another member.
     pub async fn by(&self, agent: &str, method: &str, path: &str, body: &Value) -> Answer {
-        let key = format!("Bearer {}", self.keys[agent]);
+        let own = (self.agent.to_string() == agent).then_some(&self.key);
+        let key = format!("Bearer {}", own.unwrap_or_else(|| &self.keys[agent]));
         let request = Request::builder().method(method).uri(path).header("authorization", key);
         let request = request.header("content-type", "application/json");
         let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };

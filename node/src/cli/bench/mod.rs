@@ -7,6 +7,7 @@ mod evidence;
 mod ingest;
 mod pages;
 mod query;
+mod recall;
 mod restart;
 mod trace;
 
@@ -67,6 +68,12 @@ enum Command {
                       the whole answer. Needs Chromium."
     )]
     Evidence(evidence::Evidence),
+    /// Recall a lot that reaches many things and measure how soon they are listed
+    #[command(
+        after_help = "Example:\n  tracehold bench recall --affected 100000 --events 1000000 \
+                      --json\n\nTimes count from asking one node over HTTP to the whole answer."
+    )]
+    Recall(recall::Recall),
     /// Look at pages with a Chromium over a slow phone line and measure how soon they are seen
     #[command(
         after_help = "Example:\n  tracehold bench pages --json\n\nNeeds Chromium. A network of \
@@ -91,6 +98,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         Command::Restart(restart) => restart::run(restart),
         Command::Trace(trace) => trace::run(trace),
         Command::Evidence(evidence) => evidence::run(evidence),
+        Command::Recall(recall) => recall::run(recall),
         Command::Pages(pages) => pages::run(pages),
         Command::Agreements(agreements) => agreements::run(agreements),
     }

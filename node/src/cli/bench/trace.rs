@@ -21,6 +21,8 @@ use crate::cli::{Failure, output};
 
 /// Events in one document, which is one transaction.
 const PER_TRANSACTION: u64 = 50;
+/// The same of events that name a thousand things each.
+const LARGE_PER_TRANSACTION: u64 = 5;
 /// Documents under way at each node at once.
 const IN_FLIGHT: usize = 8;
 /// Traces of ten levels.
@@ -223,6 +225,7 @@ pub(super) fn record(
 ) -> u64 {
     let (next, failed) = (AtomicU64::new(0), AtomicU64::new(0));
     let count = goods.count(phase);
+    let together = if phase == Phase::Reached { LARGE_PER_TRANSACTION } else { PER_TRANSACTION };
     let heard = std::sync::Mutex::new(std::mem::take(messages));
     thread::scope(|scope| {
         for node in network.nodes.iter().cycle().take(network.nodes.len() * IN_FLIGHT) {
@@ -230,11 +233,11 @@ pub(super) fn record(
             let (next, failed, heard) = (&next, &failed, &heard);
             scope.spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
-                    let first = next.fetch_add(PER_TRANSACTION, Ordering::Relaxed);
+                    let first = next.fetch_add(together, Ordering::Relaxed);
                     let Some(left) = count.checked_sub(first).filter(|left| *left > 0) else {
                         break;
                     };
-                    let size = left.min(PER_TRANSACTION);
+                    let size = left.min(together);
                     let document = goods.document(phase, first, size);
                     if let Err(message) = load::capture(&client, document.as_bytes()) {
                         failed.fetch_add(size, Ordering::Relaxed);

@@ -1,0 +1,223 @@
+//! Recalls, and what a list of affected things reads.
+
+use std::thread;
+
+use tracehold_chain::codec;
+use tracehold_chain::epcis::{Action, EventType, canonical};
+use tracehold_chain::masterdata::product_of;
+use tracehold_chain::recall::{OpenRecalls, RecallCount, RecallId, RecallRecord};
+use tracehold_chain::state::key::{item_range, journal_key, name_digest, recall_numbers_range};
+use tracehold_chain::state::{ItemRole, StateKey};
+use tracehold_contracts::provenance::trace::Told;
+use tracehold_contracts::provenance::{Facts, ItemRecord, JOURNAL_CHUNK, JournalChunk, Step};
+use tracehold_contracts::recall::affected::{Flow, Goods, Look, Reached, Touched, reached};
+
+use super::{Order, ReadView};
+use crate::fault::Fault;
+
+/// Items of the ledger that are looked at together when a whole product is recalled.
+const ITEMS_PAGE: usize = 4_096;
+
+/// Events of one product without lot or serial that are looked at together.
+const EVENTS_PAGE: usize = 500;
+
+/// Threads that read journals side by side.
+const READERS: usize = 4;
+
+/// Fewer things than this are read by one thread.
+const MIN_SIDE_BY_SIDE: usize = 64;
+
+impl ReadView {
+    /// How many recalls there are.
+    ///
+    /// # Errors
+    /// [`Fault`] when it cannot be read or is damaged.
+    pub fn recall_count(&self) -> Result<RecallCount, Fault> {
+        Ok(self.state(&StateKey::RecallCount)?.unwrap_or_default())
+    }
+
+    /// A recall.
+    ///
+    /// # Errors
+    /// [`Fault`] when it cannot be read or is damaged.
+    pub fn recall(&self, id: &RecallId) -> Result<Option<RecallRecord>, Fault> {
+        self.state(&id.key())
+    }
+
+    /// The open recalls that name an identifier itself.
+    ///
+    /// # Errors
+    /// [`Fault`] when they cannot be read or are damaged.
+    pub fn recalls_of(&self, uri: &str) -> Result<Vec<RecallId>, Fault> {
+        let found: Option<OpenRecalls> = self.state(&StateKey::RecallsOf(uri.to_owned()))?;
+        Ok(found.unwrap_or_default().open)
+    }
+
+    /// The recalls with numbers below `before`, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`Fault`] when they cannot be read or are damaged.
+    pub fn recalls(&self, before: Option<u64>, limit: usize) -> Result<Vec<RecallRecord>, Fault> {
+        let (from, to) = recall_numbers_range(before);
+        let mut found = Vec::new();
+        for (_, value) in self.pairs((&from, &to), limit, Order::NewestFirst)? {
+            let id: RecallId = codec::decode(&value)
+                .map_err(|error| self.table_damaged(format!("the number of a recall: {error}")))?;
+            let record = self.recall(&id)?;
+            let missing = || self.table_damaged(format!("the table lacks the recall {id}"));
+            found.push(record.ok_or_else(missing)?);
+        }
+        Ok(found)
+    }
+}
+
+impl ReadView {
+    /// All steps of an item's journal that this view shows, its sealed parts read together.
+    ///
+    /// # Errors
+    /// [`Fault`] when they cannot be read, or a part is missing.
+    pub(super) fn whole_journal(&self, record: &ItemRecord) -> Result<Vec<Step>, Fault> {
+        let name = name_digest(&record.uri);
+        let count = usize::try_from(record.chunks()).unwrap_or(usize::MAX);
+        let mut steps: Vec<Step> = Vec::new();
+        if count > 0 {
+            let range = (journal_key(&name, 0), journal_key(&name, record.chunks()));
+            let parts = self.pairs((&range.0, &range.1), count, Order::OldestFirst)?;
+            for (_, value) in &parts {
+                let mut part: JournalChunk = self.unpacked(value)?;
+                steps.append(&mut part);
+            }
+            if steps.len() != count.saturating_mul(JOURNAL_CHUNK) {
+                let what = format!("parts of the journal of item {name} are missing");
+                return Err(self.table_damaged(what));
+            }
+        }
+        steps.extend(record.tail.iter().cloned());
+        steps.retain(|step| step.position.height <= self.height());
+        Ok(steps)
+    }
+}
+
+/// Answers to many questions, found by several threads, in the order of the questions.
+fn side_by_side<Q: Sync, A: Send>(
+    questions: &[Q],
+    answer: impl Fn(&Q) -> Result<A, Fault> + Sync,
+) -> Result<Vec<A>, Fault> {
+    let readers = thread::available_parallelism().map_or(1, usize::from).min(READERS);
+    if readers < 2 || questions.len() < MIN_SIDE_BY_SIDE {
+        return questions.iter().map(answer).collect();
+    }
+    let answer = &answer;
+    let part = questions.len().div_ceil(readers);
+    let parts: Vec<Result<Vec<A>, Fault>> = thread::scope(|scope| {
+        let reading: Vec<_> = questions
+            .chunks(part)
+            .map(|part| scope.spawn(move || part.iter().map(answer).collect()))
+            .collect();
+        let gone = || Fault::new("a thread that was reading is gone".to_owned());
+        reading.into_iter().map(|one| one.join().unwrap_or_else(|_| Err(gone()))).collect()
+    });
+    let mut answers = Vec::with_capacity(questions.len());
+    for part in parts {
+        answers.append(&mut part?);
+    }
+    Ok(answers)
+}
+
+impl Goods for ReadView {
+    type Error = Fault;
+
+    fn looks(&self, uris: &[String]) -> Result<Vec<Option<Look>>, Fault> {
+        side_by_side(uris, |uri| Ok(Told::read(self, uri, None)?.map(Look::of)))
+    }
+
+    fn reached(&self, flows: &[Flow]) -> Result<Vec<Reached>, Fault> {
+        side_by_side(flows, |flow| reached(self, *flow))
+    }
+
+    fn of_product(&self, class: &str) -> Result<(Vec<String>, Vec<Flow>), Fault> {
+        let mut items = Vec::new();
+        let (mut from, to) = item_range();
+        loop {
+            let page = self.pairs((&from, &to), ITEMS_PAGE, Order::OldestFirst)?;
+            for (_, value) in &page {
+                let uri: String = codec::unpack_prefix(value)
+                    .map_err(|error| self.table_damaged(format!("an item's record: {error}")))?;
+                if uri != class && product_of(&canonical(&uri)).as_deref() == Some(class) {
+                    items.push(uri);
+                }
+            }
+            match page.last() {
+                Some((last, _)) if page.len() == ITEMS_PAGE => {
+                    from.clone_from(last);
+                    from.push(0);
+                }
+                _ => break,
+            }
+        }
+        let (mut flows, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.history(class, after, EVENTS_PAGE, Order::OldestFirst)?;
+            for stored in &page.events {
+                let facts = super::reading::facts_of(stored)?;
+                let flow = flow_of(&facts, class);
+                flows.extend(flow.map(|role| Flow { position: stored.position, role }));
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok((items, flows));
+            }
+        }
+    }
+}
+
+/// As what an event names the things that are reached from what it names without lot or serial:
+/// the outputs of a transformation of which that is an input. An error declaration leads nowhere.
+fn flow_of(facts: &Facts, class: &str) -> Option<ItemRole> {
+    let is_input = |item: &&tracehold_contracts::provenance::NamedItem| {
+        item.named.uri == class
+            && !item.has_log
+            && (item.role == ItemRole::Input
+                || item.amounts.iter().any(|amount| amount.role == ItemRole::Input))
+    };
+    let telling = &facts.telling;
+    let makes = telling.event_type == EventType::Transformation
+        && telling.action != Some(Action::Delete)
+        && facts.declared_at.is_none();
+    (makes && facts.items.iter().any(|item| is_input(&item))).then_some(ItemRole::Output)
+}
+
+impl ReadView {
+    /// What the events of the blocks above `after` named, as lists of affected things want it.
+    ///
+    /// # Errors
+    /// [`Fault`] when they cannot be read.
+    pub fn touched_after(
+        &self,
+        after: tracehold_chain::units::Height,
+    ) -> Result<Vec<Touched>, Fault> {
+        let mut touched = Vec::new();
+        let mut next = self.next_filled(after.next());
+        while let Some(height) = next {
+            for stored in self.recorded_in(height)? {
+                let facts = super::reading::facts_of(&stored)?;
+                let id = facts.telling.transformation_id.as_ref();
+                let part_of = id.map(|id| (stored.recorder().clone(), id.clone()));
+                for item in &facts.items {
+                    let uri = item.named.uri.clone();
+                    let flow = flow_of(&facts, &uri);
+                    touched.push(Touched {
+                        product: product_of(&canonical(&uri)),
+                        flow: flow.map(|role| Flow { position: stored.position, role }),
+                        part_of: part_of.clone(),
+                        position: stored.position,
+                        is_correction: facts.declared_at.is_some(),
+                        uri,
+                    });
+                }
+            }
+            next = self.next_filled(height.next());
+        }
+        Ok(touched)
+    }
+}
