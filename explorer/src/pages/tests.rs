@@ -116,8 +116,8 @@ fn hostile_scan() -> Item {
 fn a_scan_claims_nothing_and_puts_a_recall_above_all() {
     let page = item(&frame(Language::English), &hostile_scan());
     let main = &page[page.find("<main").expect("a main part")..];
-    let first = main.find("class=\"").map(|at| &main[at..at + 20]);
-    assert_eq!(first, Some("class=\"verdict stop\""), "{main}");
+    let first = main.find("class=\"").map(|at| &main[at + 7..]).expect("a class");
+    assert!(first.starts_with("verdict finding stop\""), "{main}");
     let calm = Item { findings: Vec::new(), recalls: Vec::new(), ..hostile_scan() };
     let scan = Scan { is_from_maker: true, ..Scan::default() };
     let page = item(&frame(Language::English), &Item { scan: Some(scan), ..calm });
@@ -135,7 +135,7 @@ fn hostile_notice() -> Notice {
         reason: text(),
         what_to_do: text(),
         contact: text(),
-        web: Some("https://acme.example/".to_owned()),
+        web: None,
         who: text(),
         since: text(),
         path: text(),
