@@ -345,7 +345,7 @@ pub fn agreement_steps_range(id: &AgreementId) -> (Vec<u8>, Vec<u8>) {
 /// What was due when a block began: local. Only of blocks that did anything by themselves.
 #[must_use]
 pub fn block_due_key(height: Height) -> Vec<u8> {
-    [b"hd".as_slice(), &height.0.to_be_bytes()].concat()
+    [b"hk".as_slice(), &height.0.to_be_bytes()].concat()
 }
 
 /// The first asset's record.
@@ -690,6 +690,26 @@ mod tests {
         let ordered = [at(1, 0, 0), at(1, 0, 256), at(1, 1, 0), at(2, 0, 0), at(256, 0, 0)];
         assert!(ordered.is_sorted_by_key(|p| p.to_sortable()));
         assert!(ordered.iter().all(|p| Position::from_sortable(&p.to_sortable()) == *p));
+    }
+
+    /// Promise P98: whoever empties the index of events, to make it anew, takes nothing else along.
+    #[test]
+    fn the_index_of_events_has_its_keys_for_itself() {
+        let account: AccountId = "acme/main".parse().unwrap();
+        let (name, member) = (name_digest("a"), MemberId::new("acme").unwrap());
+        let position = Position { height: Height(1), transaction: 0, event: 0 };
+        let others = [
+            block_due_key(Height(1)),
+            transaction_key(&TransactionId(name)),
+            picture_key(&name, &member),
+            member_account_key(&member, &account),
+            Index::Identifier.entry(&name, position),
+            HEAD_KEY.to_vec(),
+            EVENT_INDEX_KEY.to_vec(),
+        ];
+        for (from, to) in EVENT_INDEX_RANGES {
+            assert!(others.iter().all(|key| key.as_slice() < from || key.as_slice() >= to));
+        }
     }
 
     /// Promise P3: one range of keys has an event and its error declarations, and no other's.
