@@ -180,8 +180,16 @@ fn journeys(up: &Up, reader: &Client) {
     let told = item(reader, &handbag);
     assert_eq!(anomalies(&told), (vec![], vec!["impossible-speed"]));
     for (thing, words) in [
-        (&coffee, ["Sidama Hills whole beans", "Fine", "西达玛山咖啡豆", "正常"]),
-        (&vaccine, ["Alder vaccine", "Stop", "桤木疫苗", "停止使用"]),
+        (
+            &coffee,
+            [
+                "Sidama Hills whole beans",
+                "Matches the maker",
+                "西达玛山咖啡豆",
+                "与生产者的记录一致",
+            ],
+        ),
+        (&vaccine, ["Alder vaccine", "Take care", "桤木疫苗", "请留意"]),
         (&handbag, ["Lumen No. 4", "km away", "流明四号", "公里外"]),
     ] {
         let path = thing.trim_start_matches("https://id.gs1.org");

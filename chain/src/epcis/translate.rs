@@ -119,7 +119,7 @@ mod tests {
             json!({
                 "type": "ObjectEvent",
                 "eventID": "urn:epc:id:sgtin:9521321.000101.7",
-                "parentID": "https://id.gs1.org/00/095213210000000010",
+                "parentID": "https://id.gs1.org/00/095213210000000018",
                 "epcList": ["https://id.gs1.org/01/09521321001015/21/7", "urn:x:7",
                     "https://shop.example/01/09521321001015/21/8"],
                 "quantityList": [

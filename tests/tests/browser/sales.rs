@@ -90,7 +90,7 @@ pub fn record(network: &Network) -> Sales {
     for (member, amount) in [(BUYER, "5000000.00"), (SELLER, "800.00")] {
         let body = json!({
             "reference": format!("open-{member}"), "asset": ASSET, "amount": amount,
-            "to": format!("member-{member}/main"), "memo": goods::ATTACK,
+            "to": format!("member-{member}/main"),
         });
         post(network, SELLER, &issuance, &body);
     }
@@ -132,7 +132,7 @@ pub fn record(network: &Network) -> Sales {
     let open = json!({ "reference": "open", "approval": "one_agent" });
     put(network, SELLER, &careful, &open);
     let money = json!({ "reference": "fill", "asset": ASSET, "amount": "300.00",
-        "to": format!("member-{SELLER}/careful") });
+        "memo": goods::ATTACK, "to": format!("member-{SELLER}/careful") });
     post(network, SELLER, &format!("/api/v1/accounts/member-{SELLER}:main/transfers"), &money);
     put(network, SELLER, &careful, &rule);
     let out = json!({ "reference": "out", "asset": ASSET, "amount": "120.00",

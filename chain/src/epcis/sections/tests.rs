@@ -54,7 +54,7 @@ fn each_fact_goes_to_its_section() {
 #[test]
 fn what_the_recorder_marks_is_public_whole() {
     let mut event = sample_event();
-    event["@context"] = json!([event["@context"].clone(), {"tracehold": "urn:tracehold:"}]);
+    event["@context"].as_array_mut().unwrap().push(json!({"tracehold": "urn:tracehold:"}));
     event["tracehold:public"] = json!(["quantityList", "readPoint", "sourceList"]);
     let event = Event::from_value(event, None).unwrap().with_event_id("urn:uuid:x");
     let cut = SectionedEvent::split(&event, &mut salts(1));
@@ -81,7 +81,7 @@ fn marks_that_name_nothing_are_refused() {
         ("urn:other:", json!(["nothing"]), None),
     ] {
         let mut event = sample_event();
-        event["@context"] = json!([event["@context"].clone(), {"tracehold": namespace}]);
+        event["@context"].as_array_mut().unwrap().push(json!({"tracehold": namespace}));
         event["tracehold:public"] = marks;
         match (Event::from_value(event, None), wrong) {
             (Ok(event), None) => {

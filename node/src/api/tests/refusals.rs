@@ -12,7 +12,12 @@ async fn only_what_is_meant_for_everyone_is_answered_without_a_key() {
                 continue;
             }
             let concrete = path.replace(['{', '}'], "");
-            for authorization in [None, Some("Bearer th_wrong"), Some("Basic eDp5"), Some("x")] {
+            let is_in_part = operation["security"].as_array().unwrap().contains(&json!({}));
+            if is_in_part {
+                open.push(format!("{method} {path}, in part"));
+            }
+            let wrong = [None, Some("Bearer th_wrong"), Some("Basic eDp5"), Some("x")];
+            for authorization in wrong.into_iter().skip(usize::from(is_in_part)) {
                 let mut request =
                     Request::builder().method(method.to_uppercase().as_str()).uri(&concrete);
                 if let Some(authorization) = authorization {
@@ -34,6 +39,8 @@ async fn only_what_is_meant_for_everyone_is_answered_without_a_key() {
             "get /.well-known/gs1resolver",
             "get /01/{gtin}/21/{serial}",
             "get /api/v1/blocks/{height}",
+            "get /api/v1/evidence, in part",
+            "get /api/v1/items, in part",
             "get /api/v1/network",
             "get /api/v1/pictures/{digest}",
             "get /api/v1/status",
