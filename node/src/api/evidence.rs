@@ -69,10 +69,10 @@ pub struct EvidenceQuery {
         (status = 200, description = "The file", body = EvidenceFile),
         (status = 400, description = "A parameter is unknown, breaks a rule, or does not go with \
             another"),
-        (status = 404, description = "No such account or agreement that the caller may see"),
+        (status = 404, description = "No such account or agreement that the caller may see, or the \
+            block is not this node's newest"),
         (status = 413, description = "The file would be too large: ask for fewer levels of inputs"),
-        (status = 503, description = "This node cannot make evidence of that block, or what it is \
-            about changes too fast"),
+        (status = 503, description = "There is no block yet, or what it is about changes too fast"),
     ),
     security((), ("api_key" = []))
 )]
@@ -98,7 +98,7 @@ pub async fn get_evidence(
                 "this node makes evidence of its newest block, which is {at}; {height} was asked \
                  for: leave `height` out, or ask for it while it is the newest"
             );
-            return Err(Problem::new(Kind::Unavailable, detail).code("height_not_served"));
+            return Err(Problem::new(Kind::NotFound, detail).code("height_not_served"));
         }
         let Some(stored) = state.read(move |view| view.header(at)).await? else {
             let detail = "there is no block yet that evidence could be of; ask again soon";

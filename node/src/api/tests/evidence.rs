@@ -129,7 +129,10 @@ async fn evidence_says_what_it_cannot_be_of() {
     }
     assert_eq!(api.capture(&[event(1, 7)], &[]).await["success"], true);
     let answer = api.get("/api/v1/evidence?id=urn:x&height=1000000").await;
-    assert_eq!(answer.problem()["code"], "height_not_served");
+    assert_eq!(
+        (answer.status.as_u16(), &answer.problem()["code"]),
+        (404, &json!("height_not_served"))
+    );
     let other = "/api/v1/evidence?account=other/main&asset=EUR@acme";
     assert_eq!(api.get(other).await.problem()["code"], "account-unknown");
     let agreement = format!("/api/v1/evidence?agreement={}", "00".repeat(32));
