@@ -90,8 +90,8 @@ fn a_product_and_its_picture_are_seen_at_every_node() {
     };
     assert_eq!(upload("image/png", b"<svg/>"), (415, "not_a_picture".to_owned()));
     let mut large = picture.clone();
-    large.resize(17 * 1024 * 1024, 0);
-    assert_eq!(upload("image/png", &large), (413, "picture_too_large".to_owned()));
+    large.resize(5 * 1024 * 1024, 0);
+    assert_eq!(upload("image/png", &large), (400, "damaged_picture".to_owned()));
     let nowhere = Digest::of_file(b"nobody has this").to_string();
     let named = json!({"id": MILK, "picture": nowhere});
     assert_eq!(put(&network, 0, "products", &named).status, 200);

@@ -123,7 +123,8 @@ fn an_agreement_is_made_and_settled_from_a_shell() {
         shells.told(BUYER, &["agreement", "templates", "escrow-on-delivery", "--lang", "zh"]);
     assert!(told.contains("买方") && told.contains("price"), "{told}");
     let mut stranded = terms();
-    stranded["at_deadline"] = json!([]);
+    let little = json!({ "asset": asset, "amount": "1.00" });
+    stranded["at_deadline"] = json!([{ "amount": { "to": "buyer", "money": little } }]);
     for (file, terms) in [("good.json", terms()), ("bad.json", stranded)] {
         std::fs::write(folder.path().join(file), terms.to_string()).expect("a file");
     }

@@ -60,7 +60,7 @@ fn terms(title: &str, serial: u32) -> Value {
             { "id": "price", "role": "buyer", "due": at(72), "money": money("1234567.89") },
         ],
         "milestones": [
-            { "id": "samples", "when": { "approved": { "role": "buyer", "what": "samples" } },
+            { "id": "samples", "when": { "approved": { "by": "buyer", "what": "samples" } },
               "pay": [{ "amount": { "to": "seller", "money": money("50.00") } }] },
             { "id": "delivered", "ends": true, "pay": rest("seller"),
               "when": { "observed": { "event": { "biz_step": "receiving", "by": ["buyer"] } } } },

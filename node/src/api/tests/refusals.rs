@@ -43,11 +43,16 @@ async fn only_what_is_meant_for_everyone_is_answered_without_a_key() {
             "get /api/v1/items, in part",
             "get /api/v1/network",
             "get /api/v1/pictures/{digest}",
+            "get /api/v1/scans",
             "get /api/v1/status",
+            "get /epcis/v2/events, in part",
+            "get /epcis/v2/events/{eventID}, in part",
             "get /livez",
             "get /member/{id}/did.json",
             "get /metrics",
             "get /readyz",
+            "post /api/v1/reports",
+            "post /api/v1/scans",
             "post /api/v1/tools/event-hash",
         ]
     );
