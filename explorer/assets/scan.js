@@ -103,7 +103,7 @@ async function verify() {
     return failed(say(`What the node sent does not hold (${report.code} at ${report.place}).`,
       `节点提供的内容不成立（${report.code}，位于 ${report.place}）。`));
   }
-  const { differs, steps, newer } = compare(proved(JSON.parse(text).events));
+  const { differs, steps, newer } = compare(proved(JSON.parse(text).events ?? []));
   if (differs || (steps > 0 && !report.exists)) {
     box.dataset.code = "page-differs";
     return failed(say("This page tells something else than the record that was proved.",

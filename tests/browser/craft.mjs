@@ -172,13 +172,13 @@ async function attacks(browser, plan, find) {
         }
         return {
           leaks, shown, scroll: document.documentElement.scrollWidth, inner: innerWidth,
-          scripts: document.scripts.length, strangers: document.querySelectorAll("main img[onerror], main script, main b").length,
+          scripts: [...document.scripts].filter((one) => !one.src.startsWith(`${location.origin}/assets/`)).length, strangers: document.querySelectorAll("main img[onerror], main script, main b").length,
         };
       }, plan.attack);
       if (seen.shown === 0) find(where, "is not shown as text");
       if (seen.leaks.length > 0) find(where, `turns what is beside it around: ${seen.leaks[0]}`);
       if (seen.scroll > seen.inner) find(where, `opened, it is ${seen.scroll} wide on ${seen.inner}`);
-      if (seen.scripts !== 1 || seen.strangers > 0) find(where, `became markup: ${JSON.stringify(seen)}`);
+      if (seen.scripts > 0 || seen.strangers > 0) find(where, `became markup: ${JSON.stringify(seen)}`);
       await page.screenshot({ path: `${plan.out}/opened-${one.name}-${viewport.width}.png`, fullPage: true });
       await context.close();
     }

@@ -236,7 +236,7 @@ fn pages_are_fine_in_a_real_browser() {
     // A scan with everything that it loads by itself, the check included, but for the photograph.
     let evidence = percent_encoded(&format!("https://id.gs1.org{bag}"));
     let evidence = format!("/api/v1/evidence?id={evidence}&sections=public");
-    let page = client.get(&bag).expect("an answer").text;
+    let page = client.get_as(&bag, "text/html").expect("an answer").text;
     let assets = page.split('"').filter(|part| part.starts_with("/assets/"));
     let assets: std::collections::BTreeSet<&str> = assets.collect();
     assert!(assets.len() >= 4, "{assets:?}");
