@@ -1,8 +1,10 @@
 //! `tracehold bench pages`: how soon somebody with a slow phone line sees something.
 
 mod goods;
+mod line;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -12,7 +14,8 @@ use super::OnNetwork;
 use super::browser::{self, Browser};
 use crate::cli::{Failure, output};
 
-/// The line: kilobits a second in both directions, and milliseconds until the first byte.
+/// The line: kilobits a second to the phone, and milliseconds there and back, once for the
+/// connection and once for each request.
 const KILOBITS: u64 = 400;
 const LATENCY_MS: u64 = 400;
 
@@ -81,7 +84,10 @@ pub fn run(args: &Pages) -> Result<(), Failure> {
 fn measure(args: &Pages, program: &std::path::Path, network: &Testnet) -> Result<Report, Failure> {
     let client = network.nodes[0].client();
     let piece = goods::record(&client)?;
-    let base = client.base().to_owned();
+    let node = client.base().trim_start_matches("http://");
+    let slow = line::open(node, KILOBITS, Duration::from_millis(LATENCY_MS))
+        .map_err(|error| Failure::Refused(format!("no slow line can be opened: {error}")))?;
+    let base = format!("http://{slow}");
     let id = format!("https%3A%2F%2Fid.gs1.org{}", piece.replace('/', "%2F"));
     let paths = [
         ("scan of an item", piece.clone()),
@@ -121,13 +127,8 @@ fn visit(browser: &mut Browser, url: &str) -> Result<Value, Failure> {
     let attach = json!({"targetId": target, "flatten": true});
     let session = text(&browser.call(None, "Target.attachToTarget", &attach)?["sessionId"]);
     let on = Some(session.as_str());
-    let bytes = KILOBITS * 1_000 / 8;
-    let line = json!({"offline": false, "latency": LATENCY_MS, "downloadThroughput": bytes,
-        "uploadThroughput": bytes});
     let phone = json!({"width": WIDTH, "height": HEIGHT, "deviceScaleFactor": 3, "mobile": true});
     browser.call(on, "Page.enable", &json!({}))?;
-    browser.call(on, "Network.enable", &json!({}))?;
-    browser.call(on, "Network.emulateNetworkConditions", &line)?;
     browser.call(on, "Emulation.setDeviceMetricsOverride", &phone)?;
     browser.forget_events();
     browser.call(on, "Page.navigate", &json!({"url": url}))?;
@@ -153,7 +154,7 @@ fn page(name: &'static str, path: String, visits: &[Value]) -> Result<Page, Fail
     let first_byte_ms = median("first")?;
     if first_byte_ms < LATENCY_MS {
         return Err(Failure::Refused(format!(
-            "{path} began after {first_byte_ms} ms: this browser does not slow the line down"
+            "{path} began after {first_byte_ms} ms: that is no slow line"
         )));
     }
     Ok(Page {
