@@ -24,8 +24,10 @@ use goods::{Store, World, case, event, lot, made, packed, pallet, seen, wrong};
 impl Goods for Store {
     type Error = Infallible;
 
-    fn looks(&self, uris: &[String]) -> Result<Vec<Option<Look>>, Infallible> {
-        uris.iter().map(|uri| Ok(Told::read(self, uri, None)?.map(Look::of))).collect()
+    fn looks(&self, uris: &[String]) -> Result<Vec<Option<Box<Look>>>, Infallible> {
+        uris.iter()
+            .map(|uri| Ok(Told::read(self, uri, None)?.map(|told| Box::new(Look::of(told)))))
+            .collect()
     }
 
     fn reached(&self, flows: &[Flow]) -> Result<Vec<Reached>, Infallible> {
@@ -384,4 +386,26 @@ proptest! {
             prop_assert_eq!(&row.container, &outermost);
         }
     }
+}
+
+/// Promise P116. That it was packed before, too, is heard of only afterwards.
+#[test]
+fn what_was_packed_again_in_an_emptied_container_is_inside() {
+    use Happening::{Emptied, Packed, Transformed};
+    let story = [
+        (Emptied(8), 8),
+        (Packed(8, vec![3]), 8),
+        (Packed(8, vec![3]), 0),
+        (Transformed(vec![8], vec![0], None), 8),
+    ];
+    let mut world = World::new();
+    let mut recorded = Vec::new();
+    for (id, (what, day)) in (1_u32..).zip(&story) {
+        let event = as_event(id, what, *day, &[]).unwrap();
+        assert!(matches!(world.records(from_ref(&event))[0], Verdict::Recorded { .. }));
+        recorded.push(event);
+    }
+    let affected = Affected::by(&world.store(), from_ref(&thing(3))).unwrap();
+    assert_eq!(uris(&affected), BTreeSet::from([thing(3), thing(0)]));
+    assert_eq!(uris(&affected), naive(&recorded, &thing(3)));
 }

@@ -106,12 +106,13 @@ pub fn gather<E>(id: &str, sources: Sources<'_, E>) -> Result<Graph, E> {
         reasons: BTreeMap::new(),
         queue: VecDeque::new(),
         later: VecDeque::new(),
+        gives_off: false,
         cut: BTreeSet::new(),
     };
     gatherer.want(id, Purpose::Story, 0);
-    // The way of the thing comes first, so that what is beside it cannot use the limits up.
-    while let Some(next) = gatherer.queue.pop_front().or_else(|| gatherer.later.pop_front()) {
-        let (id, purpose, depth) = next;
+    // The way of the thing comes first, so that what is beside it cannot use the limits up. What is
+    // beside it says how loads are shared: nothing is when nothing on the way gave anything off.
+    while let Some((id, purpose, depth)) = gatherer.next() {
         gatherer.follow(&id, purpose, depth)?;
     }
     gatherer.graph()
@@ -134,6 +135,8 @@ struct Gatherer<'s, E> {
     queue: VecDeque<(String, Purpose, usize)>,
     /// What is read after all that.
     later: VecDeque<(String, Purpose, usize)>,
+    /// Whether an event on the way of the thing tells of something that gave off carbon dioxide.
+    gives_off: bool,
     cut: BTreeSet<String>,
 }
 
@@ -179,6 +182,16 @@ impl<E> Gatherer<'_, E> {
         self.reasons.insert(id.to_owned(), purpose);
         let queue = if purpose == Purpose::Weigh { &mut self.later } else { &mut self.queue };
         queue.push_back((id.to_owned(), purpose, depth));
+    }
+
+    /// What is to be read next.
+    fn next(&mut self) -> Option<(String, Purpose, usize)> {
+        let next = self.queue.pop_front();
+        if next.is_some() || self.later.is_empty() {
+            return next;
+        }
+        self.gives_off |= self.told.values().any(|told| !told.event.activities().is_empty());
+        if self.gives_off { self.later.pop_front() } else { None }
     }
 
     fn keep(&mut self, id: &str, told: Told) {

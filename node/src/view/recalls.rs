@@ -3,6 +3,7 @@
 use std::thread;
 
 use tracehold_chain::codec;
+use tracehold_chain::digest::Digest;
 use tracehold_chain::epcis::{Action, EventType, canonical};
 use tracehold_chain::masterdata::product_of;
 use tracehold_chain::recall::{OpenRecalls, RecallCount, RecallId, RecallRecord};
@@ -71,6 +72,9 @@ impl ReadView {
     }
 }
 
+/// Sealed parts of a journal that are read one by one: that is sooner than a range is begun.
+const FEW_PARTS: usize = 3;
+
 impl ReadView {
     /// All steps of an item's journal that this view shows, its sealed parts read together.
     ///
@@ -80,7 +84,11 @@ impl ReadView {
         let name = name_digest(&record.uri);
         let count = usize::try_from(record.chunks()).unwrap_or(usize::MAX);
         let mut steps: Vec<Step> = Vec::new();
-        if count > 0 {
+        if count <= FEW_PARTS {
+            for part in 0..record.chunks() {
+                steps.append(&mut self.chunk(&name, part)?);
+            }
+        } else {
             let range = (journal_key(&name, 0), journal_key(&name, record.chunks()));
             let parts = self.pairs((&range.0, &range.1), count, Order::OldestFirst)?;
             for (_, value) in &parts {
@@ -127,8 +135,21 @@ fn side_by_side<Q: Sync, A: Send>(
 impl Goods for ReadView {
     type Error = Fault;
 
-    fn looks(&self, uris: &[String]) -> Result<Vec<Option<Look>>, Fault> {
-        side_by_side(uris, |uri| Ok(Told::read(self, uri, None)?.map(Look::of)))
+    fn looks(&self, uris: &[String]) -> Result<Vec<Option<Box<Look>>>, Fault> {
+        // In the order in which records and journals are stored: each page of the table is then
+        // read once, and not again for every thing on it.
+        let mut order: Vec<(Digest, usize)> =
+            uris.iter().enumerate().map(|(at, uri)| (name_digest(uri), at)).collect();
+        order.sort_unstable();
+        let look = |(_, at): &(Digest, usize)| {
+            let told = Told::read(self, &uris[*at], None)?;
+            Ok(told.map(|told| Box::new(Look::of(told))))
+        };
+        let mut looks: Vec<Option<Box<Look>>> = uris.iter().map(|_| None).collect();
+        for ((_, at), look) in order.iter().zip(side_by_side(&order, look)?) {
+            looks[*at] = look;
+        }
+        Ok(looks)
     }
 
     fn reached(&self, flows: &[Flow]) -> Result<Vec<Reached>, Fault> {

@@ -61,6 +61,7 @@ impl Look {
             emptied: told.emptied,
             now: Now::of(told.state),
         };
+        let mut joins = Vec::new();
         for (step, judgement) in told.steps.iter().zip(&told.judgements) {
             if judgement.left_out.is_some() || judgement.standing == Standing::Claim {
                 continue;
@@ -69,6 +70,11 @@ impl Look {
             match step.event_type {
                 EventType::Transformation if is(ItemRole::Input) => {
                     look.used_in.push((step.mark(), step.position));
+                }
+                EventType::Aggregation | EventType::Association
+                    if step.role == ItemRole::Child && step.action == Some(Action::Add) =>
+                {
+                    joins.extend(step.parent.as_ref().map(|parent| (parent.clone(), step.mark())));
                 }
                 EventType::Aggregation | EventType::Association
                     if step.role == ItemRole::Parent && step.action == Some(Action::Add) =>
@@ -83,8 +89,33 @@ impl Look {
             parent: stay.parent,
             joined: stay.joined,
         };
-        look.stays = told.stays.into_iter().map(stay).collect();
+        // A hundred thousand of these are kept: without the room that what they were read from had,
+        // which collecting in place would keep.
+        look.stays = Vec::with_capacity(told.stays.len());
+        look.stays.extend(told.stays.into_iter().map(stay));
+        look.stay_again(joins);
+        look.used_in.shrink_to_fit();
+        look.packed_by.shrink_to_fit();
+        look.emptied.shrink_to_fit();
+        look.now.holders.shrink_to_fit();
+        look.now.emptied.shrink_to_fit();
         look
+    }
+
+    /// Packed again in what it was not taken out of, it is inside anew: the container may have been
+    /// emptied in between, which a story that was recorded late does not tell of the thing.
+    fn stay_again(&mut self, joins: Vec<(String, Mark)>) {
+        let known = self.stays.len();
+        for (parent, joined) in joins {
+            let is_during = |stay: &&StayOf| {
+                stay.parent == parent
+                    && stay.joined < joined
+                    && stay.left.is_none_or(|left| joined < left)
+            };
+            let left = self.stays[..known].iter().find(is_during).map(|stay| stay.left);
+            self.stays.extend(left.map(|left| StayOf { parent, joined, left }));
+        }
+        self.stays.sort_by_key(|stay| stay.joined);
     }
 
     /// Where things go on from it.

@@ -34,8 +34,9 @@ use crate::provenance::trace::{EventBody, TraceReader};
 /// Items that one recall is followed to; the list says when there are more.
 pub const MAX_AFFECTED: usize = 1_000_000;
 
-/// Items and events that are asked for at once.
-const BATCH: usize = 4_096;
+/// Items and events that are asked for at once: many, so that whoever reads them can do so in the
+/// order in which they are stored.
+const BATCH: usize = 65_536;
 
 /// Where the list of affected things reads from.
 pub trait Goods {
@@ -46,7 +47,7 @@ pub trait Goods {
     ///
     /// # Errors
     /// When they cannot be read.
-    fn looks(&self, uris: &[String]) -> Result<Vec<Option<Look>>, Self::Error>;
+    fn looks(&self, uris: &[String]) -> Result<Vec<Option<Box<Look>>>, Self::Error>;
 
     /// What these flows lead to, in the order given (see [`reached`]).
     ///
@@ -158,7 +159,7 @@ pub struct Entry {
     /// The event that made or packed it.
     pub via: Option<Position>,
     /// What its journal says; nothing of a product, or of what no event names.
-    pub look: Option<Look>,
+    pub look: Option<Box<Look>>,
 }
 
 /// Everything that a recall reaches.
@@ -173,7 +174,7 @@ pub struct Affected {
     /// The transformations of several events that were followed, with what led there first.
     processes: BTreeMap<Process, usize>,
     /// The containers that anything in the list was ever in, and those around them.
-    around: BTreeMap<String, Option<Look>>,
+    around: BTreeMap<String, Option<Box<Look>>>,
     /// Whether there is more than [`MAX_AFFECTED`].
     is_cut: bool,
 }
@@ -254,7 +255,7 @@ impl Affected {
             let uris: Vec<String> = part.iter().map(|at| self.entries[*at].uri.clone()).collect();
             for (at, look) in part.iter().zip(goods.looks(&uris)?) {
                 let before = std::mem::replace(&mut self.entries[*at].look, look);
-                let now = self.entries[*at].look.as_ref();
+                let now = self.entries[*at].look.as_deref();
                 if before.is_some_and(|before| !before.is_kept_by(now, ends_count)) {
                     return self.start_over(goods);
                 }
@@ -264,7 +265,7 @@ impl Affected {
         for part in containers.chunks(BATCH) {
             for (uri, look) in part.iter().zip(goods.looks(part)?) {
                 let before = self.around.insert(uri.clone(), look).flatten();
-                let now = self.around.get(uri).and_then(Option::as_ref);
+                let now = self.around.get(uri).and_then(Option::as_deref);
                 if before.is_some_and(|before| !before.is_kept_by(now, ends_count)) {
                     return self.start_over(goods);
                 }
@@ -362,7 +363,7 @@ impl Affected {
     }
 
     fn flows_of(&self, at: usize) -> Vec<(usize, Flow)> {
-        let look = self.entries[at].look.as_ref();
+        let look = self.entries[at].look.as_deref();
         look.into_iter().flat_map(Look::flows).map(|flow| (at, flow)).collect()
     }
 
@@ -418,7 +419,8 @@ impl Affected {
 
     /// Whether any container that something affected was ever in was used up.
     fn has_used_up(&self) -> bool {
-        let is_used = |look: &Option<Look>| look.as_ref().is_some_and(|l| !l.used_in.is_empty());
+        let is_used =
+            |look: &Option<Box<Look>>| look.as_ref().is_some_and(|l| !l.used_in.is_empty());
         self.around.values().any(is_used)
     }
 

@@ -88,6 +88,7 @@ impl Affected {
             rows.push(row);
         }
         let affected = rows.len();
+        rows.reserve_exact(holding.len());
         let mut containers = BTreeMap::new();
         for (uri, inside) in holding {
             if self.entry(uri).is_some() {
@@ -118,8 +119,8 @@ impl Affected {
 
     /// What an item or container says of itself, whichever of the lists knows it.
     fn container(&self, uri: &str) -> Option<&Look> {
-        let around = self.around.get(uri).and_then(Option::as_ref);
-        around.or_else(|| self.entry(uri).and_then(|entry| entry.look.as_ref()))
+        let around = self.around.get(uri).and_then(Option::as_deref);
+        around.or_else(|| self.entry(uri).and_then(|entry| entry.look.as_deref()))
     }
 
     /// The containers that some of a lot is in, and those around them.
