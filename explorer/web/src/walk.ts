@@ -68,6 +68,11 @@ export class Walk {
     }
   }
 
+  /** The items whose logs belong to the story. */
+  get ids(): string[] {
+    return [...this.known.keys()];
+  }
+
   get cuts(): Cut[] {
     return [...this.cutAt.values()];
   }
