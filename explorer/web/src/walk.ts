@@ -68,11 +68,6 @@ export class Walk {
     }
   }
 
-  /** The items whose logs belong to the story. */
-  get ids(): string[] {
-    return [...this.known.keys()];
-  }
-
   get cuts(): Cut[] {
     return [...this.cutAt.values()];
   }
