@@ -64,9 +64,28 @@ fn evidence_of_any_item_verifies() {
     let theirs = in_the_browser(found.iter().map(|(text, _)| (text.clone(), trust(None))), &[]);
     assert_eq!(theirs.len(), found.len());
     for ((text, ours), theirs) in found.iter().zip(theirs) {
-        let theirs = theirs.strip_prefix("holds ").unwrap_or_else(|| panic!("{theirs}: {text}"));
-        assert_eq!(*ours, serde_json::from_str::<Value>(theirs).unwrap(), "{text}");
+        let (theirs, told) = browser::found(&theirs);
+        assert_eq!(*ours, theirs, "{text}");
+        assert_eq!(told.len() as u64, ours["item"]["events"].as_u64().unwrap_or_default());
     }
+}
+
+/// Promise P111: whoever checks in a browser is told who recorded each event, and of an event of
+/// the thing itself from one of what it was made of.
+#[test]
+fn who_recorded_each_event_is_told() {
+    let mut history = journey();
+    history.object("thief", 12, "OBSERVE", "inspecting", &lot(2));
+    history.pack("mill", 13, "ADD", &pallet(3), &[lot(0), lot(2)]);
+    history.object("carrier", 14, "OBSERVE", "shipping", &pallet(3));
+    let files = [(case(0), 0), (lot(2), 2)].map(|(urn, inputs)| history.of(&urn, inputs).to_text());
+    let said = in_the_browser(files.into_iter().map(|text| (text, trust(None))), &[]);
+    let told: Vec<_> = said.iter().map(|said| browser::found(said).1).collect();
+    assert!(told[0].len() == 7 && told[0].iter().all(|of| *of == ("mill".to_owned(), 0)));
+    // The first lot, the second made of it, the third made of that; then what happened to the
+    // third, alone and beside the first.
+    let wanted = [("mill", 2), ("mill", 1), ("mill", 0), ("thief", 0), ("mill", 0), ("carrier", 0)];
+    assert_eq!(told[1], wanted.map(|(who, level)| (who.to_owned(), level)));
 }
 
 /// Promise P112: of 10,000 files in which one thing was dropped, added, reordered, altered or taken

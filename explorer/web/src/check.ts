@@ -26,6 +26,7 @@ import {
   MAX_COUNT,
   MAX_ENTRIES,
   type Span,
+  type Told,
   Walk,
   nameDigest,
 } from "./walk.ts";
@@ -61,6 +62,8 @@ export interface Report {
     from: number;
     claims: number;
     events: number;
+    /** Of each event, in the order of the file. */
+    told: Told[];
     withheldEvents: number;
     withheldSections: number;
     spans: Span[];
@@ -332,6 +335,7 @@ function checkItem(
     from: own.from,
     claims: own.entries.filter(({ leaf }) => !leaf.counts).length,
     events: events.length,
+    told: wanted.map(({ recorder, level }) => ({ recorder, level })),
     withheldEvents: withheld.filter((sections) => sections > 0).length,
     withheldSections: withheld.reduce((one, other) => one + other, 0),
     spans: walk.spans,
