@@ -90,10 +90,7 @@ async fn a_node_serves_evidence() {
 }
 
 async fn recall(api: &Api, reference: &str, items: &[&str]) {
-    let body = json!({
-        "reference": reference, "items": items, "reason": {"en": "Glass was found in it."},
-        "what_to_do": {"en": "Bring it back."}, "contact": "+49 30 1234567",
-    });
+    let body = super::recalls::recall(reference, items);
     let answer = api.post("/api/v1/recalls", &body, &[]).await;
     assert_eq!(answer.status, 201, "{}", answer.text);
 }
