@@ -226,6 +226,26 @@ mod tests {
         run(&Command::try_parse_from(words).unwrap().args)
     }
 
+    /// Promise P122: programs are told of recalls as people are: which, what it names, what to do.
+    #[test]
+    fn recalls_are_in_the_json() {
+        let text = include_bytes!("../../../docs/evidence-vectors/good-recalled.json");
+        let report = verify(text, &Trust::default()).unwrap();
+        let told = as_json(&report, &report.findings(now()), record(&report));
+        let recalls = told["recalls"].as_array().unwrap();
+        assert_eq!(recalls.len(), 2, "{told}");
+        let class = "https://id.gs1.org/01/09521101100006";
+        assert_eq!(recalls[0]["names"], json!([format!("{class}/21/c0"), class]));
+        assert_eq!(recalls[0]["what_to_do"]["zh"], "请勿食用，请退回。");
+        assert_eq!(
+            (&recalls[0]["declared_by"], &recalls[1]["height"]),
+            (&json!("mill/erp"), &json!(12))
+        );
+        let warned = told["findings"].as_array().unwrap().iter();
+        let warned: Vec<&Value> = warned.filter(|of| of["warning"] == true).collect();
+        assert!(warned.len() == 2 && warned.iter().all(|of| of["code"] == "recalled"), "{told}");
+    }
+
     /// Promises P112 and P113: what holds, what does not and what is no evidence have exit codes of
     /// their own.
     #[test]
