@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 
 use super::file::{
     About, Bytes, EVIDENCE_FORMAT, EVIDENCE_VERSION, Evidence, LogEntry, LogFile, Presence,
-    SectionFile, ShownEvent, StateFile, Vote, Votes,
+    ProductFile, RecallFile, SectionFile, ShownEvent, StateFile, Vote, Votes,
 };
+use super::recalls::{Mentions, looked_up};
 use super::walk::{CutReason, Log, Logs, walk};
 use super::{MAX_INPUT_LEVELS, MAX_SHOWN_BYTES};
 use crate::block::BlockHeader;
@@ -19,10 +20,11 @@ use crate::digest::Digest;
 use crate::epcis::{SectionName, SectionedEvent};
 use crate::genesis::Genesis;
 use crate::merkle::Frontier;
+use crate::recall::OpenRecalls;
 use crate::state::item_log::rest_digest;
 use crate::state::key::{item_key, name_digest};
 use crate::state::tree::Entry as StateEntry;
-use crate::state::{ItemHead, ItemLeaf, Position, StateProof};
+use crate::state::{ItemHead, ItemLeaf, Position, StateKey, StateProof};
 use crate::validators::ValidatorSet;
 
 /// An entry of a log, and the canonical identifiers of the items it leads to: the parent of what
@@ -40,11 +42,11 @@ pub trait Source {
     /// Why something cannot be read.
     type Error;
 
-    /// An item's record, as the state has it; `None` when no event names it.
+    /// A record, as the state has it; `None` when nothing is there.
     ///
     /// # Errors
     /// When it cannot be read.
-    fn record(&mut self, id: &str) -> Result<Option<Vec<u8>>, Self::Error>;
+    fn record(&mut self, key: &StateKey) -> Result<Option<Vec<u8>>, Self::Error>;
 
     /// The first `count` entries of an item's log.
     ///
@@ -99,7 +101,15 @@ pub struct Draft {
     about: About,
     logs: Vec<DraftLog>,
     events: Vec<ShownEvent>,
+    recalls: DraftRecalls,
     state: Option<DraftState>,
+}
+
+/// The products and the open recalls.
+#[derive(Clone, Debug, Default)]
+struct DraftRecalls {
+    products: Vec<(String, DraftState)>,
+    open: Vec<DraftState>,
 }
 
 #[derive(Clone, Debug)]
@@ -107,6 +117,7 @@ struct DraftLog {
     id: String,
     value: Option<Digest>,
     log: Option<Presence>,
+    recalls: Option<Vec<u8>>,
 }
 
 #[derive(Clone, Debug)]
@@ -151,7 +162,48 @@ pub fn draft<S: Source>(
         events.push(shown_event(&body, sections));
     }
     let about = About::Item { id: id.to_owned(), inputs: walked.levels };
-    Ok(Draft { about, logs, events, state: None })
+    let recalls = draft_recalls(source, &mut logs, &walked.order)?;
+    Ok(Draft { about, logs, events, recalls, state: None })
+}
+
+/// Gathers the open recalls that name something in the story.
+fn draft_recalls<S: Source>(
+    source: &mut S,
+    logs: &mut [DraftLog],
+    order: &[String],
+) -> Result<DraftRecalls, Unsealed<S::Error>> {
+    let mut mentions = Mentions::default();
+    let mut list = |source: &mut S, id: &str| {
+        let state = DraftState::read(source, &StateKey::RecallsOf(id.to_owned()))?;
+        if let Some(value) = &state.value {
+            let list: OpenRecalls = codec::decode(value).map_err(|_| Unsealed::Moved)?;
+            mentions.add(list);
+        }
+        Ok(state)
+    };
+    let mut products = Vec::new();
+    for (log, (id, product)) in logs.iter_mut().zip(looked_up(order)) {
+        log.recalls = list(source, id)?.value;
+        if let Some(product) = product {
+            let state = list(source, &product)?;
+            products.push((product, state));
+        }
+    }
+    let open = mentions.into_found().into_iter();
+    let open = open.map(|(id, _)| DraftState::read(source, &id.key())).collect::<Result<_, _>>()?;
+    Ok(DraftRecalls { products, open })
+}
+
+impl DraftState {
+    fn read<S: Source>(source: &mut S, key: &StateKey) -> Result<DraftState, Unsealed<S::Error>> {
+        let value = source.record(key).map_err(Unsealed::Source)?;
+        Ok(DraftState { key: key.encode(), value })
+    }
+
+    /// The digest that stands for what is there.
+    fn digest(&self) -> Option<Digest> {
+        self.value.as_ref().map(|value| StateEntry::value_digest(&self.key, value))
+    }
 }
 
 /// What is to be shown of something that is no item: its record, as the state has it. `None` when
@@ -163,6 +215,7 @@ pub fn draft_state(about: About, value: Option<Vec<u8>>) -> Option<Draft> {
         about,
         logs: Vec::new(),
         events: Vec::new(),
+        recalls: DraftRecalls::default(),
         state: Some(DraftState { key, value }),
     })
 }
@@ -192,9 +245,10 @@ impl<S: Source> Logs for Gathering<'_, S> {
     type Error = Unsealed<S::Error>;
 
     fn log(&mut self, id: &str) -> Result<Option<Log>, Self::Error> {
-        let record = self.source.record(id).map_err(Unsealed::Source)?;
+        let key = StateKey::Item(id.to_owned());
+        let record = self.source.record(&key).map_err(Unsealed::Source)?;
         let Some(record) = record else {
-            self.logs.push(DraftLog { id: id.to_owned(), value: None, log: None });
+            self.logs.push(DraftLog { id: id.to_owned(), value: None, log: None, recalls: None });
             return Ok(None);
         };
         let head: ItemHead = codec::unpack_prefix(&record).map_err(|_| Unsealed::Moved)?;
@@ -227,6 +281,7 @@ impl<S: Source> Logs for Gathering<'_, S> {
             id: id.to_owned(),
             value: Some(head.value_digest(&rest)),
             log: Some(presence),
+            recalls: None,
         });
         let entries = entries.into_iter().map(|entry| (entry.leaf, entry.names)).collect();
         Ok(Some(Log { from, entries }))
@@ -243,7 +298,9 @@ impl Draft {
     #[must_use]
     pub fn keys(&self) -> Vec<Vec<u8>> {
         let logs = self.logs.iter().map(|log| item_key(&name_digest(&log.id)));
-        logs.chain(self.state.iter().map(|state| state.key.clone())).collect()
+        let products = self.recalls.products.iter().map(|(_, state)| state);
+        let records = products.chain(&self.recalls.open).chain(&self.state);
+        logs.chain(records.map(|state| state.key.clone())).collect()
     }
 
     /// Makes the file.
@@ -257,25 +314,38 @@ impl Draft {
     ) -> Result<Evidence, Unsealed<E>> {
         let Network { genesis, validators, header, certificate } = network;
         let mut proofs = proofs.into_iter();
-        let mut proved = |key: &[u8], value: Option<Digest>| {
-            let proof = proofs.next().ok_or(Unsealed::Moved)?;
-            let log2 = genesis.parameters.state_buckets_log2;
+        let log2 = genesis.parameters.state_buckets_log2;
+        let holds = |proof: &StateProof, key: &[u8], value| {
             let holds = proof.verify_digest(&header.state_root, log2, key, value);
-            holds.map_err(|_| Unsealed::Moved).map(|()| proof)
+            holds.map_err(|_| Unsealed::Moved)
         };
         let mut logs = Vec::with_capacity(self.logs.len());
-        for DraftLog { id, value, log } in self.logs {
-            let proof = proved(&item_key(&name_digest(&id)), value)?;
-            logs.push(LogFile { id, log, proof });
+        for DraftLog { id, value, log, recalls } in self.logs {
+            let proof = proofs.next().ok_or(Unsealed::Moved)?;
+            holds(&proof, &item_key(&name_digest(&id)), value)?;
+            // In the same bucket.
+            let key = StateKey::RecallsOf(id.clone()).encode();
+            let list = DraftState { key, value: recalls };
+            holds(&proof, &list.key, list.digest())?;
+            logs.push(LogFile { id, log, recalls: list.value.map(Bytes), proof });
         }
-        let state = match self.state {
-            None => None,
-            Some(DraftState { key, value }) => {
-                let digest = value.as_ref().map(|value| StateEntry::value_digest(&key, value));
-                let proof = proved(&key, digest)?;
-                Some(StateFile { value: value.map(Bytes), proof })
-            }
+        let mut record = |state: DraftState| {
+            let proof = proofs.next().ok_or(Unsealed::Moved)?;
+            holds(&proof, &state.key, state.digest())?;
+            Ok(StateFile { value: state.value.map(Bytes), proof })
         };
+        let mut products = Vec::with_capacity(self.recalls.products.len());
+        for (id, state) in self.recalls.products {
+            let StateFile { value: recalls, proof } = record(state)?;
+            products.push(ProductFile { id, recalls, proof });
+        }
+        let mut recalls = Vec::with_capacity(self.recalls.open.len());
+        for state in self.recalls.open {
+            let StateFile { value, proof } = record(state)?;
+            // A list under the root mentions it.
+            recalls.push(RecallFile { value: value.ok_or(Unsealed::Moved)?, proof });
+        }
+        let state = self.state.map(record).transpose()?;
         Ok(Evidence {
             format: EVIDENCE_FORMAT.to_owned(),
             version: EVIDENCE_VERSION,
@@ -289,6 +359,8 @@ impl Draft {
             about: self.about,
             logs,
             events: self.events,
+            products,
+            recalls,
             state,
         })
     }

@@ -64,6 +64,13 @@ pub struct Evidence {
     /// The events that the walk asks for, in the order of their positions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<ShownEvent>,
+    /// The products of the items whose logs are shown, and which open recalls name them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub products: Vec<ProductFile>,
+    /// The open recalls that name one of the items or products, in the order in which they are
+    /// mentioned first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recalls: Vec<RecallFile>,
     /// The record that the file is about, when it is not about an item.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<StateFile>,
@@ -123,7 +130,11 @@ pub struct LogFile {
     /// The log; absent when no event names the identifier.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<Presence>,
-    /// Shows the item's record, or its absence, under the state root.
+    /// [`crate::recall::OpenRecalls`], encoded; absent when no open recall names the identifier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recalls: Option<Bytes>,
+    /// Shows the item's record and the recalls, or their absence, under the state root: they stand
+    /// in one bucket.
     pub proof: StateProof,
 }
 
@@ -194,6 +205,29 @@ pub enum SectionFile {
         /// The leaf of the event digest.
         leaf: Digest,
     },
+}
+
+/// The open recalls that name a product, or that none does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProductFile {
+    /// The canonical identifier.
+    pub id: String,
+    /// [`crate::recall::OpenRecalls`], encoded; absent when no open recall names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recalls: Option<Bytes>,
+    /// Shows this under the state root.
+    pub proof: StateProof,
+}
+
+/// An open recall.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecallFile {
+    /// [`crate::recall::RecallRecord`], encoded.
+    pub value: Bytes,
+    /// Shows it under the state root.
+    pub proof: StateProof,
 }
 
 /// A record of the state.

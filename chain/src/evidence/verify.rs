@@ -6,8 +6,10 @@ use serde_json::Value;
 
 use super::failure::{Failure, Reason, Trust, Unreadable, VerifyError, failure};
 use super::file::{
-    About, EVIDENCE_FORMAT, EVIDENCE_VERSION, Evidence, LogFile, Presence, SectionFile, StateFile,
+    About, Bytes, EVIDENCE_FORMAT, EVIDENCE_VERSION, Evidence, LogFile, Presence, SectionFile,
+    StateFile,
 };
+use super::recalls::{Mentions, OpenRecall, looked_up};
 use super::report::{ItemReport, Report};
 use super::walk::{Log, Logs, Walked, walk};
 use super::{MAX_EVIDENCE_BYTES, MAX_INPUT_LEVELS};
@@ -16,12 +18,13 @@ use crate::certificate::{CertificateError, CommitCertificate, CommitSignature};
 use crate::codec;
 use crate::digest::Digest;
 use crate::epcis::json::parse_strict;
-use crate::epcis::{SectionName, SectionedEvent};
+use crate::epcis::{SectionName, SectionedEvent, canonical};
 use crate::genesis::Genesis;
 use crate::merkle::Frontier;
 use crate::money::{AccountId, Asset};
+use crate::recall::{OpenRecalls, RecallId, RecallRecord};
 use crate::state::key::{item_key, name_digest};
-use crate::state::{ItemHead, ItemLeaf, StateKey};
+use crate::state::{ItemHead, ItemLeaf, StateKey, StateProof};
 use crate::validators::ValidatorSet;
 
 /// Checks an evidence file.
@@ -37,8 +40,10 @@ pub fn verify(text: &[u8], trust: &Trust) -> Result<Report, VerifyError> {
             if evidence.state.is_some() {
                 return Err(failure("/state", Reason::SpareState).into());
             }
-            report.item = verified.anchor.item(&evidence, id, *inputs)?;
+            let (item, order) = verified.anchor.item(&evidence, id, *inputs)?;
+            report.item = item;
             report.exists = report.item.is_some();
+            report.recalls = verified.anchor.recalls(&evidence, &order)?;
         }
         About::Agreement { .. } | About::Balance { .. } => {
             report.record = verified.anchor.record(&evidence)?;
@@ -143,6 +148,7 @@ impl Verified {
                 about: evidence.about.clone(),
                 item: None,
                 exists: false,
+                recalls: Vec::new(),
                 record: None,
             },
         })
@@ -251,13 +257,30 @@ impl Anchor {
         Ok(log)
     }
 
-    /// Checks everything about an item; `None` when there is no such item.
+    /// Checks that a record, or that there is none, stands at a key.
+    fn holds(
+        &self,
+        proof: &StateProof,
+        key: &StateKey,
+        value: Option<&[u8]>,
+        place: &str,
+    ) -> Result<(), Failure> {
+        let proved = proof.verify(&self.state_root, self.buckets_log2, &key.encode(), value);
+        proved.map_err(|_| failure(place, Reason::StateProof))
+    }
+
+    /// Checks everything about an item; `None` when there is no such item. Gives the items of its
+    /// story, too.
     fn item(
         &self,
         evidence: &Evidence,
         id: &str,
         inputs: u8,
-    ) -> Result<Option<ItemReport>, Failure> {
+    ) -> Result<(Option<ItemReport>, Vec<String>), Failure> {
+        // That there is nothing under another spelling says nothing.
+        if canonical(id).uri() != id {
+            return Err(failure("/about/id", Reason::NotCanonical));
+        }
         if inputs > MAX_INPUT_LEVELS {
             return Err(failure("/about/inputs", Reason::Levels));
         }
@@ -281,7 +304,7 @@ impl Anchor {
         }
         let (withheld_events, withheld_sections) = events(evidence, &walked)?;
         let Some(presence) = evidence.logs.first().and_then(|file| file.log.as_ref()) else {
-            return Ok(None);
+            return Ok((None, walked.order));
         };
         let shown = presence.entries.len();
         let mut claims = 0_usize;
@@ -289,7 +312,7 @@ impl Anchor {
             let leaf: ItemLeaf = decoded(&entry.leaf.0, "/logs/0")?;
             claims = claims.saturating_add(usize::from(!leaf.counts));
         }
-        Ok(Some(ItemReport {
+        let report = ItemReport {
             count: presence.from.saturating_add(u64::try_from(shown).unwrap_or(u64::MAX)),
             from: presence.from,
             claims,
@@ -300,7 +323,88 @@ impl Anchor {
             levels: walked.levels,
             inputs: walked.inputs,
             cuts: walked.cuts.into_iter().collect(),
-        }))
+        };
+        Ok((Some(report), walked.order))
+    }
+
+    /// Checks that every open recall is there that names something in the story, and no other.
+    fn recalls(&self, evidence: &Evidence, order: &[String]) -> Result<Vec<OpenRecall>, Failure> {
+        let mut mentions = Mentions::default();
+        let mut products = 0_usize;
+        for (index, (id, product)) in looked_up(order).into_iter().enumerate() {
+            let place = format!("/logs/{index}/recalls");
+            let Some(log) = evidence.logs.get(index) else {
+                return Err(failure(place, Reason::MissingLog));
+            };
+            mentions.add(self.list(id, log.recalls.as_ref(), &log.proof, [&place, &place])?);
+            let Some(class) = product else { continue };
+            let place = format!("/products/{products}");
+            let file = evidence.products.get(products).filter(|file| file.id == class);
+            let Some(file) = file else {
+                return Err(failure(place, Reason::MissingProduct));
+            };
+            let places = [&format!("{place}/recalls"), &format!("{place}/proof")];
+            mentions.add(self.list(&class, file.recalls.as_ref(), &file.proof, places)?);
+            products = products.saturating_add(1);
+        }
+        if products < evidence.products.len() {
+            return Err(failure(format!("/products/{products}"), Reason::SpareProduct));
+        }
+        let wanted = mentions.into_found();
+        let count = wanted.len();
+        let open = wanted.into_iter().enumerate();
+        let open = open.map(|(index, (id, names))| self.open_recall(evidence, index, id, names));
+        let open = open.collect::<Result<Vec<_>, _>>()?;
+        if count < evidence.recalls.len() {
+            return Err(failure(format!("/recalls/{count}"), Reason::SpareRecall));
+        }
+        Ok(open)
+    }
+
+    /// Checks which open recalls name an identifier. The places are those of the list and of its
+    /// proof.
+    fn list(
+        &self,
+        id: &str,
+        value: Option<&Bytes>,
+        proof: &StateProof,
+        [place, proof_place]: [&String; 2],
+    ) -> Result<OpenRecalls, Failure> {
+        let value = value.map(|bytes| bytes.0.as_slice());
+        let mut list = OpenRecalls::default();
+        if let Some(bytes) = value {
+            list = decoded(bytes, place)?;
+            if list.uri != *id {
+                return Err(failure(place, Reason::RecallsOf));
+            }
+        }
+        self.holds(proof, &StateKey::RecallsOf(id.to_owned()), value, proof_place)?;
+        Ok(list)
+    }
+
+    /// Checks the recall that must be shown at an index.
+    fn open_recall(
+        &self,
+        evidence: &Evidence,
+        index: usize,
+        id: RecallId,
+        names: Vec<String>,
+    ) -> Result<OpenRecall, Failure> {
+        let place = format!("/recalls/{index}");
+        let Some(file) = evidence.recalls.get(index) else {
+            return Err(failure(place, Reason::MissingRecall));
+        };
+        let at = format!("{place}/value");
+        let record: RecallRecord = decoded(&file.value.0, &at)?;
+        if record.id != id {
+            return Err(failure(at, Reason::OtherRecall));
+        }
+        if !record.is_open() {
+            return Err(failure(at, Reason::Withdrawn));
+        }
+        let key = StateKey::Recall(id);
+        self.holds(&file.proof, &key, Some(&file.value.0), &format!("{place}/proof"))?;
+        Ok(OpenRecall { record, names })
     }
 
     /// Checks the record of something that is no item; `None` when there is none.
@@ -311,13 +415,18 @@ impl Anchor {
         if !evidence.events.is_empty() {
             return Err(failure("/events/0", Reason::SpareEvent));
         }
+        if !evidence.products.is_empty() {
+            return Err(failure("/products/0", Reason::SpareProduct));
+        }
+        if !evidence.recalls.is_empty() {
+            return Err(failure("/recalls/0", Reason::SpareRecall));
+        }
         let Some(StateFile { value, proof }) = &evidence.state else {
             return Err(failure("/state", Reason::MissingState));
         };
         let key = evidence.about.state_key().ok_or_else(|| failure("/about", Reason::Encoding))?;
         let value = value.as_ref().map(|bytes| bytes.0.as_slice());
-        let proved = proof.verify(&self.state_root, self.buckets_log2, &key.encode(), value);
-        proved.map_err(|_| failure("/state", Reason::StateProof))?;
+        self.holds(proof, &key, value, "/state")?;
         Ok(value.map(<[u8]>::to_vec))
     }
 }

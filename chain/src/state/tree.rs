@@ -8,8 +8,11 @@
 
 use crate::digest::{Digest, Domain, Hasher};
 use crate::state::item_log;
-use crate::state::key::ITEM_PREFIX;
+use crate::state::key::{ITEM_PREFIX, RECALLS_PREFIX};
 use crate::state::proof::StateProof;
+
+/// Bytes of a key digest that name the bucket.
+const BUCKET_BYTES: usize = 4;
 
 /// A key's digest and its value's digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,10 +24,16 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The digest under which a key is filed.
+    /// The digest under which a key is filed. The open recalls of an identifier are filed in the
+    /// bucket of the item of that name, so that one proof shows both.
     #[must_use]
     pub fn key_digest(key: &[u8]) -> Digest {
-        Digest::of(Domain::StateKey, key)
+        let mut digest = Digest::of(Domain::StateKey, key);
+        if let Some(name) = key.strip_prefix(RECALLS_PREFIX) {
+            let item = Entry::key_digest(&[ITEM_PREFIX, name].concat());
+            digest.0[..BUCKET_BYTES].copy_from_slice(&item.0[..BUCKET_BYTES]);
+        }
+        digest
     }
 
     /// The digest that stands for the value at a key. That of an item's record is of two parts, so
@@ -243,6 +252,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::state::StateKey;
 
     fn tree_of(log2: u8, map: &BTreeMap<Vec<u8>, Vec<u8>>) -> StateTree {
         let mut tree = StateTree::new(log2);
@@ -256,6 +266,33 @@ mod tests {
             let map = BTreeMap::new();
             assert_eq!(StateTree::new(log2).root(), tree_of(log2, &map).root());
         }
+    }
+
+    /// Promise P122: one proof shows an item's record and the open recalls that name it, or that
+    /// there are none, whatever the number of buckets; each under a name of its own.
+    #[test]
+    fn recalls_stand_beside_their_item() {
+        let mut map = BTreeMap::new();
+        let keys = |number: u32| {
+            let uri = format!("https://id.gs1.org/01/09521321000018/21/{number}");
+            (StateKey::Item(uri.clone()).encode(), StateKey::RecallsOf(uri).encode())
+        };
+        for number in 0..500 {
+            let (item, recalls) = keys(number);
+            map.insert(recalls.clone(), b"recalls".to_vec());
+            let digests = [Entry::key_digest(&item), Entry::key_digest(&recalls)];
+            assert_ne!(digests[0], digests[1]);
+            assert_eq!(bucket_of(&digests[0], 28), bucket_of(&digests[1], 28));
+        }
+        let (log2, tree) = (10, tree_of(10, &map));
+        let (item, recalls) = keys(7);
+        let proof = tree.prove(&item);
+        assert_eq!(proof.verify(&tree.root(), log2, &item, None), Ok(()));
+        assert_eq!(proof.verify(&tree.root(), log2, &recalls, Some(b"recalls")), Ok(()));
+        assert!(proof.verify(&tree.root(), log2, &recalls, None).is_err());
+        let (_, absent) = keys(500);
+        assert!(tree.prove(&absent).verify(&tree.root(), log2, &absent, None).is_ok());
+        assert!(proof.verify(&tree.root(), log2, &absent, None).is_err());
     }
 
     proptest! {

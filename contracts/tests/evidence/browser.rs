@@ -20,10 +20,35 @@ pub fn summary(report: &Report) -> Value {
             "spans": item.spans.iter().map(span).collect::<Vec<_>>(),
         })
     });
+    let recalls = report.recalls.iter().map(|recall| {
+        let notice = &recall.record.notice;
+        let mut said = json!({
+            "id": recall.record.id.to_string(), "names": recall.names, "reason": notice.reason,
+            "whatToDo": notice.what_to_do, "contact": notice.contact,
+            "declaredAt": recall.record.declared.at.0,
+        });
+        if let Some(web) = &notice.web {
+            said["web"] = json!(web);
+        }
+        said
+    });
     json!({
         "height": report.height.0, "votes": report.votes, "power": report.power,
-        "totalPower": report.total_power, "exists": report.exists, "item": item,
+        "totalPower": report.total_power, "exists": report.exists,
+        "recalls": recalls.collect::<Vec<_>>(), "item": item,
     })
+}
+
+/// What the browser's checker found in a file that holds, and who it says recorded each event, at
+/// which level of what went in.
+pub fn found(said: &str) -> (Value, Vec<(String, u64)>) {
+    let text = said.strip_prefix("holds ").unwrap_or_else(|| panic!("{said}"));
+    let mut found: Value = serde_json::from_str(text).unwrap();
+    let told = found.as_object_mut().unwrap().remove("told").unwrap_or_default();
+    let one =
+        |of: &Value| (of["recorder"].as_str().unwrap().to_owned(), of["level"].as_u64().unwrap());
+    let told = told.as_array().into_iter().flatten().map(one).collect();
+    (found, told)
 }
 
 /// JSON.parse takes what a strict reader refuses; what is then spelled in another way is told from

@@ -282,7 +282,7 @@ pub(super) fn page(frame: &Frame, item: &Item, scan: &Scan) -> String {
         footprint: item.footprint.map(footprint_shown),
         certificates: scan.certificates.iter().map(|one| certificate(one, language)).collect(),
         read_at: scan.evidence.as_ref().map(|evidence| moment(evidence.at, language)),
-        scan_script: assets::SCAN.path,
-        check_script: assets::CHECK.path,
+        scan_script: &assets::SCAN.path,
+        check_script: &assets::CHECK.path,
     })
 }

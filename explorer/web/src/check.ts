@@ -9,13 +9,15 @@ import {
   digest,
   integer,
   join,
+  must,
   short,
   string,
   text,
 } from "./bytes.ts";
 import { type Evidence, type LogFile, readFile } from "./file.ts";
 import { compare, readLeaf } from "./leaf.ts";
-import { Frontier, ones, proves } from "./merkle.ts";
+import { Frontier, filed, ones, proves } from "./merkle.ts";
+import { type Anchor, type Recall, checkRecalls, holds } from "./recalls.ts";
 import { verifySignature } from "./signature.ts";
 import {
   type Cut,
@@ -24,6 +26,7 @@ import {
   MAX_COUNT,
   MAX_ENTRIES,
   type Span,
+  type Told,
   Walk,
   nameDigest,
 } from "./walk.ts";
@@ -59,6 +62,8 @@ export interface Report {
     from: number;
     claims: number;
     events: number;
+    /** Of each event, in the order of the file. */
+    told: Told[];
     withheldEvents: number;
     withheldSections: number;
     spans: Span[];
@@ -66,6 +71,8 @@ export interface Report {
     inputs: number;
     cuts: Cut[];
   };
+  /** The open recalls that name something in the story of the item, or its product. */
+  recalls: Recall[];
 }
 
 export type Result =
@@ -153,10 +160,6 @@ function readHeader(encoded: Uint8Array) {
   return header;
 }
 
-function must(holds: boolean, code: string, place: string): asserts holds {
-  if (!holds) throw new Failed(code, place);
-}
-
 async function verify(evidence: Evidence, trust: Trust): Promise<Report> {
   const { about, events, logs } = evidence;
   const genesisBytes = bytes(evidence.genesis);
@@ -197,6 +200,7 @@ async function verify(evidence: Evidence, trust: Trust): Promise<Report> {
     totalPower: sum(genesis.validators.map(({ power }) => power)),
     about,
     exists: false,
+    recalls: [],
   };
   const anchor = { root: header.stateRoot, log2: genesis.log2 };
   if (about.kind === "item") {
@@ -204,18 +208,20 @@ async function verify(evidence: Evidence, trust: Trust): Promise<Report> {
     const item = checkItem(evidence, about, anchor);
     if (item) report.item = item;
     report.exists = item !== undefined;
+    report.recalls = checkRecalls(evidence, anchor);
     return report;
   }
   must(logs.length === 0, "spare-log", "/logs/0");
   must(events.length === 0, "spare-event", "/events/0");
+  must(evidence.products.length === 0, "spare-product", "/products/0");
+  must(evidence.recalls.length === 0, "spare-recall", "/recalls/0");
   must(evidence.state !== undefined, "missing-state", "/state");
   const { value, proof } = evidence.state;
-  const key =
+  const name =
     about.kind === "agreement"
-      ? join(text("sgp"), bytes(about.id))
-      : join(text("sb"), bytes(nameDigest(about.account)), bytes(nameDigest(about.asset)));
-  const known = value === undefined ? undefined : digest("state-value", bytes(value));
-  must(proves(proof, anchor.root, anchor.log2, key, known), "state-proof", "/state");
+      ? filed("sgp", about.id)
+      : filed("sb", nameDigest(about.account), nameDigest(about.asset));
+  holds(anchor, proof, name, value, "/state");
   report.exists = value !== undefined;
   return report;
 }
@@ -252,11 +258,6 @@ async function votes(
   return powers;
 }
 
-interface Anchor {
-  root: string;
-  log2: number;
-}
-
 /** Checks a log, or that there is none, against the state root. */
 function checkLog(file: LogFile, place: string, { root, log2 }: Anchor): Log | undefined {
   let value: string | undefined;
@@ -279,8 +280,8 @@ function checkLog(file: LogFile, place: string, { root, log2 }: Anchor): Log | u
     value = digest("item-record", integer(head.length, 8), head, bytes(rest));
     log = { place, from, entries };
   }
-  const key = join(text("si"), bytes(nameDigest(file.id)));
-  must(proves(file.proof, root, log2, key, value), "state-proof", `${place}/proof`);
+  const name = filed("si", nameDigest(file.id));
+  must(proves(file.proof, root, log2, name, value), "state-proof", `${place}/proof`);
   return log;
 }
 
@@ -334,6 +335,7 @@ function checkItem(
     from: own.from,
     claims: own.entries.filter(({ leaf }) => !leaf.counts).length,
     events: events.length,
+    told: wanted.map(({ recorder, level }) => ({ recorder, level })),
     withheldEvents: withheld.filter((sections) => sections > 0).length,
     withheldSections: withheld.reduce((one, other) => one + other, 0),
     spans: walk.spans,

@@ -5,15 +5,13 @@ import type { StateProof } from "./merkle.ts";
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
-export interface LogFile {
-  id: string;
+export interface LogFile extends Listed {
   log?: {
     rest: string;
     from: number;
     before: string[];
     entries: { leaf: string; names: string[] }[];
   };
-  proof: StateProof;
 }
 
 export type Section = { leaf: string } | { salt: string; text: string };
@@ -35,7 +33,16 @@ export interface Evidence {
   about: About;
   logs: LogFile[];
   events: Section[][];
+  products: Listed[];
+  recalls: { value: string; proof: StateProof }[];
   state?: { value?: string; proof: StateProof };
+}
+
+/** The open recalls that name one identifier, encoded; none when absent. */
+export interface Listed {
+  id: string;
+  recalls?: string;
+  proof: StateProof;
 }
 
 const MAX_BYTES = 16 * 1024 * 1024;
@@ -123,8 +130,8 @@ function section(value: Json | undefined): Section {
 }
 
 function log(value: Json): LogFile {
-  const file = members(value, "id proof", "log");
-  const out: LogFile = { id: str(file.id), proof: proof(file.proof) };
+  const file = members(value, "id proof", "log recalls");
+  const out: LogFile = listed(file);
   if (file.log !== undefined) {
     const shown = members(file.log, "rest from entries", "before");
     out.log = {
@@ -137,6 +144,12 @@ function log(value: Json): LogFile {
       }),
     };
   }
+  return out;
+}
+
+function listed(file: Members): Listed {
+  const out: Listed = { id: str(file.id), proof: proof(file.proof) };
+  if (file.recalls !== undefined) out.recalls = encoded(file.recalls);
   return out;
 }
 
@@ -165,7 +178,7 @@ export function readFile(file: Uint8Array): Evidence {
   const all = members(
     value,
     "about certificate chain_id format genesis genesis_digest header height validators version",
-    "events logs state",
+    "events logs products recalls state",
   );
   if (all.format !== "tracehold-evidence" || all.version !== 1) throw wrong("format or version");
   const certificate = members(all.certificate, "round signatures");
@@ -186,6 +199,11 @@ export function readFile(file: Uint8Array): Evidence {
     events: some(all.events, (event) => {
       const parts = members(event, "public trade rest");
       return [section(parts.public), section(parts.trade), section(parts.rest)];
+    }),
+    products: some(all.products, (file) => listed(members(file, "id proof", "recalls"))),
+    recalls: some(all.recalls, (file) => {
+      const recall = members(file, "proof value");
+      return { value: encoded(recall.value), proof: proof(recall.proof) };
     }),
   };
   if (all.state !== undefined) {

@@ -41,10 +41,16 @@ interface Stay {
 
 type Task =
   | { id: string; level: number }
-  | { container: string; from: Mark; to: Mark | undefined; depth: number };
+  | { container: string; from: Mark; to: Mark | undefined; depth: number; level: number };
+
+/** An event of the story: who recorded it, and at which least level of what went in. */
+export interface Told {
+  recorder: string;
+  level: number;
+}
 
 export class Walk {
-  readonly events = new Map<string, { position: Position; event: string }>();
+  readonly events = new Map<string, Told & { position: Position; event: string }>();
   readonly named = new Set<Entry>();
   readonly spans: Span[] = [];
   readonly told = new Set<string>();
@@ -64,7 +70,7 @@ export class Walk {
     for (let i = 0; i < this.tasks.length; i++) {
       const task = this.tasks[i] as Task;
       if ("id" in task) this.story(task.id, task.level);
-      else this.inside(task.container, task.from, task.to, task.depth);
+      else this.inside(task.container, task.from, task.to, task.depth, task.level);
     }
   }
 
@@ -88,8 +94,10 @@ export class Walk {
     return true;
   }
 
-  private add({ position, event }: Leaf): void {
-    this.events.set(position.join(), { position, event });
+  private add({ position, event, recorder }: Leaf, level: number): void {
+    const at = position.join();
+    const least = Math.min(level, this.events.get(at)?.level ?? level);
+    this.events.set(at, { position, event, recorder, level: least });
   }
 
   private story(id: string, level: number): void {
@@ -102,7 +110,7 @@ export class Walk {
     const inputs: string[] = [];
     log.entries.forEach((entry, index) => {
       const { leaf, names } = entry;
-      this.add(leaf);
+      this.add(leaf, level);
       if (leaf.leads.to !== "made" || gone.has(leaf.position.join())) return;
       if (leaf.leads.joined) this.cut(id, "joined");
       if (leaf.leads.inputs === inputsDigest([])) return;
@@ -115,12 +123,18 @@ export class Walk {
       inputs.push(...names);
     });
     for (const { uri, from, to } of this.stays(log)) {
-      this.tasks.push({ container: uri, from, to, depth: 1 });
+      this.tasks.push({ container: uri, from, to, depth: 1, level });
     }
     for (const input of inputs) this.tasks.push({ id: input, level: level + 1 });
   }
 
-  private inside(container: string, from: Mark, end: Mark | undefined, depth: number): void {
+  private inside(
+    container: string,
+    from: Mark,
+    end: Mark | undefined,
+    depth: number,
+    level: number,
+  ): void {
     if (depth > MAX_CONTAINER_LEVELS) return this.cut(container, "deep");
     if (this.spanCount >= MAX_SPANS) return this.cut(container, "logs");
     this.spanCount += 1;
@@ -141,8 +155,6 @@ export class Walk {
       (span) =>
         compare(span.from, from) <= 0 && (!span.to || (last && compare(span.to, last) >= 0)),
     );
-    if (covers) return;
-    this.looked.set(container, [...looked, { from, to }]);
     const has = ({ mark }: Leaf): boolean =>
       compare(from, mark) <= 0 && (!last || compare(mark, last) <= 0);
     const within = new Set(
@@ -153,8 +165,10 @@ export class Walk {
       const corrects = leaf.leads.to === "voids" && within.has(leaf.leads.position.join());
       if (!within.has(leaf.position.join()) && !corrects) return;
       shown.push(log.from + index);
-      if (leaf.leads.to !== "packing") this.add(leaf);
+      if (leaf.leads.to !== "packing") this.add(leaf, level);
     });
+    if (covers) return;
+    this.looked.set(container, [...looked, { from, to }]);
     const [first] = shown;
     this.spans.push(
       first === undefined ? { container } : { container, range: [first, shown.at(-1) ?? first] },
@@ -163,7 +177,7 @@ export class Walk {
       const begin = compare(from, stay.from) > 0 ? from : stay.from;
       const ends = [to, stay.to].filter((mark) => mark !== undefined).sort(compare)[0];
       if (!ends || compare(begin, ends) <= 0) {
-        this.tasks.push({ container: stay.uri, from: begin, to: ends, depth: depth + 1 });
+        this.tasks.push({ container: stay.uri, from: begin, to: ends, depth: depth + 1, level });
       }
     }
   }

@@ -36,6 +36,14 @@ pub struct EvidenceFile {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub events: Vec<EvidenceEvent>,
+    /// The products of the items whose logs are shown, and which open recalls name them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub products: Vec<EvidenceProduct>,
+    /// The open recalls that name one of the items or products.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub recalls: Vec<EvidenceRecall>,
     /// The record, when the file is about an agreement or a balance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<EvidenceRecord>,
@@ -95,7 +103,10 @@ pub struct EvidenceLog {
     /// The log; absent when no event names the identifier.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<EvidencePresence>,
-    /// Shows this under the state root.
+    /// The ids of the open recalls that name it, encoded; absent when none does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recalls: Option<String>,
+    /// Shows both under the state root.
     pub proof: EvidenceProof,
 }
 
@@ -167,6 +178,29 @@ pub enum EvidenceSection {
     },
 }
 
+/// The open recalls that name a product, or that none does.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EvidenceProduct {
+    /// Its canonical identifier.
+    pub id: String,
+    /// Their ids, encoded; absent when none names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recalls: Option<String>,
+    /// Shows this under the state root.
+    pub proof: EvidenceProof,
+}
+
+/// An open recall.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EvidenceRecall {
+    /// The recall, encoded.
+    pub value: String,
+    /// Shows it under the state root.
+    pub proof: EvidenceProof,
+}
+
 /// A record of the state.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -187,7 +221,7 @@ mod tests {
     /// Promise P114: the published vectors that hold are what the description says a file is.
     #[test]
     fn the_description_knows_every_member_of_a_file() {
-        for name in ["item", "public", "inputs", "absent", "balance"] {
+        for name in ["item", "public", "inputs", "absent", "balance", "recalled"] {
             let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/evidence-vectors");
             let text = std::fs::read_to_string(format!("{folder}/good-{name}.json")).unwrap();
             let file: EvidenceFile = serde_json::from_str(&text).unwrap();

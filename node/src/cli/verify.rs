@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 use tracehold_chain::codec;
 use tracehold_chain::epcis::canonical;
 use tracehold_chain::evidence::{
-    About, Failure as Fault, Finding, MAX_EVIDENCE_BYTES, Report, Trust, VerifyError, verify,
+    About, Failure as Fault, Finding, MAX_EVIDENCE_BYTES, OpenRecall, Report, Trust, VerifyError,
+    verify,
 };
 use tracehold_chain::units::Height;
 use tracehold_contracts::agreement::AgreementRecord;
@@ -113,7 +114,11 @@ fn tell(args: &Args, report: &Report) -> Result<(), Failure> {
         return output::json(&as_json(report, &findings, record));
     }
     for finding in &findings {
-        let mark = if finding.is_proof { "ok  " } else { "note" };
+        let mark = match (finding.is_warning, finding.is_proof) {
+            (true, _) => "STOP",
+            (false, true) => "ok  ",
+            (false, false) => "note",
+        };
         let sentence = match args.language {
             Language::En => &finding.sentence.en,
             Language::Zh => &finding.sentence.zh,
@@ -132,6 +137,7 @@ fn as_json(report: &Report, findings: &[Finding], record: Option<Map<String, Val
         json!({
             "code": finding.code,
             "proved": finding.is_proof,
+            "warning": finding.is_warning,
             "sentence": {"en": finding.sentence.en, "zh": finding.sentence.zh},
         })
     });
@@ -146,6 +152,19 @@ fn as_json(report: &Report, findings: &[Finding], record: Option<Map<String, Val
             "levels": item.levels,
             "inputs": item.inputs,
             "cuts": cuts.collect::<Vec<_>>(),
+        })
+    });
+    let recalls = report.recalls.iter().map(|OpenRecall { record, names }| {
+        json!({
+            "id": record.id.to_string(),
+            "names": names,
+            "reason": record.notice.reason,
+            "what_to_do": record.notice.what_to_do,
+            "contact": record.notice.contact,
+            "web": record.notice.web,
+            "declared_by": record.declared.by.to_string(),
+            "height": record.declared.height.0,
+            "declared_at": record.declared.at.to_string(),
         })
     });
     json!({
@@ -163,6 +182,7 @@ fn as_json(report: &Report, findings: &[Finding], record: Option<Map<String, Val
         "power": report.power,
         "total_power": report.total_power,
         "item": item,
+        "recalls": recalls.collect::<Vec<_>>(),
         "record": record,
         "findings": findings.collect::<Vec<_>>(),
     })
@@ -206,6 +226,26 @@ mod tests {
         run(&Command::try_parse_from(words).unwrap().args)
     }
 
+    /// Promise P122: programs are told of recalls as people are: which, what it names, what to do.
+    #[test]
+    fn recalls_are_in_the_json() {
+        let text = include_bytes!("../../../docs/evidence-vectors/good-recalled.json");
+        let report = verify(text, &Trust::default()).unwrap();
+        let told = as_json(&report, &report.findings(now()), record(&report));
+        let recalls = told["recalls"].as_array().unwrap();
+        assert_eq!(recalls.len(), 2, "{told}");
+        let class = "https://id.gs1.org/01/09521101100006";
+        assert_eq!(recalls[0]["names"], json!([format!("{class}/21/c0"), class]));
+        assert_eq!(recalls[0]["what_to_do"]["zh"], "请勿食用，请退回。");
+        assert_eq!(
+            (&recalls[0]["declared_by"], &recalls[1]["height"]),
+            (&json!("mill/erp"), &json!(12))
+        );
+        let warned = told["findings"].as_array().unwrap().iter();
+        let warned: Vec<&Value> = warned.filter(|of| of["warning"] == true).collect();
+        assert!(warned.len() == 2 && warned.iter().all(|of| of["code"] == "recalled"), "{told}");
+    }
+
     /// Promises P112 and P113: what holds, what does not and what is no evidence have exit codes of
     /// their own.
     #[test]
@@ -213,7 +253,7 @@ mod tests {
         fn code(file: &str, more: &[&str]) -> u8 {
             said(file, more).map_or_else(|failure| failure.exit_code(), |()| 0)
         }
-        for good in ["item", "public", "inputs", "absent", "balance"] {
+        for good in ["item", "public", "inputs", "absent", "balance", "recalled"] {
             let file = format!("good-{good}.json");
             for more in [&[][..], &["--json"], &["--language", "zh"]] {
                 assert_eq!(code(&file, more), 0, "{file}");
