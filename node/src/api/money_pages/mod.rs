@@ -16,7 +16,6 @@ use http::header::{CACHE_CONTROL, VARY};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tracehold_chain::epcis::canonical;
 use tracehold_chain::state::Position;
-use tracehold_contracts::agreement::words;
 use tracehold_explorer::language::Language;
 use tracehold_explorer::pages::Frame;
 use tracehold_explorer::pages::item::Names;
@@ -129,11 +128,6 @@ pub(in crate::api) fn given(uri: &http::Uri, wanted: &str) -> Option<String> {
 pub(in crate::api) fn to(path: &str, language: Language) -> String {
     let joint = if path.contains('?') { '&' } else { '?' };
     format!("{path}{joint}lang={}", language.tag())
-}
-
-/// The language as the words of agreements know it.
-fn spoken(language: Language) -> words::Language {
-    language.pick(words::Language::En, words::Language::Zh)
 }
 
 /// An event in a few words, with its page.
