@@ -130,6 +130,7 @@ fn a_scan_claims_nothing_and_puts_a_recall_above_all() {
 fn hostile_notice() -> Notice {
     let text = || SCRIPT.to_owned();
     Notice {
+        id: text(),
         how: text(),
         from: Some(Reference { text: text(), path: Some(text()) }),
         reason: text(),

@@ -175,6 +175,12 @@ pub const RECALLED_SHOWN: usize = 50;
 /// Holders that the page of a recall counts goods for.
 pub const RECALL_HOLDERS_SHOWN: usize = 50;
 
+/// Levels of what a thing was made of that the check of its page follows.
+pub const SCAN_INPUTS: u8 = 3;
+
+/// Bytes of evidence in a page that is kept; a larger one is downloaded by itself.
+pub const MAX_KEPT_EVIDENCE_BYTES: usize = 1024 * 1024;
+
 /// Recalls that the page of one item tells of.
 pub const MAX_NOTICES: usize = 10;
 

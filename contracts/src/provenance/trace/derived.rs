@@ -228,7 +228,10 @@ fn silences<R: TraceReader>(
         let silence = from.since_ms(heard.0);
         if silence > MAX_SILENCE_MS {
             let told = |language| {
-                (about(DurationMs(silence), language), duration(DurationMs(MAX_SILENCE_MS), language))
+                (
+                    about(DurationMs(silence), language),
+                    duration(DurationMs(MAX_SILENCE_MS), language),
+                )
             };
             let ((silent, most), (silent_zh, most_zh)) = (told(Language::En), told(Language::Zh));
             derived.push(Derived {
@@ -236,7 +239,9 @@ fn silences<R: TraceReader>(
                 position: heard.1.step.position,
                 through: heard.1.through.first().map(|uri| (*uri).to_owned()),
                 sentence: Sentences::of(
-                    format!("No sensor reading for {silent} on a monitored leg; {most} is the most."),
+                    format!(
+                        "No sensor reading for {silent} on a monitored leg; {most} is the most."
+                    ),
                     format!("受监测的运输段有 {silent_zh}没有读数，最长应为 {most_zh}。"),
                 ),
             });

@@ -29,8 +29,7 @@ use super::super::visible::Caller;
 use super::accounts::payment;
 use super::moves::Board;
 use super::{
-    MAX_GOODS_ON_PAGE, MAX_STEPS_ON_PAGE, event_at, events_at, member, private, reader,
-    things,
+    MAX_GOODS_ON_PAGE, MAX_STEPS_ON_PAGE, event_at, events_at, member, private, reader, things,
 };
 use crate::fault::Fault;
 use crate::keystore::AgentSigner;
