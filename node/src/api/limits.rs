@@ -151,7 +151,7 @@ pub const LOOKED_AT_EVENTS: usize = 200;
 /// Items that a list of what is open or under way shows.
 pub const MAX_EXCEPTIONS: usize = 50;
 
-/// Items and events of a drawing on a page; a trace asked for with a key may have more.
+/// Items and events of a drawing on a page, and of a trace that is asked for without a key.
 pub const MAX_DRAWN_ITEMS: usize = 200;
 
 /// Legs, and open legs, that one footprint lists; all are in its sums.
