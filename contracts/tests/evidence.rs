@@ -7,6 +7,8 @@ mod browser;
 mod dishonest;
 #[path = "evidence/history.rs"]
 mod history;
+#[path = "evidence/recalled.rs"]
+mod recalled;
 #[path = "evidence/vectors.rs"]
 mod vectors;
 mod witness;
@@ -17,7 +19,8 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use browser::{in_the_browser, spelled, summary};
-use history::{History, case, everything, journey, lot, pallet, uri};
+use history::{History, case, everything, journey, lot, pallet, product, uri};
+use recalled::Seen;
 use serde_json::Value;
 use tracehold_chain::codec;
 use tracehold_chain::epcis::{SectionName, canonical};
@@ -25,13 +28,15 @@ use tracehold_chain::evidence::{About, CutReason, Trust, VerifyError, verify};
 use tracehold_chain::genesis::Parameters;
 use tracehold_chain::state::Leads;
 use witness::{Dice, Touched, check, evidence, evidence_of, fault, mutated, trust};
-use world::{DAY, World};
+use world::DAY;
 
-/// Promise P111: evidence of any item of any history verifies, whole and with sections withheld;
-/// and it holds every event of the item. Both checkers find the same in it.
+/// Promises P111 and P122: evidence of any item of any history verifies, whole and with sections
+/// withheld; it holds every event of the item, and exactly the open recalls that name something in
+/// its story. Both checkers find the same in it.
 #[test]
 fn evidence_of_any_item_verifies() {
     let mut found = Vec::new();
+    let mut recalls = Seen::default();
     for seed in 0..24 {
         let history = History::random(seed, 40);
         for urn in everything() {
@@ -44,16 +49,19 @@ fn evidence_of_any_item_verifies() {
                 let count = report.item.as_ref().map_or(0, |item| item.count);
                 assert_eq!(count, record.as_ref().map_or(0, |record| record.log.count()));
                 assert_eq!(report.exists, record.is_some());
+                recalls.note(&history, &file, &report);
                 assert!(!report.findings(DAY).is_empty());
                 found.push((file.to_text(), summary(&report)));
             }
             let public = evidence(&history.world, &id, 1, &[SectionName::Public]);
             let report = check(&public).unwrap();
-            let item = report.item.unwrap_or_default();
+            let item = report.item.clone().unwrap_or_default();
             assert_eq!(item.withheld_sections, 2 * item.events);
+            recalls.note(&history, &public, &report);
             assert!(!public.to_text().contains("\"trade\":{\"salt\""));
         }
     }
+    recalls.enough();
     let theirs = in_the_browser(found.iter().map(|(text, _)| (text.clone(), trust(None))), &[]);
     assert_eq!(theirs.len(), found.len());
     for ((text, ours), theirs) in found.iter().zip(theirs) {
@@ -86,13 +94,16 @@ fn ten_thousand_mutations_are_caught_by_both_checkers() {
     assert_eq!((theirs.len(), ours.len()), (10_000, 10_000));
     assert!(!theirs.iter().any(|said| said.starts_with("holds")));
     // Everything was done to everything.
-    let lists = ["event", "vote", "entry", "path", "bucket"];
+    let lists = ["event", "vote", "entry", "path", "bucket", "named", "notice"];
     for (how, parts) in [
         ("drop", &lists[..]),
         ("reorder", &lists),
         ("add", &lists),
-        ("exchange", &["event", "vote", "entry", "path", "bucket", "header", "head"]),
+        ("member", &["event", "vote", "entry", "head", "named", "notice"]),
+        ("exchange", &["event", "vote", "entry", "path", "bucket", "header", "head", "named"]),
+        ("exchange", &["notice"]),
         ("alter", &["event", "vote", "entry", "path", "bucket", "header", "head", "genesis"]),
+        ("alter", &["named", "notice"]),
     ] {
         for part in parts {
             let times = done.get(&(how, *part)).copied().unwrap_or_default();
@@ -100,7 +111,7 @@ fn ten_thousand_mutations_are_caught_by_both_checkers() {
         }
     }
     // They are caught by what they break, and not by their spelling alone.
-    assert!(codes.len() >= 12, "{codes:?}");
+    assert!(codes.len() >= 16, "{codes:?}");
     let alike = theirs.iter().zip(&ours).filter(|(theirs, ours)| {
         let theirs = theirs.split(' ').next().unwrap_or_default();
         spelled(theirs) == spelled(ours)
@@ -116,7 +127,10 @@ fn mutations(count: usize) -> impl Iterator<Item = (String, String, Touched)> {
     let mut dice = Dice(7);
     let mut files = Vec::new();
     for seed in 0..6 {
-        let history = History::random(seed, 30);
+        let mut history = History::random(seed, 30);
+        // So that there are recalls to change.
+        assert!(history.recall("mill", &[product(&lot(1)), uri(&pallet(2))]));
+        assert!(history.recall("mill", &[uri(&case(0)), uri(&case(1)), product(&lot(1))]));
         for urn in [case(0), case(1), lot(1), pallet(2)] {
             files.push(history.of(&urn, 2).to_text());
         }
@@ -290,7 +304,7 @@ fn unreadable_files_and_failures_are_told_apart() {
 /// ledger with as many buckets as a real one, is at most 50 KB compressed.
 #[test]
 fn evidence_is_small() {
-    let mut history = History { world: World::new(Parameters::default()), next: 0 };
+    let mut history = History::with(Parameters::default());
     let input = |level: usize, number: usize| {
         format!("urn:epc:class:lgtin:9521101.010001.R{level}{number}")
     };

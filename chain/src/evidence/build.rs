@@ -7,9 +7,10 @@
 use std::collections::BTreeMap;
 
 use super::file::{
-    About, Bytes, EVIDENCE_FORMAT, EVIDENCE_VERSION, Evidence, LogEntry, LogFile, Presence,
-    SectionFile, ShownEvent, StateFile, Vote, Votes,
+    About, Bytes, EVIDENCE_FORMAT, EVIDENCE_VERSION, Evidence, LogEntry, LogFile, NoticeFile,
+    Presence, RecallsFile, RecallsOfFile, SectionFile, ShownEvent, StateFile, Vote, Votes,
 };
+use super::recalls::{Mentions, looked_up};
 use super::walk::{CutReason, Log, Logs, walk};
 use super::{MAX_INPUT_LEVELS, MAX_SHOWN_BYTES};
 use crate::block::BlockHeader;
@@ -19,10 +20,11 @@ use crate::digest::Digest;
 use crate::epcis::{SectionName, SectionedEvent};
 use crate::genesis::Genesis;
 use crate::merkle::Frontier;
+use crate::recall::OpenRecalls;
 use crate::state::item_log::rest_digest;
 use crate::state::key::{item_key, name_digest};
 use crate::state::tree::Entry as StateEntry;
-use crate::state::{ItemHead, ItemLeaf, Position, StateProof};
+use crate::state::{ItemHead, ItemLeaf, Position, StateKey, StateProof};
 use crate::validators::ValidatorSet;
 
 /// An entry of a log, and the canonical identifiers of the items it leads to: the parent of what
@@ -40,11 +42,11 @@ pub trait Source {
     /// Why something cannot be read.
     type Error;
 
-    /// An item's record, as the state has it; `None` when no event names it.
+    /// A record, as the state has it; `None` when nothing is there.
     ///
     /// # Errors
     /// When it cannot be read.
-    fn record(&mut self, id: &str) -> Result<Option<Vec<u8>>, Self::Error>;
+    fn record(&mut self, key: &StateKey) -> Result<Option<Vec<u8>>, Self::Error>;
 
     /// The first `count` entries of an item's log.
     ///
@@ -99,7 +101,15 @@ pub struct Draft {
     about: About,
     logs: Vec<DraftLog>,
     events: Vec<ShownEvent>,
+    recalls: Option<DraftRecalls>,
     state: Option<DraftState>,
+}
+
+/// What a recall could name by its identifier, and the open recalls.
+#[derive(Clone, Debug)]
+struct DraftRecalls {
+    named: Vec<(String, DraftState)>,
+    notices: Vec<DraftState>,
 }
 
 #[derive(Clone, Debug)]
@@ -151,7 +161,31 @@ pub fn draft<S: Source>(
         events.push(shown_event(&body, sections));
     }
     let about = About::Item { id: id.to_owned(), inputs: walked.levels };
-    Ok(Draft { about, logs, events, state: None })
+    let recalls = Some(draft_recalls(source, &walked.order)?);
+    Ok(Draft { about, logs, events, recalls, state: None })
+}
+
+/// Gathers the open recalls that name something in the story.
+fn draft_recalls<S: Source>(
+    source: &mut S,
+    order: &[String],
+) -> Result<DraftRecalls, Unsealed<S::Error>> {
+    let mut read = |key: &StateKey| {
+        let value = source.record(key).map_err(Unsealed::Source)?;
+        Ok(DraftState { key: key.encode(), value })
+    };
+    let mut mentions = Mentions::default();
+    let mut named = Vec::new();
+    for id in looked_up(order) {
+        let state = read(&StateKey::RecallsOf(id.clone()))?;
+        if let Some(value) = &state.value {
+            let list: OpenRecalls = codec::decode(value).map_err(|_| Unsealed::Moved)?;
+            mentions.add(list);
+        }
+        named.push((id, state));
+    }
+    let notices = mentions.into_found().into_iter().map(|(id, _)| read(&id.key()));
+    Ok(DraftRecalls { named, notices: notices.collect::<Result<_, _>>()? })
 }
 
 /// What is to be shown of something that is no item: its record, as the state has it. `None` when
@@ -163,6 +197,7 @@ pub fn draft_state(about: About, value: Option<Vec<u8>>) -> Option<Draft> {
         about,
         logs: Vec::new(),
         events: Vec::new(),
+        recalls: None,
         state: Some(DraftState { key, value }),
     })
 }
@@ -192,7 +227,8 @@ impl<S: Source> Logs for Gathering<'_, S> {
     type Error = Unsealed<S::Error>;
 
     fn log(&mut self, id: &str) -> Result<Option<Log>, Self::Error> {
-        let record = self.source.record(id).map_err(Unsealed::Source)?;
+        let key = StateKey::Item(id.to_owned());
+        let record = self.source.record(&key).map_err(Unsealed::Source)?;
         let Some(record) = record else {
             self.logs.push(DraftLog { id: id.to_owned(), value: None, log: None });
             return Ok(None);
@@ -243,7 +279,11 @@ impl Draft {
     #[must_use]
     pub fn keys(&self) -> Vec<Vec<u8>> {
         let logs = self.logs.iter().map(|log| item_key(&name_digest(&log.id)));
-        logs.chain(self.state.iter().map(|state| state.key.clone())).collect()
+        let recalls = self.recalls.iter().flat_map(|recalls| {
+            recalls.named.iter().map(|(_, state)| state).chain(&recalls.notices)
+        });
+        let records = recalls.chain(&self.state).map(|state| state.key.clone());
+        logs.chain(records).collect()
     }
 
     /// Makes the file.
@@ -268,14 +308,27 @@ impl Draft {
             let proof = proved(&item_key(&name_digest(&id)), value)?;
             logs.push(LogFile { id, log, proof });
         }
-        let state = match self.state {
+        let mut record = |DraftState { key, value }: DraftState| {
+            let digest = value.as_ref().map(|value| StateEntry::value_digest(&key, value));
+            proved(&key, digest).map(|proof| StateFile { value: value.map(Bytes), proof })
+        };
+        let recalls = match self.recalls {
             None => None,
-            Some(DraftState { key, value }) => {
-                let digest = value.as_ref().map(|value| StateEntry::value_digest(&key, value));
-                let proof = proved(&key, digest)?;
-                Some(StateFile { value: value.map(Bytes), proof })
+            Some(DraftRecalls { named, notices }) => {
+                let named = named.into_iter().map(|(id, state)| {
+                    let StateFile { value, proof } = record(state)?;
+                    Ok(RecallsOfFile { id, value, proof })
+                });
+                let named = named.collect::<Result<_, _>>()?;
+                let notices = notices.into_iter().map(|state| {
+                    let StateFile { value, proof } = record(state)?;
+                    // A list under the root mentions it.
+                    Ok(NoticeFile { value: value.ok_or(Unsealed::Moved)?, proof })
+                });
+                Some(RecallsFile { named, notices: notices.collect::<Result<_, _>>()? })
             }
         };
+        let state = self.state.map(record).transpose()?;
         Ok(Evidence {
             format: EVIDENCE_FORMAT.to_owned(),
             version: EVIDENCE_VERSION,
@@ -289,6 +342,7 @@ impl Draft {
             about: self.about,
             logs,
             events: self.events,
+            recalls,
             state,
         })
     }

@@ -64,6 +64,9 @@ pub struct Evidence {
     /// The events that the walk asks for, in the order of their positions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<ShownEvent>,
+    /// The open recalls of the story, when the file is about an item.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recalls: Option<RecallsFile>,
     /// The record that the file is about, when it is not about an item.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<StateFile>,
@@ -194,6 +197,40 @@ pub enum SectionFile {
         /// The leaf of the event digest.
         leaf: Digest,
     },
+}
+
+/// Which open recalls name something in the story of an item, and what they say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecallsFile {
+    /// Every identifier that a recall could name it by, in the order of the walk.
+    pub named: Vec<RecallsOfFile>,
+    /// The recalls that name one of them, in the order in which they are mentioned first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<NoticeFile>,
+}
+
+/// The open recalls that name one identifier, or that there is none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecallsOfFile {
+    /// The canonical identifier.
+    pub id: String,
+    /// [`crate::recall::OpenRecalls`], encoded; absent when no open recall names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Bytes>,
+    /// Shows this under the state root.
+    pub proof: StateProof,
+}
+
+/// An open recall.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoticeFile {
+    /// [`crate::recall::RecallRecord`], encoded.
+    pub value: Bytes,
+    /// Shows it under the state root.
+    pub proof: StateProof,
 }
 
 /// A record of the state.

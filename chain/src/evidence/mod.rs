@@ -4,7 +4,8 @@
 //! One file ([`Evidence`], JSON in the one spelling of RFC 8785; `docs/evidence.md` describes it)
 //! holds a block header with the votes that made it final, the validators with the genesis record
 //! they come from, and under the header's state root the log of the item, the logs of what it was
-//! packed in and, on request, of what it was made of, with the events in their sections.
+//! packed in and, on request, of what it was made of, with the events in their sections, and the
+//! open recalls that name any of these or its product, or that none does.
 //!
 //! What must be in the file is not for its maker to say. [`walk`](mod@walk) follows the leaves of
 //! the logs themselves: every packing leads to the container's log, every transformation to the
@@ -15,6 +16,7 @@
 mod build;
 mod failure;
 mod file;
+mod recalls;
 mod report;
 mod verify;
 pub mod walk;
@@ -23,9 +25,10 @@ mod words;
 pub use build::{Draft, Entry, Network, Show, Source, Unsealed, draft, draft_state};
 pub use failure::{Failure, Reason, Trust, Unreadable, VerifyError};
 pub use file::{
-    About, Bytes, EVIDENCE_FORMAT, EVIDENCE_VERSION, Evidence, LogEntry, LogFile, Presence,
-    SectionFile, ShownEvent, StateFile, Vote, Votes,
+    About, Bytes, EVIDENCE_FORMAT, EVIDENCE_VERSION, Evidence, LogEntry, LogFile, NoticeFile,
+    Presence, RecallsFile, RecallsOfFile, SectionFile, ShownEvent, StateFile, Vote, Votes,
 };
+pub use recalls::OpenRecall;
 pub use report::{Finding, Place, Report, Sentence};
 pub use verify::verify;
 pub use walk::{Cut, CutReason, Span};

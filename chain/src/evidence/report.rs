@@ -1,6 +1,7 @@
 //! What a check has shown.
 
 use super::file::About;
+use super::recalls::OpenRecall;
 use super::walk::{Cut, Span};
 use crate::block::BlockId;
 use crate::digest::Digest;
@@ -22,6 +23,8 @@ pub struct Finding {
     pub code: &'static str,
     /// Whether something is proved; `false` for what the reader should know is not.
     pub is_proof: bool,
+    /// Whether it is proved and speaks against the thing.
+    pub is_warning: bool,
     /// For people.
     pub sentence: Sentence,
 }
@@ -60,6 +63,8 @@ pub struct Report {
     pub item: Option<ItemReport>,
     /// Whether there is anything under that name.
     pub exists: bool,
+    /// The open recalls that name something in the story of the item, or its product.
+    pub recalls: Vec<OpenRecall>,
     /// The record that the file is about, when it is not about an item: as the state has it.
     pub record: Option<Vec<u8>>,
 }

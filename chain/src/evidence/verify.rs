@@ -6,8 +6,10 @@ use serde_json::Value;
 
 use super::failure::{Failure, Reason, Trust, Unreadable, VerifyError, failure};
 use super::file::{
-    About, EVIDENCE_FORMAT, EVIDENCE_VERSION, Evidence, LogFile, Presence, SectionFile, StateFile,
+    About, EVIDENCE_FORMAT, EVIDENCE_VERSION, Evidence, LogFile, Presence, RecallsFile,
+    SectionFile, StateFile,
 };
+use super::recalls::{Mentions, OpenRecall, looked_up};
 use super::report::{ItemReport, Report};
 use super::walk::{Log, Logs, Walked, walk};
 use super::{MAX_EVIDENCE_BYTES, MAX_INPUT_LEVELS};
@@ -16,12 +18,13 @@ use crate::certificate::{CertificateError, CommitCertificate, CommitSignature};
 use crate::codec;
 use crate::digest::Digest;
 use crate::epcis::json::parse_strict;
-use crate::epcis::{SectionName, SectionedEvent};
+use crate::epcis::{SectionName, SectionedEvent, canonical};
 use crate::genesis::Genesis;
 use crate::merkle::Frontier;
 use crate::money::{AccountId, Asset};
+use crate::recall::{OpenRecalls, RecallId, RecallRecord};
 use crate::state::key::{item_key, name_digest};
-use crate::state::{ItemHead, ItemLeaf, StateKey};
+use crate::state::{ItemHead, ItemLeaf, StateKey, StateProof};
 use crate::validators::ValidatorSet;
 
 /// Checks an evidence file.
@@ -37,8 +40,10 @@ pub fn verify(text: &[u8], trust: &Trust) -> Result<Report, VerifyError> {
             if evidence.state.is_some() {
                 return Err(failure("/state", Reason::SpareState).into());
             }
-            report.item = verified.anchor.item(&evidence, id, *inputs)?;
+            let (item, order) = verified.anchor.item(&evidence, id, *inputs)?;
+            report.item = item;
             report.exists = report.item.is_some();
+            report.recalls = verified.anchor.recalls(evidence.recalls.as_ref(), &order)?;
         }
         About::Agreement { .. } | About::Balance { .. } => {
             report.record = verified.anchor.record(&evidence)?;
@@ -143,6 +148,7 @@ impl Verified {
                 about: evidence.about.clone(),
                 item: None,
                 exists: false,
+                recalls: Vec::new(),
                 record: None,
             },
         })
@@ -251,13 +257,30 @@ impl Anchor {
         Ok(log)
     }
 
-    /// Checks everything about an item; `None` when there is no such item.
+    /// Checks that a record, or that there is none, stands at a key.
+    fn holds(
+        &self,
+        proof: &StateProof,
+        key: &StateKey,
+        value: Option<&[u8]>,
+        place: &str,
+    ) -> Result<(), Failure> {
+        let proved = proof.verify(&self.state_root, self.buckets_log2, &key.encode(), value);
+        proved.map_err(|_| failure(place, Reason::StateProof))
+    }
+
+    /// Checks everything about an item; `None` when there is no such item. Gives the items of its
+    /// story, too.
     fn item(
         &self,
         evidence: &Evidence,
         id: &str,
         inputs: u8,
-    ) -> Result<Option<ItemReport>, Failure> {
+    ) -> Result<(Option<ItemReport>, Vec<String>), Failure> {
+        // That there is nothing under another spelling says nothing.
+        if canonical(id).uri() != id {
+            return Err(failure("/about/id", Reason::NotCanonical));
+        }
         if inputs > MAX_INPUT_LEVELS {
             return Err(failure("/about/inputs", Reason::Levels));
         }
@@ -281,7 +304,7 @@ impl Anchor {
         }
         let (withheld_events, withheld_sections) = events(evidence, &walked)?;
         let Some(presence) = evidence.logs.first().and_then(|file| file.log.as_ref()) else {
-            return Ok(None);
+            return Ok((None, walked.order));
         };
         let shown = presence.entries.len();
         let mut claims = 0_usize;
@@ -289,7 +312,7 @@ impl Anchor {
             let leaf: ItemLeaf = decoded(&entry.leaf.0, "/logs/0")?;
             claims = claims.saturating_add(usize::from(!leaf.counts));
         }
-        Ok(Some(ItemReport {
+        let report = ItemReport {
             count: presence.from.saturating_add(u64::try_from(shown).unwrap_or(u64::MAX)),
             from: presence.from,
             claims,
@@ -300,7 +323,74 @@ impl Anchor {
             levels: walked.levels,
             inputs: walked.inputs,
             cuts: walked.cuts.into_iter().collect(),
-        }))
+        };
+        Ok((Some(report), walked.order))
+    }
+
+    /// Checks that every open recall is there that names something in the story, and no other.
+    fn recalls(
+        &self,
+        file: Option<&RecallsFile>,
+        order: &[String],
+    ) -> Result<Vec<OpenRecall>, Failure> {
+        let file = file.ok_or_else(|| failure("/recalls", Reason::MissingRecalls))?;
+        let wanted = looked_up(order);
+        let mut mentions = Mentions::default();
+        for (index, id) in wanted.iter().enumerate() {
+            let place = format!("/recalls/named/{index}");
+            let Some(named) = file.named.get(index).filter(|named| named.id == *id) else {
+                return Err(failure(place, Reason::MissingRecalls));
+            };
+            let value = named.value.as_ref().map(|bytes| bytes.0.as_slice());
+            let mut list = OpenRecalls::default();
+            if let Some(bytes) = value {
+                let place = format!("{place}/value");
+                list = decoded(bytes, &place)?;
+                if list.uri != *id {
+                    return Err(failure(place, Reason::RecallsOf));
+                }
+            }
+            let key = StateKey::RecallsOf(id.clone());
+            self.holds(&named.proof, &key, value, &format!("{place}/proof"))?;
+            mentions.add(list);
+        }
+        if file.named.len() > wanted.len() {
+            return Err(failure(format!("/recalls/named/{}", wanted.len()), Reason::SpareRecalls));
+        }
+        let wanted = mentions.into_found();
+        let count = wanted.len();
+        let notices = wanted.into_iter().enumerate();
+        let notices = notices.map(|(index, (id, names))| self.notice(file, index, id, names));
+        let open = notices.collect::<Result<Vec<_>, _>>()?;
+        if file.notices.len() > count {
+            return Err(failure(format!("/recalls/notices/{count}"), Reason::SpareNotice));
+        }
+        Ok(open)
+    }
+
+    /// Checks the recall that must be shown at an index.
+    fn notice(
+        &self,
+        file: &RecallsFile,
+        index: usize,
+        id: RecallId,
+        names: Vec<String>,
+    ) -> Result<OpenRecall, Failure> {
+        let place = format!("/recalls/notices/{index}");
+        let Some(notice) = file.notices.get(index) else {
+            return Err(failure(place, Reason::MissingNotice));
+        };
+        let at = format!("{place}/value");
+        let record: RecallRecord = decoded(&notice.value.0, &at)?;
+        if record.id != id {
+            return Err(failure(at, Reason::OtherNotice));
+        }
+        if !record.is_open() {
+            return Err(failure(at, Reason::Withdrawn));
+        }
+        let key = StateKey::Recall(id);
+        self.holds(&notice.proof, &key, Some(&notice.value.0), &format!("{place}/proof"))?;
+        Ok(OpenRecall { record, names })
     }
 
     /// Checks the record of something that is no item; `None` when there is none.
@@ -311,13 +401,15 @@ impl Anchor {
         if !evidence.events.is_empty() {
             return Err(failure("/events/0", Reason::SpareEvent));
         }
+        if evidence.recalls.is_some() {
+            return Err(failure("/recalls", Reason::SpareRecalls));
+        }
         let Some(StateFile { value, proof }) = &evidence.state else {
             return Err(failure("/state", Reason::MissingState));
         };
         let key = evidence.about.state_key().ok_or_else(|| failure("/about", Reason::Encoding))?;
         let value = value.as_ref().map(|bytes| bytes.0.as_slice());
-        let proved = proof.verify(&self.state_root, self.buckets_log2, &key.encode(), value);
-        proved.map_err(|_| failure("/state", Reason::StateProof))?;
+        self.holds(proof, &key, value, "/state")?;
         Ok(value.map(<[u8]>::to_vec))
     }
 }

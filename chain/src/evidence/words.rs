@@ -2,8 +2,10 @@
 
 use super::failure::{Failure, Reason};
 use super::file::About;
+use super::recalls::OpenRecall;
 use super::report::{Finding, ItemReport, Report, Sentence};
 use super::walk::{Cut, CutReason, Span};
+use crate::masterdata::{Texts, text_in};
 use crate::units::TimestampMs;
 
 const MINUTE_MS: u64 = 60_000;
@@ -14,11 +16,15 @@ const DAY_MS: u64 = 24 * HOUR_MS;
 const MAX_CUTS_TOLD: usize = 20;
 
 fn proof(code: &'static str, en: String, zh: String) -> Finding {
-    Finding { code, is_proof: true, sentence: Sentence { en, zh } }
+    Finding { code, is_proof: true, is_warning: false, sentence: Sentence { en, zh } }
+}
+
+fn warning(code: &'static str, en: String, zh: String) -> Finding {
+    Finding { is_warning: true, ..proof(code, en, zh) }
 }
 
 fn note(code: &'static str, en: String, zh: String) -> Finding {
-    Finding { code, is_proof: false, sentence: Sentence { en, zh } }
+    Finding { code, is_proof: false, is_warning: false, sentence: Sentence { en, zh } }
 }
 
 impl Report {
@@ -26,11 +32,13 @@ impl Report {
     /// `now` is the checker's clock.
     #[must_use]
     pub fn findings(&self, now: TimestampMs) -> Vec<Finding> {
-        let mut all = vec![self.network(), self.finality()];
+        let mut all: Vec<Finding> = self.recalls.iter().map(recalled).collect();
+        all.extend([self.network(), self.finality()]);
         match (&self.about, &self.item) {
             (About::Item { id, .. }, Some(item)) => item.tell(id, self.height.0, &mut all),
             (about, _) => all.push(self.record_of(about)),
         }
+        all.extend(self.not_recalled());
         all.push(self.freshness(now));
         all
     }
@@ -99,6 +107,31 @@ impl Report {
             ),
         };
         proof(code, en, zh)
+    }
+
+    /// That no open recall is in the file, which then holds for all that it looked up.
+    fn not_recalled(&self) -> Option<Finding> {
+        if !matches!(self.about, About::Item { .. }) || !self.recalls.is_empty() {
+            return None;
+        }
+        let height = self.height;
+        let (en, zh) = match self.exists {
+            true => (
+                format!(
+                    "No open recall at block {height} names it, its product, what it was packed \
+                     in or what it was made of, as far as this file goes."
+                ),
+                format!(
+                    "截至区块 {height}，在本文件范围内，没有有效的召回涉及该物品、其产品、\
+                     其所在的包装或其原料。"
+                ),
+            ),
+            false => (
+                format!("No open recall at block {height} names it or its product."),
+                format!("截至区块 {height}，没有有效的召回涉及该编号或其产品。"),
+            ),
+        };
+        Some(proof("not-recalled", en, zh))
     }
 
     fn freshness(&self, now: TimestampMs) -> Finding {
@@ -213,6 +246,41 @@ impl ItemReport {
         };
         proof("complete", en, zh)
     }
+}
+
+fn recalled(recall: &OpenRecall) -> Finding {
+    let OpenRecall { record, names } = recall;
+    let (id, height, member) = (&record.id, record.declared.height, &record.id.member);
+    let said = |texts: &Texts, tag| one_line(text_in(texts, tag).unwrap_or_default());
+    let (reason, todo) = (&record.notice.reason, &record.notice.what_to_do);
+    let contact = one_line(&record.notice.contact);
+    let web = record.notice.web.as_deref().map(one_line);
+    let (en, zh) = match web {
+        Some(web) => (format!(" or {web}"), format!("；{web}")),
+        None => (String::new(), String::new()),
+    };
+    warning(
+        "recalled",
+        format!(
+            "RECALLED by {member} ({id}, block {height}): {}. Why: \"{}\" What to do: \"{}\" \
+             Ask: {contact}{en}",
+            names.join(", "),
+            said(reason, "en"),
+            said(todo, "en"),
+        ),
+        format!(
+            "已被 {member} 召回（{id}，区块 {height}）：{}。原因：“{}”处理办法：“{}”\
+             联系方式：{contact}{zh}",
+            names.join("、"),
+            said(reason, "zh"),
+            said(todo, "zh"),
+        ),
+    )
+}
+
+/// A member's words on one line: they are shown beside what the checker says.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 fn span(span: &Span) -> Option<Finding> {
@@ -348,6 +416,26 @@ fn words(reason: &Reason) -> (String, String) {
         }
         Reason::SpareEvent => ("this event does not belong to the story", "此事件不属于该历史"),
         Reason::Event => ("the event is not the one that was recorded", "事件与记录时的不一致"),
+        Reason::NotCanonical => (
+            "this is no canonical identifier: what is on record stands under another spelling",
+            "标识符不是规范写法：记录保存在另一写法之下",
+        ),
+        Reason::MissingRecalls => (
+            "whether something of the story is recalled is not told here",
+            "此处未说明该历史中的某项是否被召回",
+        ),
+        Reason::SpareRecalls => {
+            ("this is not looked up for this story", "该历史不需要在此查询召回")
+        }
+        Reason::RecallsOf => {
+            ("these are the recalls of another identifier", "这是另一标识符的召回列表")
+        }
+        Reason::MissingNotice => ("an open recall is missing here", "此处缺少一项有效的召回"),
+        Reason::SpareNotice => ("nothing of the story mentions this recall", "该历史未涉及此召回"),
+        Reason::OtherNotice => ("another recall must be shown here", "此处应为另一项召回"),
+        Reason::Withdrawn => {
+            ("a recall that was withdrawn is shown as open", "已撤回的召回被显示为有效")
+        }
         Reason::MissingState => ("the record is missing", "缺少记录"),
         Reason::SpareState => ("this record does not belong here", "此记录不属于本文件"),
     };

@@ -484,6 +484,17 @@ pub fn product_of(identifier: &Canonical) -> Option<String> {
     (class.level() == Level::Class).then(|| class.into_uri())
 }
 
+/// The text in a language, given as its primary tag such as `zh`; else in English, else in any.
+#[must_use]
+pub fn text_in<'t>(texts: &'t Texts, language: &str) -> Option<&'t str> {
+    let primary = |wanted: &str| {
+        let of = |tag: &str| tag.split('-').next().is_some_and(|tag| tag == wanted);
+        texts.iter().find(|(tag, _)| of(tag))
+    };
+    let found = primary(language).or_else(|| primary("en"));
+    found.or_else(|| texts.iter().next()).map(|(_, text)| text.as_str())
+}
+
 /// Whether `code` has the form of an ISO 3166-1 code of two letters.
 #[must_use]
 pub fn is_country(code: &str) -> bool {

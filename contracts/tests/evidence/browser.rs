@@ -20,9 +20,22 @@ pub fn summary(report: &Report) -> Value {
             "spans": item.spans.iter().map(span).collect::<Vec<_>>(),
         })
     });
+    let recalls = report.recalls.iter().map(|recall| {
+        let notice = &recall.record.notice;
+        let mut said = json!({
+            "id": recall.record.id.to_string(), "names": recall.names, "reason": notice.reason,
+            "whatToDo": notice.what_to_do, "contact": notice.contact,
+            "declaredAt": recall.record.declared.at.0,
+        });
+        if let Some(web) = &notice.web {
+            said["web"] = json!(web);
+        }
+        said
+    });
     json!({
         "height": report.height.0, "votes": report.votes, "power": report.power,
-        "totalPower": report.total_power, "exists": report.exists, "item": item,
+        "totalPower": report.total_power, "exists": report.exists,
+        "recalls": recalls.collect::<Vec<_>>(), "item": item,
     })
 }
 

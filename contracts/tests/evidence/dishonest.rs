@@ -179,8 +179,12 @@ pub fn lies(history: &History, old: &Evidence, new: &Evidence) -> (Evidence, Evi
     let before: BlockHeader = codec::decode(&old.header.0).unwrap();
     header.state_root = before.state_root;
     let with = |header: &BlockHeader| {
-        let mut file =
-            Evidence { logs: old.logs.clone(), events: old.events.clone(), ..new.clone() };
+        let mut file = Evidence {
+            logs: old.logs.clone(),
+            events: old.events.clone(),
+            recalls: old.recalls.clone(),
+            ..new.clone()
+        };
         file.header.0 = codec::encode(header);
         let vote = certificate(header, &["mill"]).signatures.remove(0);
         file.certificate.signatures =

@@ -1,8 +1,14 @@
 //! Histories that evidence is made of: one told on purpose, and random ones.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use tracehold_chain::epcis::SectionName;
 use tracehold_chain::evidence::Evidence;
+use tracehold_chain::genesis::Parameters;
+use tracehold_chain::masterdata::Texts;
+use tracehold_chain::money::Reference;
+use tracehold_chain::recall::{RecallCommand, RecallNotice};
 use tracehold_contracts::Verdict;
 
 use crate::witness::{self, Dice, evidence};
@@ -24,14 +30,82 @@ pub fn uri(urn: &str) -> String {
     tracehold_chain::epcis::identifier::canonical(urn).into_uri()
 }
 
+/// The product of a case, or of a lot.
+pub fn product(urn: &str) -> String {
+    let uri = uri(urn);
+    uri.rsplitn(3, '/').last().unwrap().to_owned()
+}
+
 pub struct History {
     pub world: World,
     pub next: u64,
+    /// What the open recalls name, in the order in which they were declared.
+    pub open: Vec<(String, Vec<String>)>,
 }
 
 impl History {
     pub fn new() -> History {
-        History { world: World::new(witness::parameters()), next: 0 }
+        History::with(witness::parameters())
+    }
+
+    pub fn with(parameters: Parameters) -> History {
+        History { world: World::new(parameters), next: 0, open: Vec::new() }
+    }
+
+    /// Recalls things by their canonical identifiers; whether it is done.
+    pub fn recall(&mut self, who: &str, items: &[String]) -> bool {
+        self.next += 1;
+        let reference = Reference::new(format!("R-{}", self.next)).unwrap();
+        let text = |en: &str, zh: &str| {
+            Texts::from([("en".to_owned(), en.to_owned()), ("zh".to_owned(), zh.to_owned())])
+        };
+        let mut items = items.to_vec();
+        items.sort_unstable();
+        items.dedup();
+        let notice = RecallNotice {
+            items: items.clone(),
+            reason: text("Glass was found in it.", "发现玻璃碎片。"),
+            what_to_do: text("Do not eat it. Bring it back.", "请勿食用，请退回。"),
+            contact: "+49 30 1234567".to_owned(),
+            web: (self.next % 2 == 0).then(|| "https://mill.example/recall".to_owned()),
+        };
+        let id = format!("{who}:{reference}");
+        let verdict = self.world.recall(who, RecallCommand::Declare { reference, notice });
+        let is_done = matches!(verdict, Verdict::Recorded { .. });
+        if is_done {
+            self.open.push((id, items));
+        }
+        is_done
+    }
+
+    /// Withdraws the n-th of the open recalls.
+    pub fn withdraw(&mut self, number: usize) {
+        let (id, _) = self.open.remove(number);
+        let (who, reference) = id.split_once(':').unwrap();
+        let reference = Reference::new(reference).unwrap();
+        let reason = Texts::from([("en".to_owned(), "A mistake.".to_owned())]);
+        let verdict = self.world.recall(who, RecallCommand::Withdraw { reference, reason });
+        assert!(matches!(verdict, Verdict::Recorded { .. }), "{verdict:?}");
+    }
+
+    /// What the open recalls name of these and their products, as evidence of them must have it:
+    /// worked out from what was declared alone.
+    pub fn recalled(&self, ids: &[String]) -> BTreeMap<String, Vec<String>> {
+        let mut looked_up: Vec<String> = Vec::new();
+        for id in ids {
+            let parts: Vec<&str> = id.split('/').collect();
+            let class = (parts[3] == "01").then(|| parts[..5].join("/"));
+            for id in std::iter::once(id.clone()).chain(class) {
+                if !looked_up.contains(&id) {
+                    looked_up.push(id);
+                }
+            }
+        }
+        let named = self.open.iter().map(|(recall, items)| {
+            let names = looked_up.iter().filter(|id| items.contains(id)).cloned();
+            (recall.clone(), names.collect::<Vec<_>>())
+        });
+        named.filter(|(_, names)| !names.is_empty()).collect()
     }
 
     pub fn tell(&mut self, who: &str, minute: u64, mut event: Value) -> u64 {
@@ -104,7 +178,7 @@ impl History {
             let who = actors[dice.roll(actors.len())];
             let minute = dice.roll(900) as u64;
             let (one, two) = (dice.roll(4), dice.roll(4));
-            match dice.roll(13) {
+            match dice.roll(16) {
                 0 | 1 => history.object(who, minute, "OBSERVE", "inspecting", &case(one)),
                 2 | 3 => history.object(who, minute, "OBSERVE", "shipping", &pallet(one)),
                 4 => history.object(who, minute, "DELETE", "destroying", &case(one)),
@@ -127,6 +201,19 @@ impl History {
                 12 if !told.is_empty() => {
                     let (who, minute, event) = told.swap_remove(dice.roll(told.len()));
                     history.correct(&who, minute, event);
+                }
+                13 | 14 => {
+                    let (lot, case) = (lot(two), case(one));
+                    let all =
+                        [uri(&case), uri(&lot), uri(&pallet(one)), product(&case), product(&lot)];
+                    let one = dice.roll(all.len());
+                    let other = dice.roll(2 * all.len());
+                    let named: Vec<String> =
+                        [one, other].iter().filter_map(|at| all.get(*at).cloned()).collect();
+                    history.recall(who, &named);
+                }
+                15 if !history.open.is_empty() => {
+                    history.withdraw(dice.roll(history.open.len()));
                 }
                 _ => {}
             }
@@ -153,8 +240,9 @@ impl History {
     }
 }
 
+/// What the random histories are about, and something that nobody recorded.
 pub fn everything() -> impl Iterator<Item = String> {
-    (0..4).flat_map(|n| [case(n), pallet(n), lot(n)])
+    (0..4).flat_map(|n| [case(n), pallet(n), lot(n)]).chain([case(9)])
 }
 
 /// A story with a case packed on a pallet that goes on a second one, and the lot it was made of.

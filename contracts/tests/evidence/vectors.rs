@@ -4,12 +4,13 @@ use std::path::Path;
 
 use serde_json::json;
 use tracehold_chain::epcis::SectionName;
-use tracehold_chain::evidence::{About, Evidence, Trust};
+use tracehold_chain::evidence::{About, Evidence, Trust, verify};
 use tracehold_chain::units::Height;
 
 use crate::browser::{in_the_browser, spelled};
 use crate::dishonest::lies;
-use crate::history::{case, journey, lot, uri};
+use crate::history::{case, journey, lot, pallet, uri};
+use crate::recalled;
 use crate::witness::{evidence, evidence_of, fault, trust};
 
 /// Promise P114: the published vectors are what this build makes, and both checkers say of them
@@ -29,13 +30,20 @@ fn published_vectors() {
         if let Some(least) = trust.least_height {
             entry["trust"]["least_height"] = json!(least.0);
         }
+        if let Ok(report) = verify(text.as_bytes(), trust)
+            && !report.recalls.is_empty()
+        {
+            let recalls = report.recalls.iter();
+            let told = recalls.map(|of| json!({"id": of.record.id.to_string(), "names": of.names}));
+            entry["recalls"] = told.collect();
+        }
         listed.push(entry);
     }
     let index = json!({"genesis_digest": genesis, "vectors": listed});
     let index = format!("{}\n", serde_json::to_string_pretty(&index).unwrap());
     let writes = std::env::var("GOLDEN").is_ok_and(|word| word == "write");
     for (name, text) in
-        vectors.iter().map(|(name, text, _)| (*name, text)).chain([("index.json", &index)])
+        vectors.iter().map(|(name, text, _)| (name.as_str(), text)).chain([("index.json", &index)])
     {
         if writes {
             std::fs::write(folder.join(name), text).unwrap();
@@ -57,7 +65,24 @@ fn published_vectors() {
 }
 
 /// Files that others can test a checker with: good ones, and one for each way to cheat.
-fn vectors() -> Vec<(&'static str, String, Trust)> {
+fn vectors() -> Vec<(String, String, Trust)> {
+    let plain = plain().into_iter().map(|(name, text, trust)| (name.to_owned(), text, trust));
+    let any = trust(None);
+    let recalled = recalled::recalled();
+    let good = [
+        ("good-recalled.json", case(0), 0),
+        ("good-recalled-container.json", pallet(0), 0),
+        ("good-recalled-input.json", lot(1), 1),
+    ];
+    let good = good.map(|(name, urn, inputs)| {
+        (name.to_owned(), recalled.of(&urn, inputs).to_text(), any.clone())
+    });
+    let bad = recalled::lies().into_iter();
+    let bad = bad.map(|(name, text, _)| (format!("bad-{name}.json"), text, any.clone()));
+    plain.chain(good).chain(bad).collect()
+}
+
+fn plain() -> Vec<(&'static str, String, Trust)> {
     let mut history = journey();
     let old = history.of(&case(0), 0);
     history.object("mill", 12, "OBSERVE", "inspecting", &case(0));

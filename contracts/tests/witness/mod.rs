@@ -14,8 +14,7 @@ use tracehold_chain::evidence::{
 };
 use tracehold_chain::genesis::{Genesis, Parameters};
 use tracehold_chain::keys::Signer;
-use tracehold_chain::state::Position;
-use tracehold_chain::state::key::{item_key, name_digest};
+use tracehold_chain::state::{Position, StateKey};
 use tracehold_contracts::provenance::{Facts, ItemRecord, MadeOf, leaf};
 
 use crate::world::{World, genesis, members, node_key};
@@ -30,8 +29,8 @@ struct WorldSource<'a>(&'a World);
 impl Source for WorldSource<'_> {
     type Error = Infallible;
 
-    fn record(&mut self, id: &str) -> Result<Option<Vec<u8>>, Infallible> {
-        Ok(self.0.bytes(&item_key(&name_digest(id))))
+    fn record(&mut self, key: &StateKey) -> Result<Option<Vec<u8>>, Infallible> {
+        Ok(self.0.bytes(&key.encode()))
     }
 
     fn entries(&mut self, id: &str, record: &[u8], count: u64) -> Result<Vec<Entry>, Infallible> {
@@ -166,6 +165,8 @@ fn part(place: &str) -> &'static str {
         ("logs", Some("proof"), _) => "bucket",
         ("logs", ..) => "log",
         ("events", ..) => "event",
+        ("recalls", ..) if place.starts_with("/recalls/notices") => "notice",
+        ("recalls", ..) => "named",
         ("certificate", ..) => "vote",
         ("header", ..) => "header",
         ("validators", ..) => "validators",

@@ -13,6 +13,7 @@ use tracehold_chain::epcis::{Event, SectionedEvent};
 use tracehold_chain::genesis::{Agent, Genesis, Member, MemberRole, Node, NodeRole, Parameters};
 use tracehold_chain::keys::{SecretKey, Signer};
 use tracehold_chain::masterdata::MasterData;
+use tracehold_chain::recall::RecallCommand;
 use tracehold_chain::state::key::{edge_range, name_digest};
 use tracehold_chain::state::{MemoryTable, Position, StateKey, Table};
 use tracehold_chain::transaction::{Bundle, CapturedEvent, Command, Nonce, TransactionBody};
@@ -140,6 +141,12 @@ impl World {
     /// Sets a record of master data.
     pub fn set(&mut self, who: &str, data: MasterData) -> Verdict {
         let bundle = self.signed(who, vec![Command::SetMasterData(vec![data])], Vec::new());
+        self.decide(bundle)
+    }
+
+    /// Declares or withdraws a recall.
+    pub fn recall(&mut self, who: &str, command: RecallCommand) -> Verdict {
+        let bundle = self.signed(who, vec![Command::Recall(command)], Vec::new());
         self.decide(bundle)
     }
 

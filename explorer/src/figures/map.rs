@@ -141,7 +141,7 @@ mod tests {
         let map = draw(&way, "\"<b>").unwrap();
         assert!(map.contains("aria-label=\"&quot;&lt;b&gt;\""), "{map}");
         assert!(map.contains(">1·3<") && map.contains(">2<"), "{map}");
-        assert!(map.contains(WORLD.path) && map.len() < 3_000, "{}", map.len());
+        assert!(map.contains(&WORLD.path) && map.len() < 3_000, "{}", map.len());
         let narrow = draw(&way[..1], "x").unwrap();
         assert!(narrow.contains("viewBox=\"467.77 60.44 120 48\""), "{narrow}");
         // What lies at the edge, or beyond it, stays on the map.

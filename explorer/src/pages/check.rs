@@ -29,12 +29,12 @@ pub struct Check {
 impl Check {
     /// The script that has the page checked.
     pub(super) fn script() -> &'static str {
-        assets::SCAN.path
+        &assets::SCAN.path
     }
 
     /// The checker that the script loads.
     pub(super) fn checker() -> &'static str {
-        assets::CHECK.path
+        &assets::CHECK.path
     }
 }
 
@@ -49,8 +49,8 @@ pub const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src
 /// links lead to `base`. `None` when it does not name one of the parts that it must have.
 #[must_use]
 pub fn kept(page: &str, base: &str, needed: &[Part<'_>], more: &[Part<'_>]) -> Option<String> {
-    let own = [assets::SCAN, assets::CHECK].map(of_asset);
-    let others = [assets::SCRIPT, assets::ICON, assets::WORLD].map(of_asset);
+    let own = [&assets::SCAN, &assets::CHECK].map(|asset| of_asset(asset));
+    let others = [&assets::SCRIPT, &assets::ICON, &assets::WORLD].map(|asset| of_asset(asset));
     let mut page = page.to_owned();
     for (part, is_needed) in own
         .iter()
@@ -76,8 +76,8 @@ pub fn kept(page: &str, base: &str, needed: &[Part<'_>], more: &[Part<'_>]) -> O
     page.contains(head).then(|| page.replacen(head, &kept, 1))
 }
 
-fn of_asset(asset: assets::Asset) -> Part<'static> {
-    (asset.path, asset.media_type, asset.text.as_bytes())
+fn of_asset(asset: &'static assets::Asset) -> Part<'static> {
+    (&asset.path, asset.media_type, asset.text.as_bytes())
 }
 
 /// What begins the evidence in a page that is kept.
@@ -115,9 +115,9 @@ mod tests {
         let name = |path: &str| format!("<i src=\"{path}\">");
         let page = format!(
             "<meta charset=\"utf-8\">{}{}{}<a href=\"/e?a=1&#38;b=2\">",
-            name(assets::SCAN.path),
-            name(assets::CHECK.path),
-            name(assets::ICON.path),
+            name(&assets::SCAN.path),
+            name(&assets::CHECK.path),
+            name(&assets::ICON.path),
         );
         let evidence: Part<'_> = ("/e?a=1&b=2", "application/json", b"{\"<\":\"%\"}");
         let kept = kept(&page, "https://node.example\"<", &[evidence], &[]).expect("a page");

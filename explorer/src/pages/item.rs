@@ -253,12 +253,7 @@ struct ItemPage<'a> {
 /// The text in a language, else in English, else in any.
 #[must_use]
 pub fn text_in(texts: &Spoken, language: Language) -> Option<&str> {
-    let primary = |wanted: &str| {
-        let of = |tag: &str| tag.split('-').next().is_some_and(|tag| tag == wanted);
-        texts.iter().find(|(tag, _)| of(tag))
-    };
-    let found = primary(language.pick("en", "zh")).or_else(|| primary("en"));
-    found.or_else(|| texts.iter().next()).map(|(_, text)| text.as_str())
+    tracehold_chain::masterdata::text_in(texts, language.pick("en", "zh"))
 }
 
 /// The page of an item: for whoever scans it, or with all of it.

@@ -80,11 +80,11 @@ impl Frame {
     }
 
     pub(crate) fn script(&self) -> &'static str {
-        assets::SCRIPT.path
+        &assets::SCRIPT.path
     }
 
     pub(crate) fn icon(&self) -> &'static str {
-        assets::ICON.path
+        &assets::ICON.path
     }
 }
 

@@ -13,6 +13,10 @@ export class Failed extends Error {
   }
 }
 
+export function must(holds: boolean, code: string, place: string): asserts holds {
+  if (!holds) throw new Failed(code, place);
+}
+
 /** Why something is no evidence file at all. */
 export class Unreadable extends Error {}
 

@@ -9,6 +9,7 @@ import {
   digest,
   integer,
   join,
+  must,
   short,
   string,
   text,
@@ -16,6 +17,7 @@ import {
 import { type Evidence, type LogFile, readFile } from "./file.ts";
 import { compare, readLeaf } from "./leaf.ts";
 import { Frontier, ones, proves } from "./merkle.ts";
+import { type Anchor, type Recall, checkRecalls, holds } from "./recalls.ts";
 import { verifySignature } from "./signature.ts";
 import {
   type Cut,
@@ -65,7 +67,14 @@ export interface Report {
     levels: number;
     inputs: number;
     cuts: Cut[];
+    /**
+     * Of each event, in their order in the file: the member that recorded it, and how many levels
+     * of what the item was made of lead to it; 0 for its own and its containers'.
+     */
+    told: { recorder: string; level: number }[];
   };
+  /** The open recalls that name something in the story of the item, or its product. */
+  recalls: Recall[];
 }
 
 export type Result =
@@ -153,10 +162,6 @@ function readHeader(encoded: Uint8Array) {
   return header;
 }
 
-function must(holds: boolean, code: string, place: string): asserts holds {
-  if (!holds) throw new Failed(code, place);
-}
-
 async function verify(evidence: Evidence, trust: Trust): Promise<Report> {
   const { about, events, logs } = evidence;
   const genesisBytes = bytes(evidence.genesis);
@@ -197,25 +202,27 @@ async function verify(evidence: Evidence, trust: Trust): Promise<Report> {
     totalPower: sum(genesis.validators.map(({ power }) => power)),
     about,
     exists: false,
+    recalls: [],
   };
   const anchor = { root: header.stateRoot, log2: genesis.log2 };
   if (about.kind === "item") {
     must(evidence.state === undefined, "spare-state", "/state");
-    const item = checkItem(evidence, about, anchor);
+    const { item, ids } = checkItem(evidence, about, anchor);
     if (item) report.item = item;
     report.exists = item !== undefined;
+    report.recalls = checkRecalls(evidence.recalls, ids, anchor);
     return report;
   }
   must(logs.length === 0, "spare-log", "/logs/0");
   must(events.length === 0, "spare-event", "/events/0");
+  must(evidence.recalls === undefined, "spare-recalls", "/recalls");
   must(evidence.state !== undefined, "missing-state", "/state");
   const { value, proof } = evidence.state;
   const key =
     about.kind === "agreement"
       ? join(text("sgp"), bytes(about.id))
       : join(text("sb"), bytes(nameDigest(about.account)), bytes(nameDigest(about.asset)));
-  const known = value === undefined ? undefined : digest("state-value", bytes(value));
-  must(proves(proof, anchor.root, anchor.log2, key, known), "state-proof", "/state");
+  holds(anchor, proof, key, value, "/state");
   report.exists = value !== undefined;
   return report;
 }
@@ -252,11 +259,6 @@ async function votes(
   return powers;
 }
 
-interface Anchor {
-  root: string;
-  log2: number;
-}
-
 /** Checks a log, or that there is none, against the state root. */
 function checkLog(file: LogFile, place: string, { root, log2 }: Anchor): Log | undefined {
   let value: string | undefined;
@@ -288,7 +290,7 @@ function checkItem(
   { logs, events }: Evidence,
   { id, inputs }: { id: string; inputs: number },
   anchor: Anchor,
-): Report["item"] {
+): { item?: Report["item"]; ids: string[] } {
   must(inputs <= MAX_INPUT_LEVELS, "levels", "/about/inputs");
   const read: Log[] = [];
   let next = 0;
@@ -328,8 +330,9 @@ function checkItem(
   });
   must(events.length === wanted.length, "missing-event", `/events/${events.length}`);
   const [own] = read;
-  if (!own) return undefined;
-  return {
+  const { ids } = walk;
+  if (!own) return { ids };
+  const item = {
     count: own.from + own.entries.length,
     from: own.from,
     claims: own.entries.filter(({ leaf }) => !leaf.counts).length,
@@ -340,5 +343,7 @@ function checkItem(
     levels: walk.levels,
     inputs: walk.told.size - 1,
     cuts: walk.cuts,
+    told: wanted.map(({ recorder, level }) => ({ recorder, level })),
   };
+  return { item, ids };
 }

@@ -35,7 +35,15 @@ export interface Evidence {
   about: About;
   logs: LogFile[];
   events: Section[][];
+  recalls?: { named: RecallsOf[]; notices: { value: string; proof: StateProof }[] };
   state?: { value?: string; proof: StateProof };
+}
+
+/** The open recalls that name one identifier, encoded; none without a value. */
+export interface RecallsOf {
+  id: string;
+  value?: string;
+  proof: StateProof;
 }
 
 const MAX_BYTES = 16 * 1024 * 1024;
@@ -140,6 +148,12 @@ function log(value: Json): LogFile {
   return out;
 }
 
+/** A record of the state, or that there is none. */
+function record(of: Members): { value?: string; proof: StateProof } {
+  const value = of.value === undefined ? {} : { value: encoded(of.value) };
+  return { ...value, proof: proof(of.proof) };
+}
+
 function about(value: Json | undefined): About {
   const kind = members(value, "kind", "id inputs account asset").kind;
   if (kind === "item") {
@@ -165,7 +179,7 @@ export function readFile(file: Uint8Array): Evidence {
   const all = members(
     value,
     "about certificate chain_id format genesis genesis_digest header height validators version",
-    "events logs state",
+    "events logs recalls state",
   );
   if (all.format !== "tracehold-evidence" || all.version !== 1) throw wrong("format or version");
   const certificate = members(all.certificate, "round signatures");
@@ -188,11 +202,20 @@ export function readFile(file: Uint8Array): Evidence {
       return [section(parts.public), section(parts.trade), section(parts.rest)];
     }),
   };
-  if (all.state !== undefined) {
-    const state = members(all.state, "proof", "value");
-    evidence.state = { proof: proof(state.proof) };
-    if (state.value !== undefined) evidence.state.value = encoded(state.value);
+  if (all.recalls !== undefined) {
+    const { named, notices } = members(all.recalls, "named", "notices");
+    evidence.recalls = {
+      named: list(named, (file) => {
+        const of = members(file, "id proof", "value");
+        return { id: str(of.id), ...record(of) };
+      }),
+      notices: some(notices, (file) => {
+        const of = members(file, "proof value");
+        return { value: encoded(of.value), proof: proof(of.proof) };
+      }),
+    };
   }
+  if (all.state !== undefined) evidence.state = record(members(all.state, "proof", "value"));
   // Written again it must be the same: JSON.parse takes the last of two members of one name, and
   // does not say so.
   if (canonical(value) !== text) throw new Failed("spelling", "");

@@ -32,6 +32,14 @@ export interface Span {
   range?: [number, number];
 }
 
+/** An event of the story: where, its digest, who recorded it, and the least level that leads to it. */
+export interface Found {
+  position: Position;
+  event: string;
+  recorder: string;
+  level: number;
+}
+
 interface Stay {
   uri: string;
   name: string;
@@ -41,10 +49,10 @@ interface Stay {
 
 type Task =
   | { id: string; level: number }
-  | { container: string; from: Mark; to: Mark | undefined; depth: number };
+  | { container: string; from: Mark; to: Mark | undefined; depth: number; level: number };
 
 export class Walk {
-  readonly events = new Map<string, { position: Position; event: string }>();
+  readonly events = new Map<string, Found>();
   readonly named = new Set<Entry>();
   readonly spans: Span[] = [];
   readonly told = new Set<string>();
@@ -64,8 +72,13 @@ export class Walk {
     for (let i = 0; i < this.tasks.length; i++) {
       const task = this.tasks[i] as Task;
       if ("id" in task) this.story(task.id, task.level);
-      else this.inside(task.container, task.from, task.to, task.depth);
+      else this.inside(task);
     }
+  }
+
+  /** The items whose logs belong to the story. */
+  get ids(): string[] {
+    return [...this.known.keys()];
   }
 
   get cuts(): Cut[] {
@@ -88,8 +101,9 @@ export class Walk {
     return true;
   }
 
-  private add({ position, event }: Leaf): void {
-    this.events.set(position.join(), { position, event });
+  private add({ position, event, recorder }: Leaf, level: number): void {
+    const known = this.events.get(position.join())?.level ?? level;
+    this.events.set(position.join(), { position, event, recorder, level: Math.min(known, level) });
   }
 
   private story(id: string, level: number): void {
@@ -102,7 +116,7 @@ export class Walk {
     const inputs: string[] = [];
     log.entries.forEach((entry, index) => {
       const { leaf, names } = entry;
-      this.add(leaf);
+      this.add(leaf, level);
       if (leaf.leads.to !== "made" || gone.has(leaf.position.join())) return;
       if (leaf.leads.joined) this.cut(id, "joined");
       if (leaf.leads.inputs === inputsDigest([])) return;
@@ -115,12 +129,12 @@ export class Walk {
       inputs.push(...names);
     });
     for (const { uri, from, to } of this.stays(log)) {
-      this.tasks.push({ container: uri, from, to, depth: 1 });
+      this.tasks.push({ container: uri, from, to, depth: 1, level });
     }
     for (const input of inputs) this.tasks.push({ id: input, level: level + 1 });
   }
 
-  private inside(container: string, from: Mark, end: Mark | undefined, depth: number): void {
+  private inside({ container, from, to: end, depth, level }: Extract<Task, { container: string }>): void {
     if (depth > MAX_CONTAINER_LEVELS) return this.cut(container, "deep");
     if (this.spanCount >= MAX_SPANS) return this.cut(container, "logs");
     this.spanCount += 1;
@@ -153,7 +167,7 @@ export class Walk {
       const corrects = leaf.leads.to === "voids" && within.has(leaf.leads.position.join());
       if (!within.has(leaf.position.join()) && !corrects) return;
       shown.push(log.from + index);
-      if (leaf.leads.to !== "packing") this.add(leaf);
+      if (leaf.leads.to !== "packing") this.add(leaf, level);
     });
     const [first] = shown;
     this.spans.push(
@@ -163,7 +177,7 @@ export class Walk {
       const begin = compare(from, stay.from) > 0 ? from : stay.from;
       const ends = [to, stay.to].filter((mark) => mark !== undefined).sort(compare)[0];
       if (!ends || compare(begin, ends) <= 0) {
-        this.tasks.push({ container: stay.uri, from: begin, to: ends, depth: depth + 1 });
+        this.tasks.push({ container: stay.uri, from: begin, to: ends, depth: depth + 1, level });
       }
     }
   }

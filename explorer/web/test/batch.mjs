@@ -8,11 +8,12 @@ if (process.argv.includes("--no-webcrypto")) {
   Object.defineProperty(globalThis, "crypto", { value: undefined });
 }
 
-function summary({ height, votes, power, totalPower, exists, item }) {
-  if (!item) return { height, votes, power, totalPower, exists, item: null };
+function summary({ height, votes, power, totalPower, exists, recalls, item }) {
+  const all = { height, votes, power, totalPower, exists, recalls };
+  if (!item) return { ...all, item: null };
   const cuts = item.cuts.map(({ id, reason }) => `${reason} ${id}`).sort();
   const spans = item.spans.map(({ container, range }) => [container, range ?? null]);
-  return { height, votes, power, totalPower, exists, item: { ...item, cuts, spans } };
+  return { ...all, item: { ...item, cuts, spans } };
 }
 
 const out = [];

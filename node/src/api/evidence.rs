@@ -18,6 +18,7 @@ use super::evidence_file::EvidenceFile;
 use super::extract::Params;
 use super::limits::EVIDENCE_TRIES;
 use super::problem::{Kind, Problem};
+use super::resolver::allow_everybody;
 use super::submit::not_ready;
 use super::told::identifier;
 use super::visible::Caller;
@@ -59,7 +60,9 @@ impl EvidenceQuery {
 /// says is final, unaltered and complete at one block: header and votes, the item's whole log under
 /// the state root, its events, the logs of what it was packed in while it was, and on request the
 /// same for what it was made of. When nothing is on record under the name, the file proves that.
-/// Without a key, items only, and of their events the public section; the others are withheld.
+/// Every open recall that names one of these things or its product is in it, or that none does.
+/// Without a key, items only, and of their events the public section; the others are withheld. Then
+/// a page of any origin may ask (CORS).
 /// `docs/evidence.md` describes the format. The text is canonical JSON: keep it as it is.
 #[utoipa::path(
     get, path = "/api/v1/evidence", tag = "Goods",
@@ -96,8 +99,25 @@ pub async fn get_evidence(
     State(state): State<ApiState>,
     caller: Caller,
     Params(given): Params<EvidenceQuery>,
+) -> Response {
+    let mut response = evidence(&state, &caller, &given).await.into_response();
+    if caller == Caller::Anonymous {
+        // Whoever doubts one member's node asks another's, from whatever page.
+        allow_everybody(response.headers_mut());
+    }
+    response
+}
+
+/// The file that is asked for.
+///
+/// # Errors
+/// [`Problem`]: what is asked for cannot be had.
+pub async fn evidence(
+    state: &ApiState,
+    caller: &Caller,
+    given: &EvidenceQuery,
 ) -> Result<Response, Problem> {
-    let wanted = Wanted::of(&given)?.for_caller(&caller)?;
+    let wanted = Wanted::of(given)?.for_caller(caller)?;
     let height = given.height.as_deref().map(height).transpose()?;
     for _ in 0..EVIDENCE_TRIES {
         let (asked, reader) = (wanted.clone(), caller.clone());

@@ -36,6 +36,10 @@ pub struct EvidenceFile {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub events: Vec<EvidenceEvent>,
+    /// The open recalls that name something in the story or its product, when the file is about an
+    /// item.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recalls: Option<EvidenceRecalls>,
     /// The record, when the file is about an agreement or a balance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<EvidenceRecord>,
@@ -167,6 +171,41 @@ pub enum EvidenceSection {
     },
 }
 
+/// Which open recalls name something in the story, and what they say.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EvidenceRecalls {
+    /// The item, its product, and the same of each thing whose log is in the file, in that order.
+    pub named: Vec<EvidenceRecallsOf>,
+    /// The recalls that name one of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub notices: Vec<EvidenceNotice>,
+}
+
+/// The open recalls that name one identifier, or that there is none.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EvidenceRecallsOf {
+    /// The canonical identifier.
+    pub id: String,
+    /// The list of their ids, encoded; absent when no open recall names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// Shows this under the state root.
+    pub proof: EvidenceProof,
+}
+
+/// An open recall.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EvidenceNotice {
+    /// The recall, encoded.
+    pub value: String,
+    /// Shows it under the state root.
+    pub proof: EvidenceProof,
+}
+
 /// A record of the state.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -187,7 +226,7 @@ mod tests {
     /// Promise P114: the published vectors that hold are what the description says a file is.
     #[test]
     fn the_description_knows_every_member_of_a_file() {
-        for name in ["item", "public", "inputs", "absent", "balance"] {
+        for name in ["item", "public", "inputs", "absent", "balance", "recalled"] {
             let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/evidence-vectors");
             let text = std::fs::read_to_string(format!("{folder}/good-{name}.json")).unwrap();
             let file: EvidenceFile = serde_json::from_str(&text).unwrap();

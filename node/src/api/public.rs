@@ -14,8 +14,8 @@ use tracehold_chain::epcis::{Canonical, SectionName, canonical};
 use tracehold_chain::masterdata::{MasterData, MasterKind};
 use tracehold_chain::state::Position;
 use tracehold_chain::units::TimestampMs;
-use tracehold_contracts::provenance::{ItemState, Party};
 use tracehold_contracts::provenance::trace::Present;
+use tracehold_contracts::provenance::{ItemState, Party};
 
 use super::ApiState;
 use super::limits::MAX_PUBLIC_IDENTIFIERS;
@@ -100,11 +100,7 @@ pub fn prune(view: &ReadView, caller: &Caller, present: &mut Present) -> Result<
 ///
 /// # Errors
 /// [`Fault`] when it cannot be read.
-pub fn prune_holders(
-    view: &ReadView,
-    caller: &Caller,
-    state: &mut ItemState,
-) -> Result<(), Fault> {
+pub fn prune_holders(view: &ReadView, caller: &Caller, state: &mut ItemState) -> Result<(), Fault> {
     let mut holders = Vec::new();
     for holder in std::mem::take(&mut state.holders) {
         if matches!(holder.what, Party::Member(_)) || sees(view, caller, holder.mark.position)? {

@@ -142,9 +142,8 @@ pub async fn get_trace(
 /// [`Fault`] when it cannot be read.
 pub(super) fn prune(view: &ReadView, caller: &Caller, found: &mut Trace) -> Result<bool, Fault> {
     let mut hides = false;
-    let sees = |recorder: &MemberId| {
-        visible(caller, &Record { recorded_by: recorder }) == Sight::Whole
-    };
+    let sees =
+        |recorder: &MemberId| visible(caller, &Record { recorded_by: recorder }) == Sight::Whole;
     for event in found.events.iter_mut().filter(|event| !sees(&event.recorder)) {
         (event.from, event.to) = (None, None);
     }
@@ -585,9 +584,8 @@ fn item_json<'a>(item: &'a ItemNode, direction: Direction, names: &'a Names) -> 
 fn event_json<'a>(event: &'a EventNode, index: &Index<'_>) -> EventJson<'a> {
     let place =
         |uri: &Option<String>| uri.as_deref().and_then(|uri| index.places.get(uri).copied());
-    let party = |party: &Option<Party>| {
-        party.as_ref().and_then(|party| index.parties.get(party).copied())
-    };
+    let party =
+        |party: &Option<Party>| party.as_ref().and_then(|party| index.parties.get(party).copied());
     EventJson {
         event_id: event.event_id.as_deref(),
         cursor: to_token(event.position),

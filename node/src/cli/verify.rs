@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 use tracehold_chain::codec;
 use tracehold_chain::epcis::canonical;
 use tracehold_chain::evidence::{
-    About, Failure as Fault, Finding, MAX_EVIDENCE_BYTES, Report, Trust, VerifyError, verify,
+    About, Failure as Fault, Finding, MAX_EVIDENCE_BYTES, OpenRecall, Report, Trust, VerifyError,
+    verify,
 };
 use tracehold_chain::units::Height;
 use tracehold_contracts::agreement::AgreementRecord;
@@ -121,7 +122,11 @@ fn tell(args: &Args, report: &Report) -> Result<(), Failure> {
         return output::json(&as_json(report, &findings, record));
     }
     for finding in &findings {
-        let mark = if finding.is_proof { "ok  " } else { "note" };
+        let mark = match (finding.is_warning, finding.is_proof) {
+            (true, _) => "STOP",
+            (false, true) => "ok  ",
+            (false, false) => "note",
+        };
         let sentence = match args.language {
             Language::En => &finding.sentence.en,
             Language::Zh => &finding.sentence.zh,
@@ -140,6 +145,7 @@ fn as_json(report: &Report, findings: &[Finding], record: Option<Map<String, Val
         json!({
             "code": finding.code,
             "proved": finding.is_proof,
+            "warning": finding.is_warning,
             "sentence": {"en": finding.sentence.en, "zh": finding.sentence.zh},
         })
     });
@@ -154,6 +160,19 @@ fn as_json(report: &Report, findings: &[Finding], record: Option<Map<String, Val
             "levels": item.levels,
             "inputs": item.inputs,
             "cuts": cuts.collect::<Vec<_>>(),
+        })
+    });
+    let recalls = report.recalls.iter().map(|OpenRecall { record, names }| {
+        json!({
+            "id": record.id.to_string(),
+            "names": names,
+            "reason": record.notice.reason,
+            "what_to_do": record.notice.what_to_do,
+            "contact": record.notice.contact,
+            "web": record.notice.web,
+            "declared_by": record.declared.by.to_string(),
+            "height": record.declared.height.0,
+            "declared_at": record.declared.at.to_string(),
         })
     });
     json!({
@@ -171,6 +190,7 @@ fn as_json(report: &Report, findings: &[Finding], record: Option<Map<String, Val
         "power": report.power,
         "total_power": report.total_power,
         "item": item,
+        "recalls": recalls.collect::<Vec<_>>(),
         "record": record,
         "findings": findings.collect::<Vec<_>>(),
     })

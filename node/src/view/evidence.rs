@@ -3,8 +3,7 @@
 
 use tracehold_chain::epcis::SectionedEvent;
 use tracehold_chain::evidence::{About, Draft, Entry, Show, Source, Unsealed, draft, draft_state};
-use tracehold_chain::state::key::{item_key, name_digest};
-use tracehold_chain::state::{ItemRole, Position};
+use tracehold_chain::state::{ItemRole, Position, StateKey};
 use tracehold_contracts::provenance::{ItemRecord, MadeOf, Step, leaf};
 
 use super::reading::event_of;
@@ -51,8 +50,8 @@ struct Records<'a>(&'a ReadView);
 impl Source for Records<'_> {
     type Error = Fault;
 
-    fn record(&mut self, id: &str) -> Result<Option<Vec<u8>>, Fault> {
-        self.0.bytes(&item_key(&name_digest(id)))
+    fn record(&mut self, key: &StateKey) -> Result<Option<Vec<u8>>, Fault> {
+        self.0.bytes(&key.encode())
     }
 
     fn entries(&mut self, id: &str, record: &[u8], _count: u64) -> Result<Vec<Entry>, Fault> {

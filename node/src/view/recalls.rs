@@ -5,7 +5,7 @@ use std::thread;
 use tracehold_chain::codec;
 use tracehold_chain::epcis::{Action, EventType, canonical};
 use tracehold_chain::masterdata::product_of;
-use tracehold_chain::recall::{OpenRecalls, RecallCount, RecallId, RecallRecord};
+use tracehold_chain::recall::{RecallCount, RecallId, RecallRecord};
 use tracehold_chain::state::key::{item_range, journal_key, name_digest, recall_numbers_range};
 use tracehold_chain::state::{ItemRole, StateKey};
 use tracehold_contracts::provenance::trace::Told;
@@ -42,15 +42,6 @@ impl ReadView {
     /// [`Fault`] when it cannot be read or is damaged.
     pub fn recall(&self, id: &RecallId) -> Result<Option<RecallRecord>, Fault> {
         self.state(&id.key())
-    }
-
-    /// The open recalls that name an identifier itself.
-    ///
-    /// # Errors
-    /// [`Fault`] when they cannot be read or are damaged.
-    pub fn recalls_of(&self, uri: &str) -> Result<Vec<RecallId>, Fault> {
-        let found: Option<OpenRecalls> = self.state(&StateKey::RecallsOf(uri.to_owned()))?;
-        Ok(found.unwrap_or_default().open)
     }
 
     /// The recalls with numbers below `before`, newest first, at most `limit`.

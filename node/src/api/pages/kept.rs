@@ -2,7 +2,6 @@
 //! without any node.
 
 use axum::body::to_bytes;
-use axum::extract::State;
 use axum::response::Response;
 use http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -11,8 +10,7 @@ use tracehold_chain::epcis::uri::percent_encoded;
 use tracehold_explorer::pages::{self, Frame, Item, check};
 
 use super::super::ApiState;
-use super::super::evidence::{EvidenceQuery, get_evidence};
-use super::super::extract::Params;
+use super::super::evidence::{EvidenceQuery, evidence};
 use super::super::limits::{MAX_KEPT_EVIDENCE_BYTES, SCAN_INPUTS};
 use super::super::problem::{Kind, Problem};
 use super::super::visible::Caller;
@@ -35,7 +33,7 @@ pub async fn kept(
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
     let query = EvidenceQuery::public(id.uri(), SCAN_INPUTS);
-    let evidence = get_evidence(State(state.clone()), Caller::Anonymous, Params(query)).await?;
+    let evidence = evidence(state, &Caller::Anonymous, &query).await?;
     let evidence = to_bytes(evidence.into_body(), MAX_KEPT_EVIDENCE_BYTES).await.map_err(|_| {
         let detail = "the evidence is too large to be kept in a page: download it by itself";
         Problem::new(Kind::TooLarge, detail)

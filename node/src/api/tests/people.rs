@@ -155,7 +155,7 @@ async fn lists_say_how_far_they_looked() {
         assert_eq!(api.anonymous(path).await.status, 404, "{path}");
     }
     assert_eq!(api.anonymous("/label?id=urn%3Ax%3Ay").await.status, 400);
-    let script = api.anonymous(tracehold_explorer::assets::SCRIPT.path).await;
+    let script = api.anonymous(&tracehold_explorer::assets::SCRIPT.path).await;
     assert!(script.header("cache-control").contains("immutable"));
     assert_eq!(api.anonymous("/assets/none.js").await.status, 404);
     let id = percent_encoded(&event_id(1));
