@@ -100,6 +100,9 @@ const notice = ({ id, reason, whatToDo, contact }) => say(
   `Recall ${id}: ${said(reason)} What to do: ${said(whatToDo)} Contact: ${contact}`,
   `召回 ${id}：${said(reason)}处理办法：${said(whatToDo)}联系方式：${contact}`);
 
+/** The product that a thing is one of (docs/evidence.md, "Recalls"). */
+const PRODUCT = /^https:\/\/id\.gs1\.org\/(?:01\/\d{14}(?=\/)|8006\/\d{18}(?=\/)|8003\/\d{14})/;
+
 /**
  * Compares the recalls that were proved with those on the page. Tells what is wrong and gives false,
  * or gives a line about them.
@@ -112,7 +115,8 @@ function recalls({ recalls: open, exists }) {
   if (hidden.length > 0) {
     const lines = hidden.map(notice);
     const isNewer = hidden.every(({ declaredAt }) => declaredAt > Number(at));
-    const namesIt = hidden.some(({ names }) => names.some((name) => thing === name || thing.startsWith(`${name}/`)));
+    const own = [thing, thing.match(PRODUCT)?.[0]];
+    const namesIt = hidden.some(({ names }) => names.some((name) => own.includes(name)));
     if (namesIt && !isNewer) {
       failed("recall-hidden", say("It is recalled, and this page does not say so.", "该物品已被召回，而此页面没有说明。"), lines);
       return false;
