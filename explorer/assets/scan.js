@@ -38,6 +38,11 @@ function failed(code, why, shown) {
   loud();
 }
 
+/** Says below the verdict what of it was checked. */
+function confirm(what) {
+  for (const line of document.querySelectorAll("[data-said]")) line.textContent = what;
+}
+
 /** As the pages say it: minutes below two hours, hours below two days, else days. */
 function age(ms) {
   const minutes = Math.floor(ms / 60000);
@@ -193,6 +198,7 @@ async function verify() {
   const fresh = say(`Up to block ${report.height}, made ${made}.`, `截至区块 ${report.height}，生成于${made}。`)
     + (since > OLD ? say(" What was recorded since is not shown.", "此后的记录未显示。") : "");
   if (!report.exists) {
+    confirm(say("That was checked on your phone.", "已在您的手机上核验。"));
     return tell("held", say("Checked on your phone: not on record", "已在您的手机上核验：没有记录"),
       say("No event about this number is recorded.", "没有任何事件记录此编号。"), [recalled, fresh]);
   }
@@ -218,9 +224,7 @@ async function verify() {
   ];
   tell("held", say("Checked on your phone", "已在您的手机上核验"), "", lines);
   document.querySelector(".told").classList.add("checked");
-  for (const line of document.querySelectorAll("[data-said]")) {
-    line.textContent = say("Its steps and recalls were checked on your phone.", "其经历和召回已在您的手机上核验。");
-  }
+  confirm(say("Its steps and recalls were checked on your phone.", "其经历和召回已在您的手机上核验。"));
   return undefined;
 }
 

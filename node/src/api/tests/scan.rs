@@ -214,6 +214,37 @@ async fn a_scan_shows_a_verdict_and_claims_no_check() {
     api.stop().await;
 }
 
+/// Promise P128: a page is kept in one file with its evidence, which holds, and whoever keeps it has
+/// no more in it than what anybody may see.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_is_kept_with_its_evidence() {
+    use tracehold_chain::evidence::{Trust, verify};
+    use tracehold_explorer::pages::check::evidence_in;
+    let api = Api::of_prefix(config::Capture::default(), "9521321").await;
+    story(&api).await;
+    let path = format!("{PAGE}?view=kept&lang=zh");
+    let shown = scan(&api, PAGE, "").await.text;
+    assert!(shown.contains("?view=kept"), "{shown}");
+    for answer in [scan(&api, &path, "").await, api.get(&path).await] {
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        assert_eq!(answer.header("content-disposition"), "attachment; filename=\"tracehold.html\"");
+        assert!(answer.text.contains("尚未在此核验") && answer.text.contains("<base href=\"http"));
+        assert!(!answer.text.contains("src=\"/"), "it loads nothing: {}", answer.text);
+        let evidence = evidence_in(&answer.text).expect("evidence");
+        let genesis = Some(api.network.genesis.id().0);
+        let item = Some(THING.to_owned());
+        let report = verify(evidence.as_bytes(), &Trust { genesis, item, ..Trust::default() });
+        assert!(report.is_ok_and(|report| report.exists));
+        for secret in ["secret-order", "Secret street"] {
+            assert!(!answer.text.contains(secret) && !evidence.contains(secret), "{secret}");
+        }
+    }
+    let count = api.anonymous(&format!("/api/v1/scans?id={}", percent_encoded(THING))).await;
+    assert_eq!(count.json()["total"], 1, "what is kept is no scan");
+    assert_eq!(scan(&api, "/01/09521321001015/21/none?view=kept", "").await.status, 404);
+    api.stop().await;
+}
+
 /// Promise P119: what somebody has in the hand though the record says it is gone, or past its day,
 /// is a reason to take care; what its maker never recorded does not match.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
