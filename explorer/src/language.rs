@@ -50,13 +50,17 @@ impl Language {
         }
     }
 
-    /// The value of the `lang` parameter that chooses the other language.
+    /// The other language.
     #[must_use]
-    pub fn other(self) -> &'static str {
-        match self {
-            Language::English => "zh",
-            Language::Chinese => "en",
-        }
+    pub fn other(self) -> Language {
+        self.pick(Language::Chinese, Language::English)
+    }
+
+    /// A path, which may have a query, with the `lang` parameter that chooses this language.
+    #[must_use]
+    pub fn of_path(self, path: &str) -> String {
+        let joint = if path.contains('?') { '&' } else { '?' };
+        format!("{path}{joint}lang={}", self.tag())
     }
 
     /// The same language as the sentences of agreements know it.

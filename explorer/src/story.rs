@@ -338,7 +338,7 @@ pub fn identify(id: &str, language: Language) -> Reference {
     match path_of(&canonical) {
         Some(path) => Reference {
             text: shortened(&describe(&canonical, language).unwrap_or_else(|| id.to_owned())),
-            path: Some(format!("{path}?lang={}", language.tag())),
+            path: Some(language.of_path(&path)),
         },
         None => Reference { text: shortened(id), path: None },
     }
@@ -405,13 +405,13 @@ pub fn name_place(id: &str, places: &Places, language: Language) -> Reference {
         Some(name) => format!("{name} (GLN {gln})"),
         None => format!("GLN {gln}"),
     };
-    Reference { text, path: Some(format!("{path}?lang={}", language.tag())) }
+    Reference { text, path: Some(language.of_path(&path)) }
 }
 
 /// The path of an event's page.
 #[must_use]
 pub fn event_path(event_id: &str, language: Language) -> String {
-    format!("/event/{}?lang={}", percent_encoded(event_id), language.tag())
+    language.of_path(&format!("/event/{}", percent_encoded(event_id)))
 }
 
 fn percent_decoded(text: &str) -> String {

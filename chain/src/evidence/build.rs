@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use super::file::{
-    About, Bytes, EVIDENCE_FORMAT, EVIDENCE_VERSION, Evidence, LogEntry, LogFile, NoticeFile,
-    Presence, RecallsFile, RecallsOfFile, SectionFile, ShownEvent, StateFile, Vote, Votes,
+    About, Bytes, EVIDENCE_FORMAT, EVIDENCE_VERSION, Evidence, LogEntry, LogFile, Presence,
+    ProductFile, RecallFile, SectionFile, ShownEvent, StateFile, Vote, Votes,
 };
 use super::recalls::{Mentions, looked_up};
 use super::walk::{CutReason, Log, Logs, walk};
@@ -101,15 +101,15 @@ pub struct Draft {
     about: About,
     logs: Vec<DraftLog>,
     events: Vec<ShownEvent>,
-    recalls: Option<DraftRecalls>,
+    recalls: DraftRecalls,
     state: Option<DraftState>,
 }
 
-/// What a recall could name by its identifier, and the open recalls.
-#[derive(Clone, Debug)]
+/// The products and the open recalls.
+#[derive(Clone, Debug, Default)]
 struct DraftRecalls {
-    named: Vec<(String, DraftState)>,
-    notices: Vec<DraftState>,
+    products: Vec<(String, DraftState)>,
+    open: Vec<DraftState>,
 }
 
 #[derive(Clone, Debug)]
@@ -117,6 +117,7 @@ struct DraftLog {
     id: String,
     value: Option<Digest>,
     log: Option<Presence>,
+    recalls: Option<Vec<u8>>,
 }
 
 #[derive(Clone, Debug)]
@@ -161,31 +162,48 @@ pub fn draft<S: Source>(
         events.push(shown_event(&body, sections));
     }
     let about = About::Item { id: id.to_owned(), inputs: walked.levels };
-    let recalls = Some(draft_recalls(source, &walked.order)?);
+    let recalls = draft_recalls(source, &mut logs, &walked.order)?;
     Ok(Draft { about, logs, events, recalls, state: None })
 }
 
 /// Gathers the open recalls that name something in the story.
 fn draft_recalls<S: Source>(
     source: &mut S,
+    logs: &mut [DraftLog],
     order: &[String],
 ) -> Result<DraftRecalls, Unsealed<S::Error>> {
-    let mut read = |key: &StateKey| {
-        let value = source.record(key).map_err(Unsealed::Source)?;
-        Ok(DraftState { key: key.encode(), value })
-    };
     let mut mentions = Mentions::default();
-    let mut named = Vec::new();
-    for id in looked_up(order) {
-        let state = read(&StateKey::RecallsOf(id.clone()))?;
+    let mut list = |source: &mut S, id: &str| {
+        let state = DraftState::read(source, &StateKey::RecallsOf(id.to_owned()))?;
         if let Some(value) = &state.value {
             let list: OpenRecalls = codec::decode(value).map_err(|_| Unsealed::Moved)?;
             mentions.add(list);
         }
-        named.push((id, state));
+        Ok(state)
+    };
+    let mut products = Vec::new();
+    for (log, (id, product)) in logs.iter_mut().zip(looked_up(order)) {
+        log.recalls = list(source, id)?.value;
+        if let Some(product) = product {
+            let state = list(source, &product)?;
+            products.push((product, state));
+        }
     }
-    let notices = mentions.into_found().into_iter().map(|(id, _)| read(&id.key()));
-    Ok(DraftRecalls { named, notices: notices.collect::<Result<_, _>>()? })
+    let open = mentions.into_found().into_iter();
+    let open = open.map(|(id, _)| DraftState::read(source, &id.key())).collect::<Result<_, _>>()?;
+    Ok(DraftRecalls { products, open })
+}
+
+impl DraftState {
+    fn read<S: Source>(source: &mut S, key: &StateKey) -> Result<DraftState, Unsealed<S::Error>> {
+        let value = source.record(key).map_err(Unsealed::Source)?;
+        Ok(DraftState { key: key.encode(), value })
+    }
+
+    /// The digest that stands for what is there.
+    fn digest(&self) -> Option<Digest> {
+        self.value.as_ref().map(|value| StateEntry::value_digest(&self.key, value))
+    }
 }
 
 /// What is to be shown of something that is no item: its record, as the state has it. `None` when
@@ -197,7 +215,7 @@ pub fn draft_state(about: About, value: Option<Vec<u8>>) -> Option<Draft> {
         about,
         logs: Vec::new(),
         events: Vec::new(),
-        recalls: None,
+        recalls: DraftRecalls::default(),
         state: Some(DraftState { key, value }),
     })
 }
@@ -230,7 +248,7 @@ impl<S: Source> Logs for Gathering<'_, S> {
         let key = StateKey::Item(id.to_owned());
         let record = self.source.record(&key).map_err(Unsealed::Source)?;
         let Some(record) = record else {
-            self.logs.push(DraftLog { id: id.to_owned(), value: None, log: None });
+            self.logs.push(DraftLog { id: id.to_owned(), value: None, log: None, recalls: None });
             return Ok(None);
         };
         let head: ItemHead = codec::unpack_prefix(&record).map_err(|_| Unsealed::Moved)?;
@@ -263,6 +281,7 @@ impl<S: Source> Logs for Gathering<'_, S> {
             id: id.to_owned(),
             value: Some(head.value_digest(&rest)),
             log: Some(presence),
+            recalls: None,
         });
         let entries = entries.into_iter().map(|entry| (entry.leaf, entry.names)).collect();
         Ok(Some(Log { from, entries }))
@@ -279,11 +298,9 @@ impl Draft {
     #[must_use]
     pub fn keys(&self) -> Vec<Vec<u8>> {
         let logs = self.logs.iter().map(|log| item_key(&name_digest(&log.id)));
-        let recalls = self.recalls.iter().flat_map(|recalls| {
-            recalls.named.iter().map(|(_, state)| state).chain(&recalls.notices)
-        });
-        let records = recalls.chain(&self.state).map(|state| state.key.clone());
-        logs.chain(records).collect()
+        let products = self.recalls.products.iter().map(|(_, state)| state);
+        let records = products.chain(&self.recalls.open).chain(&self.state);
+        logs.chain(records.map(|state| state.key.clone())).collect()
     }
 
     /// Makes the file.
@@ -297,37 +314,37 @@ impl Draft {
     ) -> Result<Evidence, Unsealed<E>> {
         let Network { genesis, validators, header, certificate } = network;
         let mut proofs = proofs.into_iter();
-        let mut proved = |key: &[u8], value: Option<Digest>| {
-            let proof = proofs.next().ok_or(Unsealed::Moved)?;
-            let log2 = genesis.parameters.state_buckets_log2;
+        let log2 = genesis.parameters.state_buckets_log2;
+        let holds = |proof: &StateProof, key: &[u8], value| {
             let holds = proof.verify_digest(&header.state_root, log2, key, value);
-            holds.map_err(|_| Unsealed::Moved).map(|()| proof)
+            holds.map_err(|_| Unsealed::Moved)
         };
         let mut logs = Vec::with_capacity(self.logs.len());
-        for DraftLog { id, value, log } in self.logs {
-            let proof = proved(&item_key(&name_digest(&id)), value)?;
-            logs.push(LogFile { id, log, proof });
+        for DraftLog { id, value, log, recalls } in self.logs {
+            let proof = proofs.next().ok_or(Unsealed::Moved)?;
+            holds(&proof, &item_key(&name_digest(&id)), value)?;
+            // In the same bucket.
+            let key = StateKey::RecallsOf(id.clone()).encode();
+            let list = DraftState { key, value: recalls };
+            holds(&proof, &list.key, list.digest())?;
+            logs.push(LogFile { id, log, recalls: list.value.map(Bytes), proof });
         }
-        let mut record = |DraftState { key, value }: DraftState| {
-            let digest = value.as_ref().map(|value| StateEntry::value_digest(&key, value));
-            proved(&key, digest).map(|proof| StateFile { value: value.map(Bytes), proof })
+        let mut record = |state: DraftState| {
+            let proof = proofs.next().ok_or(Unsealed::Moved)?;
+            holds(&proof, &state.key, state.digest())?;
+            Ok(StateFile { value: state.value.map(Bytes), proof })
         };
-        let recalls = match self.recalls {
-            None => None,
-            Some(DraftRecalls { named, notices }) => {
-                let named = named.into_iter().map(|(id, state)| {
-                    let StateFile { value, proof } = record(state)?;
-                    Ok(RecallsOfFile { id, value, proof })
-                });
-                let named = named.collect::<Result<_, _>>()?;
-                let notices = notices.into_iter().map(|state| {
-                    let StateFile { value, proof } = record(state)?;
-                    // A list under the root mentions it.
-                    Ok(NoticeFile { value: value.ok_or(Unsealed::Moved)?, proof })
-                });
-                Some(RecallsFile { named, notices: notices.collect::<Result<_, _>>()? })
-            }
-        };
+        let mut products = Vec::with_capacity(self.recalls.products.len());
+        for (id, state) in self.recalls.products {
+            let StateFile { value: recalls, proof } = record(state)?;
+            products.push(ProductFile { id, recalls, proof });
+        }
+        let mut recalls = Vec::with_capacity(self.recalls.open.len());
+        for state in self.recalls.open {
+            let StateFile { value, proof } = record(state)?;
+            // A list under the root mentions it.
+            recalls.push(RecallFile { value: value.ok_or(Unsealed::Moved)?, proof });
+        }
         let state = self.state.map(record).transpose()?;
         Ok(Evidence {
             format: EVIDENCE_FORMAT.to_owned(),
@@ -342,6 +359,7 @@ impl Draft {
             about: self.about,
             logs,
             events: self.events,
+            products,
             recalls,
             state,
         })

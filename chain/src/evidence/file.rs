@@ -64,9 +64,13 @@ pub struct Evidence {
     /// The events that the walk asks for, in the order of their positions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<ShownEvent>,
-    /// The open recalls of the story, when the file is about an item.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub recalls: Option<RecallsFile>,
+    /// The products of the items whose logs are shown, and which open recalls name them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub products: Vec<ProductFile>,
+    /// The open recalls that name one of the items or products, in the order in which they are
+    /// mentioned first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recalls: Vec<RecallFile>,
     /// The record that the file is about, when it is not about an item.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<StateFile>,
@@ -126,7 +130,11 @@ pub struct LogFile {
     /// The log; absent when no event names the identifier.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<Presence>,
-    /// Shows the item's record, or its absence, under the state root.
+    /// [`crate::recall::OpenRecalls`], encoded; absent when no open recall names the identifier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recalls: Option<Bytes>,
+    /// Shows the item's record and the recalls, or their absence, under the state root: they stand
+    /// in one bucket.
     pub proof: StateProof,
 }
 
@@ -199,26 +207,15 @@ pub enum SectionFile {
     },
 }
 
-/// Which open recalls name something in the story of an item, and what they say.
+/// The open recalls that name a product, or that none does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RecallsFile {
-    /// Every identifier that a recall could name it by, in the order of the walk.
-    pub named: Vec<RecallsOfFile>,
-    /// The recalls that name one of them, in the order in which they are mentioned first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub notices: Vec<NoticeFile>,
-}
-
-/// The open recalls that name one identifier, or that there is none.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RecallsOfFile {
+pub struct ProductFile {
     /// The canonical identifier.
     pub id: String,
     /// [`crate::recall::OpenRecalls`], encoded; absent when no open recall names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub value: Option<Bytes>,
+    pub recalls: Option<Bytes>,
     /// Shows this under the state root.
     pub proof: StateProof,
 }
@@ -226,7 +223,7 @@ pub struct RecallsOfFile {
 /// An open recall.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct NoticeFile {
+pub struct RecallFile {
     /// [`crate::recall::RecallRecord`], encoded.
     pub value: Bytes,
     /// Shows it under the state root.

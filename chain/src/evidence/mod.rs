@@ -25,8 +25,8 @@ mod words;
 pub use build::{Draft, Entry, Network, Show, Source, Unsealed, draft, draft_state};
 pub use failure::{Failure, Reason, Trust, Unreadable, VerifyError};
 pub use file::{
-    About, Bytes, EVIDENCE_FORMAT, EVIDENCE_VERSION, Evidence, LogEntry, LogFile, NoticeFile,
-    Presence, RecallsFile, RecallsOfFile, SectionFile, ShownEvent, StateFile, Vote, Votes,
+    About, Bytes, EVIDENCE_FORMAT, EVIDENCE_VERSION, Evidence, LogEntry, LogFile, Presence,
+    ProductFile, RecallFile, SectionFile, ShownEvent, StateFile, Vote, Votes,
 };
 pub use recalls::OpenRecall;
 pub use report::{Finding, Place, Report, Sentence};

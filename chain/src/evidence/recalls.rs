@@ -19,12 +19,13 @@ pub struct OpenRecall {
     pub names: Vec<String>,
 }
 
-/// The identifiers by which a recall could name something in the story: those of the items in the
-/// order of the walk, each followed by its product, each once.
-pub(super) fn looked_up(order: &[String]) -> Vec<String> {
-    let mut seen = BTreeSet::new();
-    let all = order.iter().flat_map(|id| [Some(id.clone()), product_of(&canonical(id))]);
-    all.flatten().filter(|id| seen.insert(id.clone())).collect()
+/// The items of a story, each with its product if that is to be looked up after it: once, and not
+/// when it is itself among the items.
+pub(super) fn looked_up(order: &[String]) -> Vec<(&str, Option<String>)> {
+    let mut seen: BTreeSet<String> = order.iter().cloned().collect();
+    let mut unseen =
+        |id: &str| product_of(&canonical(id)).filter(|class| seen.insert(class.clone()));
+    order.iter().map(|id| (id.as_str(), unseen(id))).collect()
 }
 
 /// The recalls that lists mention, each once, in the order in which they are mentioned first.

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::failure::{Failure, Reason, Trust, Unreadable, VerifyError, failure};
 use super::file::{
-    About, EVIDENCE_FORMAT, EVIDENCE_VERSION, Evidence, LogFile, Presence, RecallsFile,
-    SectionFile, StateFile,
+    About, Bytes, EVIDENCE_FORMAT, EVIDENCE_VERSION, Evidence, LogFile, Presence, SectionFile,
+    StateFile,
 };
 use super::recalls::{Mentions, OpenRecall, looked_up};
 use super::report::{ItemReport, Report};
@@ -43,7 +43,7 @@ pub fn verify(text: &[u8], trust: &Trust) -> Result<Report, VerifyError> {
             let (item, order) = verified.anchor.item(&evidence, id, *inputs)?;
             report.item = item;
             report.exists = report.item.is_some();
-            report.recalls = verified.anchor.recalls(evidence.recalls.as_ref(), &order)?;
+            report.recalls = verified.anchor.recalls(&evidence, &order)?;
         }
         About::Agreement { .. } | About::Balance { .. } => {
             report.record = verified.anchor.record(&evidence)?;
@@ -328,68 +328,82 @@ impl Anchor {
     }
 
     /// Checks that every open recall is there that names something in the story, and no other.
-    fn recalls(
-        &self,
-        file: Option<&RecallsFile>,
-        order: &[String],
-    ) -> Result<Vec<OpenRecall>, Failure> {
-        let file = file.ok_or_else(|| failure("/recalls", Reason::MissingRecalls))?;
-        let wanted = looked_up(order);
+    fn recalls(&self, evidence: &Evidence, order: &[String]) -> Result<Vec<OpenRecall>, Failure> {
         let mut mentions = Mentions::default();
-        for (index, id) in wanted.iter().enumerate() {
-            let place = format!("/recalls/named/{index}");
-            let Some(named) = file.named.get(index).filter(|named| named.id == *id) else {
-                return Err(failure(place, Reason::MissingRecalls));
+        let mut products = 0_usize;
+        for (index, (id, product)) in looked_up(order).into_iter().enumerate() {
+            let place = format!("/logs/{index}/recalls");
+            let Some(log) = evidence.logs.get(index) else {
+                return Err(failure(place, Reason::MissingLog));
             };
-            let value = named.value.as_ref().map(|bytes| bytes.0.as_slice());
-            let mut list = OpenRecalls::default();
-            if let Some(bytes) = value {
-                let place = format!("{place}/value");
-                list = decoded(bytes, &place)?;
-                if list.uri != *id {
-                    return Err(failure(place, Reason::RecallsOf));
-                }
-            }
-            let key = StateKey::RecallsOf(id.clone());
-            self.holds(&named.proof, &key, value, &format!("{place}/proof"))?;
-            mentions.add(list);
+            mentions.add(self.list(id, log.recalls.as_ref(), &log.proof, [&place, &place])?);
+            let Some(class) = product else { continue };
+            let place = format!("/products/{products}");
+            let file = evidence.products.get(products).filter(|file| file.id == class);
+            let Some(file) = file else {
+                return Err(failure(place, Reason::MissingProduct));
+            };
+            let places = [&format!("{place}/recalls"), &format!("{place}/proof")];
+            mentions.add(self.list(&class, file.recalls.as_ref(), &file.proof, places)?);
+            products = products.saturating_add(1);
         }
-        if file.named.len() > wanted.len() {
-            return Err(failure(format!("/recalls/named/{}", wanted.len()), Reason::SpareRecalls));
+        if products < evidence.products.len() {
+            return Err(failure(format!("/products/{products}"), Reason::SpareProduct));
         }
         let wanted = mentions.into_found();
         let count = wanted.len();
-        let notices = wanted.into_iter().enumerate();
-        let notices = notices.map(|(index, (id, names))| self.notice(file, index, id, names));
-        let open = notices.collect::<Result<Vec<_>, _>>()?;
-        if file.notices.len() > count {
-            return Err(failure(format!("/recalls/notices/{count}"), Reason::SpareNotice));
+        let open = wanted.into_iter().enumerate();
+        let open = open.map(|(index, (id, names))| self.open_recall(evidence, index, id, names));
+        let open = open.collect::<Result<Vec<_>, _>>()?;
+        if count < evidence.recalls.len() {
+            return Err(failure(format!("/recalls/{count}"), Reason::SpareRecall));
         }
         Ok(open)
     }
 
-    /// Checks the recall that must be shown at an index.
-    fn notice(
+    /// Checks which open recalls name an identifier. The places are those of the list and of its
+    /// proof.
+    fn list(
         &self,
-        file: &RecallsFile,
+        id: &str,
+        value: Option<&Bytes>,
+        proof: &StateProof,
+        [place, proof_place]: [&String; 2],
+    ) -> Result<OpenRecalls, Failure> {
+        let value = value.map(|bytes| bytes.0.as_slice());
+        let mut list = OpenRecalls::default();
+        if let Some(bytes) = value {
+            list = decoded(bytes, place)?;
+            if list.uri != *id {
+                return Err(failure(place, Reason::RecallsOf));
+            }
+        }
+        self.holds(proof, &StateKey::RecallsOf(id.to_owned()), value, proof_place)?;
+        Ok(list)
+    }
+
+    /// Checks the recall that must be shown at an index.
+    fn open_recall(
+        &self,
+        evidence: &Evidence,
         index: usize,
         id: RecallId,
         names: Vec<String>,
     ) -> Result<OpenRecall, Failure> {
-        let place = format!("/recalls/notices/{index}");
-        let Some(notice) = file.notices.get(index) else {
-            return Err(failure(place, Reason::MissingNotice));
+        let place = format!("/recalls/{index}");
+        let Some(file) = evidence.recalls.get(index) else {
+            return Err(failure(place, Reason::MissingRecall));
         };
         let at = format!("{place}/value");
-        let record: RecallRecord = decoded(&notice.value.0, &at)?;
+        let record: RecallRecord = decoded(&file.value.0, &at)?;
         if record.id != id {
-            return Err(failure(at, Reason::OtherNotice));
+            return Err(failure(at, Reason::OtherRecall));
         }
         if !record.is_open() {
             return Err(failure(at, Reason::Withdrawn));
         }
         let key = StateKey::Recall(id);
-        self.holds(&notice.proof, &key, Some(&notice.value.0), &format!("{place}/proof"))?;
+        self.holds(&file.proof, &key, Some(&file.value.0), &format!("{place}/proof"))?;
         Ok(OpenRecall { record, names })
     }
 
@@ -401,8 +415,11 @@ impl Anchor {
         if !evidence.events.is_empty() {
             return Err(failure("/events/0", Reason::SpareEvent));
         }
-        if evidence.recalls.is_some() {
-            return Err(failure("/recalls", Reason::SpareRecalls));
+        if !evidence.products.is_empty() {
+            return Err(failure("/products/0", Reason::SpareProduct));
+        }
+        if !evidence.recalls.is_empty() {
+            return Err(failure("/recalls/0", Reason::SpareRecall));
         }
         let Some(StateFile { value, proof }) = &evidence.state else {
             return Err(failure("/state", Reason::MissingState));

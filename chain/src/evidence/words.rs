@@ -420,19 +420,19 @@ fn words(reason: &Reason) -> (String, String) {
             "this is no canonical identifier: what is on record stands under another spelling",
             "标识符不是规范写法：记录保存在另一写法之下",
         ),
-        Reason::MissingRecalls => (
-            "whether something of the story is recalled is not told here",
-            "此处未说明该历史中的某项是否被召回",
+        Reason::MissingProduct => (
+            "whether a product of the story is recalled is not told here",
+            "此处未说明该历史中的某产品是否被召回",
         ),
-        Reason::SpareRecalls => {
-            ("this is not looked up for this story", "该历史不需要在此查询召回")
+        Reason::SpareProduct => {
+            ("this product is not looked up for this story", "该历史不需要在此查询该产品")
         }
         Reason::RecallsOf => {
             ("these are the recalls of another identifier", "这是另一标识符的召回列表")
         }
-        Reason::MissingNotice => ("an open recall is missing here", "此处缺少一项有效的召回"),
-        Reason::SpareNotice => ("nothing of the story mentions this recall", "该历史未涉及此召回"),
-        Reason::OtherNotice => ("another recall must be shown here", "此处应为另一项召回"),
+        Reason::MissingRecall => ("an open recall is missing here", "此处缺少一项有效的召回"),
+        Reason::SpareRecall => ("nothing of the story mentions this recall", "该历史未涉及此召回"),
+        Reason::OtherRecall => ("another recall must be shown here", "此处应为另一项召回"),
         Reason::Withdrawn => {
             ("a recall that was withdrawn is shown as open", "已撤回的召回被显示为有效")
         }

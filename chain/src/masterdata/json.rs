@@ -198,44 +198,26 @@ impl<'v> Fields<'_, 'v> {
     }
 
     fn limits(&mut self) -> Vec<SensorLimit> {
-        let Some(value) = self.value("limits") else { return Vec::new() };
-        let at = self.at.key("limits");
-        let mut limits = Vec::new();
-        let list = self.checker.list(&at, value).unwrap_or_default();
-        for (index, value) in list.iter().enumerate() {
-            let at = at.index(index);
-            let Some(object) = self.checker.object(&at, value) else { continue };
-            let checker = std::mem::take(&mut self.checker);
-            let mut fields = Fields { checker, object, at };
+        self.each("limits", |fields| {
             fields.known(&["type", "min", "max", "uom"]);
             let measurement = fields.required("type");
-            limits.push(SensorLimit {
+            SensorLimit {
                 measurement: Vocabulary::MeasurementType.plain(&measurement).to_owned(),
                 min: fields.decimal("min"),
                 max: fields.decimal("max"),
                 uom: fields.required("uom"),
-            });
-            self.checker = fields.checker;
-        }
-        limits
+            }
+        })
     }
 
     fn links(&mut self) -> Vec<Link> {
-        let Some(value) = self.value("links") else {
+        if self.value("links").is_none() {
             let message = "links is missing: add a list, an empty one to take all links away";
             self.checker.report(&self.at.key("links"), "required", message);
-            return Vec::new();
-        };
-        let at = self.at.key("links");
-        let mut links = Vec::new();
-        let list = self.checker.list(&at, value).unwrap_or_default();
-        for (index, value) in list.iter().enumerate() {
-            let at = at.index(index);
-            let Some(object) = self.checker.object(&at, value) else { continue };
-            let checker = std::mem::take(&mut self.checker);
-            let mut fields = Fields { checker, object, at };
+        }
+        self.each("links", |fields| {
             fields.known(&["linkType", "href", "title", "hreflang", "type", "default"]);
-            links.push(Link {
+            Link {
                 link_type: plain_type(&fields.required("linkType")),
                 href: fields.required("href"),
                 title: fields.required("title"),
@@ -245,10 +227,25 @@ impl<'v> Fields<'_, 'v> {
                 },
                 media_type: fields.text("type"),
                 is_default: fields.flag("default"),
-            });
+            }
+        })
+    }
+
+    /// What is read of each object in the list that a field has; of a missing field nothing.
+    fn each<T>(&mut self, name: &str, read: impl Fn(&mut Fields<'_, '_>) -> T) -> Vec<T> {
+        let Some(value) = self.value(name) else { return Vec::new() };
+        let at = self.at.key(name);
+        let mut found = Vec::new();
+        let list = self.checker.list(&at, value).unwrap_or_default();
+        for (index, value) in list.iter().enumerate() {
+            let at = at.index(index);
+            let Some(object) = self.checker.object(&at, value) else { continue };
+            let checker = std::mem::take(&mut self.checker);
+            let mut fields = Fields { checker, object, at };
+            found.push(read(&mut fields));
             self.checker = fields.checker;
         }
-        links
+        found
     }
 
     fn flag(&mut self, name: &str) -> bool {

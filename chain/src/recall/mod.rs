@@ -14,7 +14,8 @@
 //! | [`StateKey::RecallNumber`] | which recall was the n-th |
 //! | [`StateKey::RecallCount`] | how many there were ([`RecallCount`]) |
 //!
-//! That a thing is named by no open recall is provable: nothing is at its [`StateKey::RecallsOf`].
+//! That a thing is named by no open recall is provable: nothing is at its [`StateKey::RecallsOf`],
+//! which is filed beside the thing's own record, so that one proof shows both.
 
 mod notice;
 

@@ -387,7 +387,7 @@ impl StateKey {
             StateKey::Recall(id) => {
                 [b"sqr".as_slice(), name_digest(&id.to_string()).as_bytes()].concat()
             }
-            StateKey::RecallsOf(uri) => [b"sqi".as_slice(), name_digest(uri).as_bytes()].concat(),
+            StateKey::RecallsOf(uri) => [RECALLS_PREFIX, name_digest(uri).as_bytes()].concat(),
             StateKey::RecallNumber(number) => [b"sqn".as_slice(), &number.to_be_bytes()].concat(),
             StateKey::RecallCount => b"sqc".to_vec(),
             StateKey::Asset(asset) => named(b"su", &asset.to_string()),
@@ -435,6 +435,9 @@ pub fn recall_numbers_range(before: Option<u64>) -> (Vec<u8>, Vec<u8>) {
 
 /// What the state keys of items begin with.
 pub const ITEM_PREFIX: &[u8] = b"si";
+
+/// What the keys of lists of open recalls begin with.
+pub const RECALLS_PREFIX: &[u8] = b"sqi";
 
 /// The state key of an item whose name has this digest.
 #[must_use]

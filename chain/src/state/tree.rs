@@ -8,8 +8,11 @@
 
 use crate::digest::{Digest, Domain, Hasher};
 use crate::state::item_log;
-use crate::state::key::ITEM_PREFIX;
+use crate::state::key::{ITEM_PREFIX, RECALLS_PREFIX};
 use crate::state::proof::StateProof;
+
+/// Bytes of a key digest that name the bucket.
+const BUCKET_BYTES: usize = 4;
 
 /// A key's digest and its value's digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,10 +24,16 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The digest under which a key is filed.
+    /// The digest under which a key is filed. The open recalls of an identifier are filed in the
+    /// bucket of the item of that name, so that one proof shows both.
     #[must_use]
     pub fn key_digest(key: &[u8]) -> Digest {
-        Digest::of(Domain::StateKey, key)
+        let mut digest = Digest::of(Domain::StateKey, key);
+        if let Some(name) = key.strip_prefix(RECALLS_PREFIX) {
+            let item = Entry::key_digest(&[ITEM_PREFIX, name].concat());
+            digest.0[..BUCKET_BYTES].copy_from_slice(&item.0[..BUCKET_BYTES]);
+        }
+        digest
     }
 
     /// The digest that stands for the value at a key. That of an item's record is of two parts, so

@@ -135,7 +135,8 @@ pub fn too_many_for(terms: &Terms) -> Option<(&MemberId, usize, usize)> {
     needs.into_iter().find(|(_, needed, most)| needed > most)
 }
 
-fn has_role(terms: &Terms, by: &[Label], member: &MemberId) -> bool {
+/// Whether a member has one of these roles.
+pub(super) fn has_role(terms: &Terms, by: &[Label], member: &MemberId) -> bool {
     let mut own = terms.roles.iter().filter(|role| role.member == *member);
     own.any(|role| by.contains(&role.role))
 }

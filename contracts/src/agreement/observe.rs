@@ -307,8 +307,7 @@ impl Noting<'_> {
     }
 
     fn has_role(&self, by: &[Label]) -> bool {
-        let mut own = self.terms.roles.iter().filter(|role| role.member == self.event.recorder);
-        own.any(|role| by.contains(&role.role))
+        facts::has_role(self.terms, by, &self.event.recorder)
     }
 
     /// Whether any sighting or inspection looks for such an event from this recorder.

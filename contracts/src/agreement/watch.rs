@@ -114,16 +114,7 @@ pub fn begin(
     terms: &Terms,
 ) -> Result<(), TableError> {
     let names = names(staged, terms)?;
-    let key = StateKey::Watching(record.id).encode();
-    let mut watching: Vec<Digest> = staged.overlay.record(&key)?.unwrap_or_default();
-    let words = Sought::of(terms).words(terms);
-    let (agreement, proposer) = (record.id, record.proposer.member());
-    let registrant = Registrant { agreement, proposer, words: &words, limits: NO_LIMITS };
-    for (name, items) in &names {
-        register(staged, &registrant, (*name, items), &mut watching)?;
-    }
-    staged.overlay.put(key, codec::pack(&watching));
-    Ok(())
+    register_all(staged, record, terms, names)
 }
 
 /// Takes an agreement off names that it waits for, at most so many, but for those that are to stay.
@@ -250,13 +241,23 @@ pub(super) fn register_events(
     terms: &Terms,
     events: impl IntoIterator<Item = Digest>,
 ) -> Result<(), TableError> {
+    register_all(staged, record, terms, events.into_iter().map(|event| (event, Vec::new())))
+}
+
+/// Registers a running agreement under names, each with the items it may be about.
+fn register_all(
+    staged: &mut Staged<'_>,
+    record: &AgreementRecord,
+    terms: &Terms,
+    names: impl IntoIterator<Item = (Digest, Vec<u16>)>,
+) -> Result<(), TableError> {
     let key = StateKey::Watching(record.id).encode();
     let mut watching: Vec<Digest> = staged.overlay.record(&key)?.unwrap_or_default();
     let words = Sought::of(terms).words(terms);
     let (agreement, proposer) = (record.id, record.proposer.member());
     let registrant = Registrant { agreement, proposer, words: &words, limits: NO_LIMITS };
-    for name in events {
-        register(staged, &registrant, (name, &[]), &mut watching)?;
+    for (name, items) in names {
+        register(staged, &registrant, (name, &items), &mut watching)?;
     }
     staged.overlay.put(key, codec::pack(&watching));
     Ok(())

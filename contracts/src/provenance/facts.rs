@@ -207,11 +207,7 @@ fn likeness(event: &Event) -> Digest {
         event.event_id(),
         event.type_name(),
         event.event_time(),
-        event.action().map(|action| match action {
-            Action::Add => "ADD",
-            Action::Observe => "OBSERVE",
-            Action::Delete => "DELETE",
-        }),
+        event.action().map(Action::name),
         event.biz_step(),
         event.disposition(),
         place(event.read_point()),

@@ -39,6 +39,18 @@ pub fn summary(report: &Report) -> Value {
     })
 }
 
+/// What the browser's checker found in a file that holds, and who it says recorded each event, at
+/// which level of what went in.
+pub fn found(said: &str) -> (Value, Vec<(String, u64)>) {
+    let text = said.strip_prefix("holds ").unwrap_or_else(|| panic!("{said}"));
+    let mut found: Value = serde_json::from_str(text).unwrap();
+    let told = found.as_object_mut().unwrap().remove("told").unwrap_or_default();
+    let one =
+        |of: &Value| (of["recorder"].as_str().unwrap().to_owned(), of["level"].as_u64().unwrap());
+    let told = told.as_array().into_iter().flatten().map(one).collect();
+    (found, told)
+}
+
 /// JSON.parse takes what a strict reader refuses; what is then spelled in another way is told from
 /// what cannot be read by one checker and not by the other.
 pub fn spelled(code: &str) -> &str {

@@ -182,6 +182,7 @@ pub fn lies(history: &History, old: &Evidence, new: &Evidence) -> (Evidence, Evi
         let mut file = Evidence {
             logs: old.logs.clone(),
             events: old.events.clone(),
+            products: old.products.clone(),
             recalls: old.recalls.clone(),
             ..new.clone()
         };

@@ -2,11 +2,11 @@
 
 use tracehold_chain::codec;
 use tracehold_chain::epcis::{SectionName, canonical};
-use tracehold_chain::evidence::{Bytes, Evidence, RecallsFile, Report};
+use tracehold_chain::evidence::{Bytes, Evidence, Report};
 use tracehold_chain::masterdata::product_of;
 use tracehold_chain::recall::{OpenRecalls, RecallRecord, Withdrawal};
 
-use crate::browser::{in_the_browser, summary};
+use crate::browser::{found, in_the_browser, summary};
 use crate::history::{History, case, journey, lot, pallet, product, uri};
 use crate::witness::{check, evidence, fault, trust};
 use crate::world::DAY;
@@ -119,10 +119,20 @@ fn a_recall_is_said_before_all_else() {
     }
 }
 
-fn changed(file: &Evidence, change: impl FnOnce(&mut RecallsFile)) -> String {
+fn changed(file: &Evidence, change: impl FnOnce(&mut Evidence)) -> String {
     let mut file = file.clone();
-    change(file.recalls.as_mut().unwrap());
+    change(&mut file);
     file.to_text()
+}
+
+fn coded<T: serde::Serialize>(record: &T) -> Option<Bytes> {
+    Some(Bytes(codec::encode(record)))
+}
+
+fn with(value: &Bytes, change: impl FnOnce(&mut RecallRecord)) -> Bytes {
+    let mut record: RecallRecord = codec::decode(&value.0).unwrap();
+    change(&mut record);
+    Bytes(codec::encode(&record))
 }
 
 /// Ways to hide or make up a recall, with what a checker must say of each.
@@ -133,117 +143,112 @@ pub fn lies() -> Vec<(&'static str, String, &'static str)> {
     let later = history.of(&case(0), 0);
     let made = history.of(&lot(2), 2);
     let clean = history.of(&case(2), 0);
-    // Identifiers by their places: the case, its product, the pallets.
-    let clean = clean.recalls.unwrap().named;
-    let other = clean.iter().find(|named| named.value.is_none()).unwrap();
-    let list = |id: &str, of: &Evidence| -> OpenRecalls {
-        let named = &of.recalls.as_ref().unwrap().named;
-        let named = named.iter().find(|named| named.id == id).unwrap();
-        codec::decode(&named.value.as_ref().unwrap().0).unwrap()
+    let list = |value: &Option<Bytes>| -> OpenRecalls {
+        codec::decode(&value.as_ref().unwrap().0).unwrap()
     };
-    let withdrawn = |value: &mut Bytes| {
-        let mut record: RecallRecord = codec::decode(&value.0).unwrap();
+    let over = |record: &mut RecallRecord| {
         let act = record.declared.clone();
         record.withdrawn = Some(Withdrawal { reason: record.notice.reason.clone(), act });
-        value.0 = codec::encode(&record);
     };
-    let mut missing = old.clone();
-    missing.recalls = None;
-    let mut early = later.clone();
-    early.recalls.clone_from(&old.recalls);
-    let softened = |value: &mut Bytes| {
-        let mut record: RecallRecord = codec::decode(&value.0).unwrap();
+    let soft = |record: &mut RecallRecord| {
         record.notice.reason.insert("en".to_owned(), "The label is crooked.".to_owned());
-        value.0 = codec::encode(&record);
+    };
+    let shortened = |value: &Option<Bytes>| {
+        let mut list = list(value);
+        list.open.clear();
+        coded(&list)
+    };
+    let earlier = |file: &mut Evidence| {
+        file.products.clone_from(&old.products);
+        file.recalls.clone_from(&old.recalls);
+        for (log, old) in file.logs.iter_mut().zip(&old.logs) {
+            log.recalls.clone_from(&old.recalls);
+        }
     };
     vec![
-        ("recalls-missing", missing.to_text(), "missing-recalls /recalls"),
         (
             "recall-denied",
-            changed(&old, |file| file.named[0].value = None),
-            "state-proof /recalls/named/0/proof",
+            changed(&old, |file| file.logs[0].recalls = None),
+            "state-proof /logs/0/recalls",
+        ),
+        (
+            "recall-container-denied",
+            changed(&old, |file| file.logs[2].recalls = None),
+            "state-proof /logs/2/recalls",
+        ),
+        (
+            "recall-product-denied",
+            changed(&old, |file| file.products[0].recalls = None),
+            "state-proof /products/0/proof",
         ),
         (
             "recall-absence-of-another",
             changed(&old, |file| {
-                file.named[0].value = None;
-                file.named[0].proof = other.proof.clone();
+                file.products[0].recalls = None;
+                file.products[0].proof = clean.logs[0].proof.clone();
             }),
-            "state-proof /recalls/named/0/proof",
+            "state-proof /products/0/proof",
         ),
         (
-            "recall-not-looked-up",
-            changed(&old, |file| drop(file.named.remove(1))),
-            "missing-recalls /recalls/named/1",
+            "recall-product-missing",
+            changed(&old, |file| file.products.clear()),
+            "missing-product /products/0",
         ),
         (
-            "recall-container-left-out",
-            changed(&old, |file| drop(file.named.pop())),
-            "missing-recalls /recalls/named/3",
+            "recall-product-other",
+            changed(&old, |file| file.products[0] = made.products[0].clone()),
+            "missing-product /products/0",
         ),
         (
-            "recall-order",
-            changed(&old, |file| file.named.swap(0, 1)),
-            "missing-recalls /recalls/named/0",
-        ),
-        (
-            "recall-spare",
-            changed(&old, |file| file.named.push(other.clone())),
-            "spare-recalls /recalls/named/4",
+            "recall-product-spare",
+            changed(&old, |file| file.products.push(made.products[0].clone())),
+            "spare-product /products/1",
         ),
         (
             "recall-list-of-another",
-            changed(&old, |file| {
-                let list = list(&product(&case(0)), &old);
-                file.named[0].value = Some(Bytes(codec::encode(&list)));
-            }),
-            "recalls-of /recalls/named/0/value",
+            changed(&old, |file| file.logs[0].recalls = coded(&list(&file.products[0].recalls))),
+            "recalls-of /logs/0/recalls",
         ),
         (
             "recall-list-shortened",
             changed(&old, |file| {
-                let mut list = list(&uri(&case(0)), &old);
-                list.open.clear();
-                file.named[0].value = Some(Bytes(codec::encode(&list)));
-                file.notices.remove(0);
+                file.logs[0].recalls = shortened(&file.logs[0].recalls);
+                file.products[0].recalls = shortened(&file.products[0].recalls);
+                file.recalls.remove(0);
             }),
-            "state-proof /recalls/named/0/proof",
+            "state-proof /logs/0/recalls",
         ),
         (
-            "recall-notice-missing",
-            changed(&old, |file| drop(file.notices.pop())),
-            "missing-notice /recalls/notices/1",
+            "recall-missing",
+            changed(&old, |file| drop(file.recalls.pop())),
+            "missing-recall /recalls/1",
         ),
         (
-            "recall-notices-swapped",
-            changed(&old, |file| file.notices.swap(0, 1)),
-            "other-notice /recalls/notices/0/value",
+            "recall-order",
+            changed(&old, |file| file.recalls.swap(0, 1)),
+            "other-recall /recalls/0/value",
         ),
         (
-            "recall-notice-of-another",
-            changed(&old, |file| {
-                file.notices[0] = made.recalls.as_ref().unwrap().notices[0].clone();
-            }),
-            "other-notice /recalls/notices/0/value",
+            "recall-other",
+            changed(&old, |file| file.recalls[0] = made.recalls[0].clone()),
+            "other-recall /recalls/0/value",
         ),
         (
-            "recall-notice-spare",
-            changed(&later, |file| {
-                file.notices.push(old.recalls.as_ref().unwrap().notices[0].clone());
-            }),
-            "spare-notice /recalls/notices/1",
+            "recall-spare",
+            changed(&later, |file| file.recalls.push(old.recalls[0].clone())),
+            "spare-recall /recalls/1",
         ),
         (
             "recall-softened",
-            changed(&old, |file| softened(&mut file.notices[0].value)),
-            "state-proof /recalls/notices/0/proof",
+            changed(&old, |file| file.recalls[0].value = with(&file.recalls[0].value, soft)),
+            "state-proof /recalls/0/proof",
         ),
         (
-            "recall-withdrawn-shown-open",
-            changed(&old, |file| withdrawn(&mut file.notices[0].value)),
-            "withdrawn /recalls/notices/0/value",
+            "recall-withdrawn",
+            changed(&old, |file| file.recalls[0].value = with(&file.recalls[0].value, over)),
+            "withdrawn /recalls/0/value",
         ),
-        ("recall-of-earlier", early.to_text(), "state-proof /recalls/named/0/proof"),
+        ("recall-of-earlier", changed(&later, earlier), "state-proof /logs/0/recalls"),
     ]
 }
 
@@ -271,12 +276,18 @@ fn recalls_do_not_belong_to_balances() {
         asset: "EUR@shop".into(),
     };
     let mut file = crate::witness::evidence_of(&history.world, about);
-    assert!(file.recalls.is_none() && check(&file).unwrap().recalls.is_empty());
-    file.recalls = history.of(&case(0), 0).recalls;
-    let said = fault(&file.to_text(), &trust(None));
-    assert_eq!(said, ("spare-recalls".to_owned(), "/recalls".to_owned()));
-    let theirs = in_the_browser(std::iter::once((file.to_text(), trust(None))), &[]);
-    assert_eq!(theirs, ["spare-recalls /recalls"]);
+    assert!(check(&file).unwrap().recalls.is_empty());
+    let item = history.of(&case(0), 0);
+    file.recalls = item.recalls;
+    let recalls = file.to_text();
+    file.products = item.products;
+    for (text, said) in
+        [(recalls, "spare-recall /recalls/0"), (file.to_text(), "spare-product /products/0")]
+    {
+        let (code, place) = fault(&text, &trust(None));
+        assert_eq!(format!("{code} {place}"), said);
+        assert_eq!(in_the_browser(std::iter::once((text, trust(None))), &[]), [said]);
+    }
 }
 
 /// Promise P123: under a spelling that is not the canonical one there is never anything, neither
@@ -327,19 +338,15 @@ fn products_are_looked_up_alike() {
     let files: Vec<Evidence> = all.iter().map(|id| history.of(id, 0)).collect();
     for (id, file) in all.iter().zip(&files) {
         let canonical = canonical(id);
-        let wanted = [Some(canonical.uri().to_owned()), product_of(&canonical)];
-        let mut wanted: Vec<String> = wanted.into_iter().flatten().collect();
-        wanted.dedup();
-        with_product += usize::from(wanted.len() > 1);
-        let named = &file.recalls.as_ref().unwrap().named;
-        let named: Vec<String> = named.iter().map(|of| of.id.clone()).collect();
-        assert_eq!(named, wanted);
+        let product = product_of(&canonical).filter(|class| class != canonical.uri());
+        with_product += usize::from(product.is_some());
+        let looked_up: Vec<String> = file.products.iter().map(|of| of.id.clone()).collect();
+        assert_eq!(looked_up, Vec::from_iter(product));
     }
     assert_eq!(with_product, 6);
     let theirs = in_the_browser(files.iter().map(|file| (file.to_text(), trust(None))), &[]);
     for (file, theirs) in files.iter().zip(theirs) {
         let ours = summary(&check(file).unwrap());
-        let theirs = theirs.strip_prefix("holds ").unwrap_or_else(|| panic!("{theirs}"));
-        assert_eq!(ours, serde_json::from_str::<serde_json::Value>(theirs).unwrap());
+        assert_eq!(ours, found(&theirs).0);
     }
 }

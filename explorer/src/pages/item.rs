@@ -48,7 +48,7 @@ impl Names {
         match party {
             Party::Member(id) => Reference {
                 text: self.member(id),
-                path: Some(format!("/member/{id}?lang={}", language.tag())),
+                path: Some(language.of_path(&format!("/member/{id}"))),
             },
             Party::Other(uri) => name_place(uri, &self.places, language),
         }

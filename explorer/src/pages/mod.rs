@@ -62,8 +62,7 @@ impl Frame {
 
     /// The link to another page, in the same language.
     pub(crate) fn to(&self, path: &str) -> String {
-        let joint = if path.contains('?') { '&' } else { '?' };
-        format!("{path}{joint}lang={}", self.language.tag())
+        self.language.of_path(path)
     }
 
     pub(crate) fn texts(&self) -> &'static Texts {
@@ -71,8 +70,7 @@ impl Frame {
     }
 
     pub(crate) fn switch(&self) -> String {
-        let joint = if self.path.contains('?') { '&' } else { '?' };
-        format!("{}{joint}lang={}", self.path, self.language.other())
+        self.language.other().of_path(&self.path)
     }
 
     pub(crate) fn home(&self) -> String {

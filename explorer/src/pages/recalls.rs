@@ -90,7 +90,7 @@ impl Notice {
 /// The page of a recall.
 #[must_use]
 pub fn path(record: &RecallRecord, language: Language) -> String {
-    format!("/recalls/{}?lang={}", record.id, language.tag())
+    language.of_path(&format!("/recalls/{}", record.id))
 }
 
 /// A recall in the list.

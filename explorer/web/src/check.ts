@@ -16,7 +16,7 @@ import {
 } from "./bytes.ts";
 import { type Evidence, type LogFile, readFile } from "./file.ts";
 import { compare, readLeaf } from "./leaf.ts";
-import { Frontier, ones, proves } from "./merkle.ts";
+import { Frontier, filed, ones, proves } from "./merkle.ts";
 import { type Anchor, type Recall, checkRecalls, holds } from "./recalls.ts";
 import { verifySignature } from "./signature.ts";
 import {
@@ -26,6 +26,7 @@ import {
   MAX_COUNT,
   MAX_ENTRIES,
   type Span,
+  type Told,
   Walk,
   nameDigest,
 } from "./walk.ts";
@@ -61,17 +62,14 @@ export interface Report {
     from: number;
     claims: number;
     events: number;
+    /** Of each event, in the order of the file. */
+    told: Told[];
     withheldEvents: number;
     withheldSections: number;
     spans: Span[];
     levels: number;
     inputs: number;
     cuts: Cut[];
-    /**
-     * Of each event, in their order in the file: the member that recorded it, and how many levels
-     * of what the item was made of lead to it; 0 for its own and its containers'.
-     */
-    told: { recorder: string; level: number }[];
   };
   /** The open recalls that name something in the story of the item, or its product. */
   recalls: Recall[];
@@ -207,22 +205,23 @@ async function verify(evidence: Evidence, trust: Trust): Promise<Report> {
   const anchor = { root: header.stateRoot, log2: genesis.log2 };
   if (about.kind === "item") {
     must(evidence.state === undefined, "spare-state", "/state");
-    const { item, ids } = checkItem(evidence, about, anchor);
+    const item = checkItem(evidence, about, anchor);
     if (item) report.item = item;
     report.exists = item !== undefined;
-    report.recalls = checkRecalls(evidence.recalls, ids, anchor);
+    report.recalls = checkRecalls(evidence, anchor);
     return report;
   }
   must(logs.length === 0, "spare-log", "/logs/0");
   must(events.length === 0, "spare-event", "/events/0");
-  must(evidence.recalls === undefined, "spare-recalls", "/recalls");
+  must(evidence.products.length === 0, "spare-product", "/products/0");
+  must(evidence.recalls.length === 0, "spare-recall", "/recalls/0");
   must(evidence.state !== undefined, "missing-state", "/state");
   const { value, proof } = evidence.state;
-  const key =
+  const name =
     about.kind === "agreement"
-      ? join(text("sgp"), bytes(about.id))
-      : join(text("sb"), bytes(nameDigest(about.account)), bytes(nameDigest(about.asset)));
-  holds(anchor, proof, key, value, "/state");
+      ? filed("sgp", about.id)
+      : filed("sb", nameDigest(about.account), nameDigest(about.asset));
+  holds(anchor, proof, name, value, "/state");
   report.exists = value !== undefined;
   return report;
 }
@@ -281,8 +280,8 @@ function checkLog(file: LogFile, place: string, { root, log2 }: Anchor): Log | u
     value = digest("item-record", integer(head.length, 8), head, bytes(rest));
     log = { place, from, entries };
   }
-  const key = join(text("si"), bytes(nameDigest(file.id)));
-  must(proves(file.proof, root, log2, key, value), "state-proof", `${place}/proof`);
+  const name = filed("si", nameDigest(file.id));
+  must(proves(file.proof, root, log2, name, value), "state-proof", `${place}/proof`);
   return log;
 }
 
@@ -290,7 +289,7 @@ function checkItem(
   { logs, events }: Evidence,
   { id, inputs }: { id: string; inputs: number },
   anchor: Anchor,
-): { item?: Report["item"]; ids: string[] } {
+): Report["item"] {
   must(inputs <= MAX_INPUT_LEVELS, "levels", "/about/inputs");
   const read: Log[] = [];
   let next = 0;
@@ -330,20 +329,18 @@ function checkItem(
   });
   must(events.length === wanted.length, "missing-event", `/events/${events.length}`);
   const [own] = read;
-  const { ids } = walk;
-  if (!own) return { ids };
-  const item = {
+  if (!own) return undefined;
+  return {
     count: own.from + own.entries.length,
     from: own.from,
     claims: own.entries.filter(({ leaf }) => !leaf.counts).length,
     events: events.length,
+    told: wanted.map(({ recorder, level }) => ({ recorder, level })),
     withheldEvents: withheld.filter((sections) => sections > 0).length,
     withheldSections: withheld.reduce((one, other) => one + other, 0),
     spans: walk.spans,
     levels: walk.levels,
     inputs: walk.told.size - 1,
     cuts: walk.cuts,
-    told: wanted.map(({ recorder, level }) => ({ recorder, level })),
   };
-  return { item, ids };
 }

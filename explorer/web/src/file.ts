@@ -5,15 +5,13 @@ import type { StateProof } from "./merkle.ts";
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
-export interface LogFile {
-  id: string;
+export interface LogFile extends Listed {
   log?: {
     rest: string;
     from: number;
     before: string[];
     entries: { leaf: string; names: string[] }[];
   };
-  proof: StateProof;
 }
 
 export type Section = { leaf: string } | { salt: string; text: string };
@@ -35,14 +33,15 @@ export interface Evidence {
   about: About;
   logs: LogFile[];
   events: Section[][];
-  recalls?: { named: RecallsOf[]; notices: { value: string; proof: StateProof }[] };
+  products: Listed[];
+  recalls: { value: string; proof: StateProof }[];
   state?: { value?: string; proof: StateProof };
 }
 
-/** The open recalls that name one identifier, encoded; none without a value. */
-export interface RecallsOf {
+/** The open recalls that name one identifier, encoded; none when absent. */
+export interface Listed {
   id: string;
-  value?: string;
+  recalls?: string;
   proof: StateProof;
 }
 
@@ -131,8 +130,8 @@ function section(value: Json | undefined): Section {
 }
 
 function log(value: Json): LogFile {
-  const file = members(value, "id proof", "log");
-  const out: LogFile = { id: str(file.id), proof: proof(file.proof) };
+  const file = members(value, "id proof", "log recalls");
+  const out: LogFile = listed(file);
   if (file.log !== undefined) {
     const shown = members(file.log, "rest from entries", "before");
     out.log = {
@@ -148,10 +147,10 @@ function log(value: Json): LogFile {
   return out;
 }
 
-/** A record of the state, or that there is none. */
-function record(of: Members): { value?: string; proof: StateProof } {
-  const value = of.value === undefined ? {} : { value: encoded(of.value) };
-  return { ...value, proof: proof(of.proof) };
+function listed(file: Members): Listed {
+  const out: Listed = { id: str(file.id), proof: proof(file.proof) };
+  if (file.recalls !== undefined) out.recalls = encoded(file.recalls);
+  return out;
 }
 
 function about(value: Json | undefined): About {
@@ -179,7 +178,7 @@ export function readFile(file: Uint8Array): Evidence {
   const all = members(
     value,
     "about certificate chain_id format genesis genesis_digest header height validators version",
-    "events logs recalls state",
+    "events logs products recalls state",
   );
   if (all.format !== "tracehold-evidence" || all.version !== 1) throw wrong("format or version");
   const certificate = members(all.certificate, "round signatures");
@@ -201,21 +200,17 @@ export function readFile(file: Uint8Array): Evidence {
       const parts = members(event, "public trade rest");
       return [section(parts.public), section(parts.trade), section(parts.rest)];
     }),
+    products: some(all.products, (file) => listed(members(file, "id proof", "recalls"))),
+    recalls: some(all.recalls, (file) => {
+      const recall = members(file, "proof value");
+      return { value: encoded(recall.value), proof: proof(recall.proof) };
+    }),
   };
-  if (all.recalls !== undefined) {
-    const { named, notices } = members(all.recalls, "named", "notices");
-    evidence.recalls = {
-      named: list(named, (file) => {
-        const of = members(file, "id proof", "value");
-        return { id: str(of.id), ...record(of) };
-      }),
-      notices: some(notices, (file) => {
-        const of = members(file, "proof value");
-        return { value: encoded(of.value), proof: proof(of.proof) };
-      }),
-    };
+  if (all.state !== undefined) {
+    const state = members(all.state, "proof", "value");
+    evidence.state = { proof: proof(state.proof) };
+    if (state.value !== undefined) evidence.state.value = encoded(state.value);
   }
-  if (all.state !== undefined) evidence.state = record(members(all.state, "proof", "value"));
   // Written again it must be the same: JSON.parse takes the last of two members of one name, and
   // does not say so.
   if (canonical(value) !== text) throw new Failed("spelling", "");

@@ -1,6 +1,6 @@
 // Merkle trees of RFC 6962 §2.1, and the flat bucket tree over the state. Digests are hex.
 
-import { bytes, digest, plainHash } from "./bytes.ts";
+import { bytes, digest, plainHash, text } from "./bytes.ts";
 
 const node = (left: string, right: string): string =>
   plainHash(Uint8Array.of(1), bytes(left), bytes(right));
@@ -38,20 +38,23 @@ export interface StateProof {
   path: string[];
 }
 
-/** Whether the state with this root has a value of this digest at the key; none for `undefined`. */
+/** The name under which a key is filed: a word, and the digests of names. */
+export const filed = (kind: string, ...names: string[]): string =>
+  digest("state-key", text(kind), ...names.map(bytes));
+
+/** Whether the state with this root has a value of this digest at a name; none for `undefined`. */
 export function proves(
   proof: StateProof,
   root: string,
   log2: number,
-  key: Uint8Array,
+  name: string,
   value: string | undefined,
 ): boolean {
   const { bucket, path } = proof;
   // Lower-case hex of one length sorts as the bytes do.
-  if (bucket.some(([name], i) => i > 0 && (bucket[i - 1] as [string, string])[0] >= name)) {
+  if (bucket.some(([one], i) => i > 0 && (bucket[i - 1] as [string, string])[0] >= one)) {
     return false;
   }
-  const name = digest("state-key", key);
   if (bucket.find(([known]) => known === name)?.[1] !== value || path.length !== log2) return false;
   let index = log2 === 0 ? 0 : Number.parseInt(name.slice(0, 8), 16) >>> (32 - log2);
   let hash = digest("state-bucket", ...bucket.flat().map(bytes));

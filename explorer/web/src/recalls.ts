@@ -1,8 +1,8 @@
 // Which open recalls name something in the story of an item.
 
-import { Reader, bytes, digest, join, must, text } from "./bytes.ts";
-import type { Evidence } from "./file.ts";
-import { type StateProof, proves } from "./merkle.ts";
+import { Reader, bytes, digest, must } from "./bytes.ts";
+import type { Evidence, Listed } from "./file.ts";
+import { type StateProof, filed, proves } from "./merkle.ts";
 import { nameDigest } from "./walk.ts";
 
 /** An open recall. */
@@ -30,20 +30,23 @@ export interface Anchor {
   log2: number;
 }
 
-/** Checks that a record, or that there is none, stands at a key. */
+/** Checks that a record, or that there is none, is filed under a name. */
 export function holds(
   { root, log2 }: Anchor,
   proof: StateProof,
-  key: Uint8Array,
+  name: string,
   value: string | undefined,
   place: string,
 ): void {
   const known = value === undefined ? undefined : digest("state-value", bytes(value));
-  must(proves(proof, root, log2, key, known), "state-proof", place);
+  must(proves(proof, root, log2, name, known), "state-proof", place);
 }
 
-const named = (kind: string, name: string): Uint8Array =>
-  join(text(kind), bytes(nameDigest(name)));
+/** Where the open recalls of an identifier are filed: in the bucket of the item of that name. */
+function listName(its: string): string {
+  const name = nameDigest(its);
+  return filed("si", name).slice(0, 8) + filed("sqi", name).slice(8);
+}
 
 const id = (read: Reader): string => `${read.string()}:${read.string()}`;
 
@@ -68,42 +71,50 @@ function readRecall(encoded: string, place: string, wanted: string): Omit<Recall
     read.u64();
   }
   read.end();
-  must(known === wanted, "other-notice", place);
+  must(known === wanted, "other-recall", place);
   must(!isOver, "withdrawn", place);
   return { id: known, reason, whatToDo, contact, ...web, declaredAt };
 }
 
-/** Checks that every open recall is there that names one of these or its product, and no other. */
-export function checkRecalls(file: Evidence["recalls"], ids: string[], anchor: Anchor): Recall[] {
-  must(file !== undefined, "missing-recalls", "/recalls");
-  const wanted = new Set(ids.flatMap((one) => [one, PRODUCT.exec(one)?.[0] ?? one]));
+/** Checks that every open recall is there that names something of the walk or its product, and no
+ * other; the logs are those of the walk, in its order. */
+export function checkRecalls(evidence: Evidence, anchor: Anchor): Recall[] {
+  const { logs, products, recalls } = evidence;
+  const seen = new Set(logs.map((log) => log.id));
   const names = new Map<string, string[]>();
-  let at = 0;
-  for (const one of wanted) {
-    const place = `/recalls/named/${at}`;
-    const list = file.named[at++];
-    must(list?.id === one, "missing-recalls", place);
-    const { value, proof } = list;
+  const list = ({ id: its, recalls: value, proof }: Listed, place: string, at: string): void => {
     const open: string[] = [];
     if (value !== undefined) {
-      const read = new Reader(bytes(value), `${place}/value`);
+      const read = new Reader(bytes(value), place);
       const uri = read.string();
       open.push(...read.list(() => id(read)));
       read.end();
-      must(uri === one, "recalls-of", `${place}/value`);
+      must(uri === its, "recalls-of", place);
     }
-    holds(anchor, proof, named("sqi", one), value, `${place}/proof`);
-    for (const recall of open) names.set(recall, [...(names.get(recall) ?? []), one]);
+    holds(anchor, proof, listName(its), value, at);
+    for (const recall of open) names.set(recall, [...(names.get(recall) ?? []), its]);
+  };
+  let next = 0;
+  for (const [i, log] of logs.entries()) {
+    const place = `/logs/${i}/recalls`;
+    list(log, place, place);
+    const product = PRODUCT.exec(log.id)?.[0];
+    if (product === undefined || seen.has(product)) continue;
+    seen.add(product);
+    const at = `/products/${next}`;
+    const file = products[next++];
+    must(file?.id === product, "missing-product", at);
+    list(file, `${at}/recalls`, `${at}/proof`);
   }
-  must(at === file.named.length, "spare-recalls", `/recalls/named/${at}`);
+  must(next === products.length, "spare-product", `/products/${next}`);
   const found = [...names].map(([recall, its], i): Recall => {
-    const place = `/recalls/notices/${i}`;
-    const notice = file.notices[i];
-    must(notice !== undefined, "missing-notice", place);
-    const said = readRecall(notice.value, `${place}/value`, recall);
-    holds(anchor, notice.proof, named("sqr", recall), notice.value, `${place}/proof`);
+    const place = `/recalls/${i}`;
+    const file = recalls[i];
+    must(file !== undefined, "missing-recall", place);
+    const said = readRecall(file.value, `${place}/value`, recall);
+    holds(anchor, file.proof, filed("sqr", nameDigest(recall)), file.value, `${place}/proof`);
     return { ...said, names: its };
   });
-  must(found.length === file.notices.length, "spare-notice", `/recalls/notices/${found.length}`);
+  must(found.length === recalls.length, "spare-recall", `/recalls/${found.length}`);
   return found;
 }

@@ -32,14 +32,6 @@ export interface Span {
   range?: [number, number];
 }
 
-/** An event of the story: where, its digest, who recorded it, and the least level that leads to it. */
-export interface Found {
-  position: Position;
-  event: string;
-  recorder: string;
-  level: number;
-}
-
 interface Stay {
   uri: string;
   name: string;
@@ -51,8 +43,14 @@ type Task =
   | { id: string; level: number }
   | { container: string; from: Mark; to: Mark | undefined; depth: number; level: number };
 
+/** An event of the story: who recorded it, and at which least level of what went in. */
+export interface Told {
+  recorder: string;
+  level: number;
+}
+
 export class Walk {
-  readonly events = new Map<string, Found>();
+  readonly events = new Map<string, Told & { position: Position; event: string }>();
   readonly named = new Set<Entry>();
   readonly spans: Span[] = [];
   readonly told = new Set<string>();
@@ -72,13 +70,8 @@ export class Walk {
     for (let i = 0; i < this.tasks.length; i++) {
       const task = this.tasks[i] as Task;
       if ("id" in task) this.story(task.id, task.level);
-      else this.inside(task);
+      else this.inside(task.container, task.from, task.to, task.depth, task.level);
     }
-  }
-
-  /** The items whose logs belong to the story. */
-  get ids(): string[] {
-    return [...this.known.keys()];
   }
 
   get cuts(): Cut[] {
@@ -102,8 +95,9 @@ export class Walk {
   }
 
   private add({ position, event, recorder }: Leaf, level: number): void {
-    const known = this.events.get(position.join())?.level ?? level;
-    this.events.set(position.join(), { position, event, recorder, level: Math.min(known, level) });
+    const at = position.join();
+    const least = Math.min(level, this.events.get(at)?.level ?? level);
+    this.events.set(at, { position, event, recorder, level: least });
   }
 
   private story(id: string, level: number): void {
@@ -134,7 +128,13 @@ export class Walk {
     for (const input of inputs) this.tasks.push({ id: input, level: level + 1 });
   }
 
-  private inside({ container, from, to: end, depth, level }: Extract<Task, { container: string }>): void {
+  private inside(
+    container: string,
+    from: Mark,
+    end: Mark | undefined,
+    depth: number,
+    level: number,
+  ): void {
     if (depth > MAX_CONTAINER_LEVELS) return this.cut(container, "deep");
     if (this.spanCount >= MAX_SPANS) return this.cut(container, "logs");
     this.spanCount += 1;
@@ -155,8 +155,6 @@ export class Walk {
       (span) =>
         compare(span.from, from) <= 0 && (!span.to || (last && compare(span.to, last) >= 0)),
     );
-    if (covers) return;
-    this.looked.set(container, [...looked, { from, to }]);
     const has = ({ mark }: Leaf): boolean =>
       compare(from, mark) <= 0 && (!last || compare(mark, last) <= 0);
     const within = new Set(
@@ -169,6 +167,8 @@ export class Walk {
       shown.push(log.from + index);
       if (leaf.leads.to !== "packing") this.add(leaf, level);
     });
+    if (covers) return;
+    this.looked.set(container, [...looked, { from, to }]);
     const [first] = shown;
     this.spans.push(
       first === undefined ? { container } : { container, range: [first, shown.at(-1) ?? first] },

@@ -13,7 +13,8 @@ function summary({ height, votes, power, totalPower, exists, recalls, item }) {
   if (!item) return { ...all, item: null };
   const cuts = item.cuts.map(({ id, reason }) => `${reason} ${id}`).sort();
   const spans = item.spans.map(({ container, range }) => [container, range ?? null]);
-  return { ...all, item: { ...item, cuts, spans } };
+  const { told, ...rest } = item;
+  return { ...all, told, item: { ...rest, cuts, spans } };
 }
 
 const out = [];

@@ -18,7 +18,7 @@ use super::entries::{
 };
 use super::extract::{InPath, Params, query_pairs};
 use super::limits::{MAX_HOLDERS_SUMMED, SUMMING_TRIES};
-use super::paging::{next_link, per_page, to_token};
+use super::paging::{next_link, per_page, to_token, wrong_token};
 use super::problem::{Kind, Problem};
 use super::visible::{Caller, has_part};
 use crate::fault::Fault;
@@ -221,16 +221,6 @@ pub struct PageQuery {
     next_page_token: Option<String>,
 }
 
-/// The problem of a cursor that is none.
-fn wrong_token() -> Problem {
-    let rule = "must be a cursor that this node gave";
-    Problem::new(Kind::Parameter, format!("nextPageToken {rule}")).field(
-        "nextPageToken",
-        rule,
-        "take it from the last answer unchanged, or leave it out to start at the beginning",
-    )
-}
-
 /// Reads a cursor of entries.
 ///
 /// # Errors
@@ -238,7 +228,7 @@ fn wrong_token() -> Problem {
 pub fn entry_token(token: Option<&str>) -> Result<Option<EntryId>, Problem> {
     let read = |token: &str| {
         let id = token.parse::<EntryId>().ok().filter(|id| id.to_string() == token);
-        id.ok_or_else(wrong_token)
+        id.ok_or_else(|| wrong_token("nextPageToken"))
     };
     token.map(read).transpose()
 }
@@ -268,7 +258,7 @@ pub async fn get_accounts(
     let most = per_page(query.per_page.as_deref())?.get();
     let after = query.next_page_token.as_deref();
     let after: Option<AccountId> =
-        after.map(|token| token.parse().map_err(|_| wrong_token())).transpose()?;
+        after.map(|token| token.parse().map_err(|_| wrong_token("nextPageToken"))).transpose()?;
     let (caller, member) = (keyed.caller(), keyed.agent.agent_id.member().clone());
     let (accounts, next) = state
         .read_much(move |view| {

@@ -36,10 +36,14 @@ pub struct EvidenceFile {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub events: Vec<EvidenceEvent>,
-    /// The open recalls that name something in the story or its product, when the file is about an
-    /// item.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub recalls: Option<EvidenceRecalls>,
+    /// The products of the items whose logs are shown, and which open recalls name them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub products: Vec<EvidenceProduct>,
+    /// The open recalls that name one of the items or products.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub recalls: Vec<EvidenceRecall>,
     /// The record, when the file is about an agreement or a balance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<EvidenceRecord>,
@@ -99,7 +103,10 @@ pub struct EvidenceLog {
     /// The log; absent when no event names the identifier.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<EvidencePresence>,
-    /// Shows this under the state root.
+    /// The ids of the open recalls that name it, encoded; absent when none does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recalls: Option<String>,
+    /// Shows both under the state root.
     pub proof: EvidenceProof,
 }
 
@@ -171,27 +178,15 @@ pub enum EvidenceSection {
     },
 }
 
-/// Which open recalls name something in the story, and what they say.
+/// The open recalls that name a product, or that none does.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct EvidenceRecalls {
-    /// The item, its product, and the same of each thing whose log is in the file, in that order.
-    pub named: Vec<EvidenceRecallsOf>,
-    /// The recalls that name one of them.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schema(required = false)]
-    pub notices: Vec<EvidenceNotice>,
-}
-
-/// The open recalls that name one identifier, or that there is none.
-#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct EvidenceRecallsOf {
-    /// The canonical identifier.
+pub struct EvidenceProduct {
+    /// Its canonical identifier.
     pub id: String,
-    /// The list of their ids, encoded; absent when no open recall names it.
+    /// Their ids, encoded; absent when none names it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub value: Option<String>,
+    pub recalls: Option<String>,
     /// Shows this under the state root.
     pub proof: EvidenceProof,
 }
@@ -199,7 +194,7 @@ pub struct EvidenceRecallsOf {
 /// An open recall.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct EvidenceNotice {
+pub struct EvidenceRecall {
     /// The recall, encoded.
     pub value: String,
     /// Shows it under the state root.

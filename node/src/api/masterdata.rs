@@ -29,7 +29,7 @@ use super::jobs::MasterDataDone;
 use super::limits::MAX_RECORD_BODY_BYTES;
 use super::links::LinksView;
 use super::one_or_page::{PartiesAnswer, PlacesAnswer, ProductsAnswer};
-use super::paging::{next_link, per_page};
+use super::paging::{next_link, per_page, wrong_token};
 use super::problem::{FieldError, Kind, Problem};
 use super::submit::{refused, submit};
 use super::{ApiState, prepare};
@@ -566,14 +566,7 @@ async fn list(
 
 /// Records have no place in the history that stays, so their cursor is where they are filed.
 fn from_token(token: &str) -> Result<Digest, Problem> {
-    token.parse().map_err(|_| {
-        let rule = "must be a cursor that this node gave";
-        Problem::new(Kind::Parameter, format!("nextPageToken {rule}")).field(
-            "nextPageToken",
-            rule,
-            "take it from the last answer unchanged, or leave it out to start at the beginning",
-        )
-    })
+    token.parse().map_err(|_| wrong_token("nextPageToken"))
 }
 
 // --- master data of documents ---

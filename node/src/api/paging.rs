@@ -24,14 +24,17 @@ pub fn to_token(position: Position) -> String {
 /// # Errors
 /// [`Kind::Parameter`] naming the parameter when it is no token of ours.
 pub fn from_token(parameter: &str, token: &str) -> Result<Position, Problem> {
-    parse(token).ok_or_else(|| {
-        let rule = "must be a cursor that this node gave";
-        Problem::new(Kind::Parameter, format!("{parameter} {rule}")).field(
-            parameter,
-            rule,
-            "take it from the last answer unchanged, or leave it out to start at the beginning",
-        )
-    })
+    parse(token).ok_or_else(|| wrong_token(parameter))
+}
+
+/// The problem of a cursor that this node did not give.
+pub fn wrong_token(parameter: &str) -> Problem {
+    let rule = "must be a cursor that this node gave";
+    Problem::new(Kind::Parameter, format!("{parameter} {rule}")).field(
+        parameter,
+        rule,
+        "take it from the last answer unchanged, or leave it out to start at the beginning",
+    )
 }
 
 fn parse(token: &str) -> Option<Position> {

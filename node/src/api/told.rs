@@ -2,16 +2,14 @@
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use tracehold_chain::anomaly::AnomalyKind;
-use tracehold_chain::epcis::{Action, Canonical, EventType, Flaw, Level, canonical, time};
+use tracehold_chain::epcis::{Canonical, EventType, Flaw, Level, canonical, time};
 use tracehold_chain::limits::MAX_URI_BYTES;
 use tracehold_chain::state::ItemRole;
 use tracehold_chain::units::{Height, TimestampMs};
 use tracehold_contracts::Head;
 use tracehold_contracts::provenance::trace::Derived;
 use tracehold_contracts::provenance::{Amount, AsOf, Ending, Life, Standing, Unit, words};
-use tracehold_explorer::language::Language;
 
 use super::problem::{Kind, Problem};
 use crate::fault::Fault;
@@ -225,15 +223,6 @@ pub fn type_code(event_type: EventType) -> &'static str {
     }
 }
 
-/// The action of an event as EPCIS names it.
-pub fn action_code(action: Action) -> &'static str {
-    match action {
-        Action::Add => "ADD",
-        Action::Observe => "OBSERVE",
-        Action::Delete => "DELETE",
-    }
-}
-
 /// Whether an item exists.
 pub fn life(life: Life) -> &'static str {
     match life {
@@ -274,14 +263,4 @@ pub fn derived_json(derived: &Derived, cursor: String) -> Value {
         json["through"] = json!(container);
     }
     json
-}
-
-/// The text in a language, else in English, else in any.
-pub fn text_in(texts: &BTreeMap<String, String>, language: Language) -> Option<&str> {
-    let primary = |wanted: &str| {
-        let of = |tag: &str| tag.split('-').next().is_some_and(|tag| tag == wanted);
-        texts.iter().find(|(tag, _)| of(tag))
-    };
-    let found = primary(language.pick("en", "zh")).or_else(|| primary("en"));
-    found.or_else(|| texts.iter().next()).map(|(_, text)| text.as_str())
 }

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::header::{ACCEPT, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_TYPE, VARY};
 use http::{HeaderMap, HeaderValue};
 use serde::{Deserialize, Serialize};
+use tracehold_chain::epcis::Action;
 use tracehold_chain::epcis::uri::percent_encoded;
 use tracehold_chain::masterdata::{MasterData, MasterKind};
 use tracehold_chain::state::Position;
@@ -18,14 +19,15 @@ use tracehold_contracts::provenance::trace::{
 use tracehold_contracts::provenance::{Party, Standing};
 use tracehold_explorer::drawing;
 use tracehold_explorer::language::Language;
+use tracehold_explorer::pages::item::text_in;
 
 use super::extract::Params;
 use super::limits::MAX_DRAWN_ITEMS;
 use super::paging::to_token;
 use super::problem::{Kind, Problem};
 use super::told::{
-    AsOfJson, Quantity, Wanted, action_code, as_of, derived_json, explained, identifier,
-    level_code, life, moment, quantities, role_code, standing_code, type_code, unknown,
+    AsOfJson, Quantity, Wanted, as_of, derived_json, explained, identifier, level_code, life,
+    moment, quantities, role_code, standing_code, type_code, unknown,
 };
 use super::visible::{Caller, Record, Sight, visible};
 use super::{ApiState, public};
@@ -256,7 +258,7 @@ impl Names {
             names
                 .iter()
                 .filter_map(|(uri, texts)| {
-                    Some((uri.clone(), super::told::text_in(texts, language)?.to_owned()))
+                    Some((uri.clone(), text_in(texts, language)?.to_owned()))
                 })
                 .collect()
         };
@@ -591,7 +593,7 @@ fn event_json<'a>(event: &'a EventNode, index: &Index<'_>) -> EventJson<'a> {
         cursor: to_token(event.position),
         digest: event.digest.to_string(),
         type_: type_code(event.event_type),
-        action: event.action.map(action_code),
+        action: event.action.map(Action::name),
         biz_step: event.biz_step.as_deref(),
         disposition: event.disposition.as_deref(),
         happened: event.happened.to_string(),

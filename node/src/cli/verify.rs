@@ -241,7 +241,7 @@ mod tests {
         fn code(file: &str, more: &[&str]) -> u8 {
             said(file, more).map_or_else(|failure| failure.exit_code(), |()| 0)
         }
-        for good in ["item", "public", "inputs", "absent", "balance"] {
+        for good in ["item", "public", "inputs", "absent", "balance", "recalled"] {
             let file = format!("good-{good}.json");
             for more in [&[][..], &["--json"], &["--language", "zh"]] {
                 assert_eq!(code(&file, more), 0, "{file}");

@@ -1,5 +1,6 @@
 //! What a trace reads: journals and edges from the state, bodies from the block log.
 
+use rust_decimal::Decimal;
 use serde::Deserialize;
 use tracehold_chain::digest::Digest;
 use tracehold_chain::epcis::{Event, SectionName};
@@ -111,14 +112,24 @@ impl ReadView {
         if uri.starts_with("geo:") {
             return Ok(geo(uri));
         }
+        let read = |degrees: Decimal| degrees.to_string().parse::<f64>().ok();
+        let recorded = self.coordinates_of(uri)?;
+        Ok(recorded.and_then(|(north, east)| read(north).zip(read(east))))
+    }
+
+    /// Degrees north and east of a place, as its owner recorded them, or the owner of what it lies
+    /// in.
+    ///
+    /// # Errors
+    /// [`Fault`] when they cannot be read or are damaged.
+    pub fn coordinates_of(&self, uri: &str) -> Result<Option<(Decimal, Decimal)>, Fault> {
         let mut next = Some(uri.to_owned());
         for _ in 0..MAX_PLACES_AROUND {
             let Some(uri) = next.take() else { break };
             let Some(record) = self.master(MasterKind::Place, &uri)? else { break };
             let MasterData::Place(place) = record.data else { break };
             if let (Some(north), Some(east)) = (place.latitude, place.longitude) {
-                let read = |degrees: String| degrees.parse::<f64>().ok();
-                return Ok(read(north.to_string()).zip(read(east.to_string())));
+                return Ok(Some((north, east)));
             }
             next = place.inside;
         }

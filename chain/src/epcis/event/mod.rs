@@ -72,6 +72,18 @@ pub enum Action {
     Delete,
 }
 
+impl Action {
+    /// The name in the standard (EPCIS 2.0, section 7.3.1.2).
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Action::Add => "ADD",
+            Action::Observe => "OBSERVE",
+            Action::Delete => "DELETE",
+        }
+    }
+}
+
 /// As what an event names a thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {

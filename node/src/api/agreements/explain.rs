@@ -3,8 +3,9 @@
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use tracehold_chain::agreement::Terms;
 use tracehold_contracts::agreement::explain::{Explained, Explanation, Sentence, explain};
-use tracehold_contracts::agreement::{Context, View};
+use tracehold_contracts::agreement::{AgreementRecord, Context, View};
 
 use super::super::ApiState;
 use super::super::auth::Keyed;
@@ -12,6 +13,8 @@ use super::super::extract::InPath;
 use super::super::problem::Problem;
 use super::view::{Both, Sentences};
 use super::{found, id_in_path, mirrored, no_agreement, stage_code};
+use crate::fault::Fault;
+use crate::view::ReadView;
 
 /// Where an agreement stands, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -154,19 +157,7 @@ pub async fn get_explain(
     let caller = keyed.caller();
     let read = state.read_much(move |view| {
         let Some((record, terms)) = found(view, &caller, id)? else { return Ok(None) };
-        let facts = view.facts(&record)?;
-        let get = |key: &[u8]| view.state_bytes(key);
-        let context = Context {
-            terms: &terms,
-            record: &record,
-            facts: &facts,
-            as_of: View::now(view.head().block_time),
-            known_before: View::now(view.head().block_time),
-            last: false,
-            get: &get,
-            authority: view.authority(),
-        };
-        let explained = view.readable(explain(&context))?;
+        let explained = explanation(view, &record, &terms)?;
         let told = ExplanationView {
             told: mirrored(&explained)?,
             stage: stage_code(&record.stage).to_owned(),
@@ -205,4 +196,28 @@ fn inside(
     for inner in &condition.of {
         inside(inner, of, depth.saturating_add(1), lines);
     }
+}
+
+/// Why an agreement stands where it stands.
+///
+/// # Errors
+/// [`Fault`] when what counts for it cannot be read.
+pub fn explanation(
+    view: &ReadView,
+    record: &AgreementRecord,
+    terms: &Terms,
+) -> Result<Explanation, Fault> {
+    let facts = view.facts(record)?;
+    let get = |key: &[u8]| view.state_bytes(key);
+    let context = Context {
+        terms,
+        record,
+        facts: &facts,
+        as_of: View::now(view.head().block_time),
+        known_before: View::now(view.head().block_time),
+        last: false,
+        get: &get,
+        authority: view.authority(),
+    };
+    view.readable(explain(&context))
 }

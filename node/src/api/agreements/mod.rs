@@ -3,7 +3,7 @@
 
 mod act;
 mod checked;
-mod explain;
+pub mod explain;
 mod terms;
 mod told;
 mod view;

@@ -18,7 +18,7 @@ use super::super::entries::{account_in_path, path_of};
 use super::super::extract::InPath;
 use super::super::problem::{Kind, Problem};
 use super::super::visible::Caller;
-use super::{LINES_ON_PAGE, events_at, given, private, reader, to};
+use super::{LINES_ON_PAGE, events_at, given, private, reader};
 use crate::fault::Fault;
 use crate::view::{Line, ReadView};
 
@@ -45,9 +45,9 @@ pub async fn accounts(
         }
         let last = names.last().filter(|_| more);
         let next = last.map(|name| {
-            to(&format!("/accounts?after={}", percent_encoded(&path_of(name))), language)
+            language.of_path(&format!("/accounts?after={}", percent_encoded(&path_of(name))))
         });
-        let first = after.map(|_| to("/accounts", language));
+        let first = after.map(|_| language.of_path("/accounts"));
         Ok(Part { list, next, first })
     };
     let part = state.read_much(read).await?;
@@ -80,7 +80,7 @@ pub async fn statement(
                 let account = account(found, language);
                 let last = lines.last().filter(|_| more).map(|(id, _)| id);
                 let here = format!("/accounts/{}", path_of(&name));
-                let older = last.map(|id| to(&format!("{here}?before={id}"), language));
+                let older = last.map(|id| language.of_path(&format!("{here}?before={id}")));
                 let lines = lines
                     .iter()
                     .map(|line| payment(&api, view, &caller, &name, line, (language, false)));
@@ -88,7 +88,7 @@ pub async fn statement(
                     account,
                     lines: lines.collect::<Result<_, Fault>>()?,
                     older,
-                    newest: before.map(|_| to(&here, language)),
+                    newest: before.map(|_| language.of_path(&here)),
                 }))
             };
             state.read_much(read).await?
@@ -109,7 +109,7 @@ fn account(found: AccountView, language: Language) -> Account {
         free: number(&one.available),
     });
     Account {
-        path: to(&format!("/accounts/{}", found.id), language),
+        path: language.of_path(&format!("/accounts/{}", found.id)),
         name: found.account,
         rule: rule(&found.approval, language),
         balances: balances.collect(),
@@ -193,13 +193,13 @@ pub fn payment(
     let mut links = Vec::new();
     if let Some(agreement) = agreement {
         let title = view.terms(agreement)?.map(|terms| terms.title);
-        let path = Some(to(&format!("/agreements/{agreement}"), language));
+        let path = Some(language.of_path(&format!("/agreements/{agreement}")));
         links.push(Reference { text: title.unwrap_or_else(|| agreement.to_string()), path });
     }
     let events = paid_on_positions(view, *id, &line.entry.cause)?;
     links.extend(events_at(state, view, caller, &events, language)?);
     if let Some(transaction) = view.transaction_of(*id)? {
-        let path = Some(to(&format!("/transaction/{transaction}"), language));
+        let path = Some(language.of_path(&format!("/transaction/{transaction}")));
         links.push(Reference { text: language.pick("transaction", "交易").to_owned(), path });
     }
     let amount = |posting: &Posting| {

@@ -7,12 +7,9 @@ use tracehold_chain::agreement::Terms;
 use tracehold_chain::money::{AccountId, AgreementId};
 use tracehold_chain::state::Position;
 use tracehold_contracts::agreement::explain::{
-    ConditionStatus, EventRef, Explained, ExplainedMilestone, Explanation, MilestoneStatus,
-    Sentence, explain,
+    ConditionStatus, EventRef, Explained, ExplainedMilestone, MilestoneStatus, Sentence,
 };
-use tracehold_contracts::agreement::{
-    AgreementRecord, Context, DisputeState, MilestoneState, Stage, View, words,
-};
+use tracehold_contracts::agreement::{AgreementRecord, DisputeState, MilestoneState, Stage, words};
 use tracehold_explorer::language::Language;
 use tracehold_explorer::pages::members::{
     self, Agreement, Condition, Deposit, Dispute, Met, Milestone, Party, Step,
@@ -21,6 +18,7 @@ use tracehold_explorer::story::{Reference, moment};
 use tracehold_explorer::verdict::Signal;
 
 use super::super::ApiState;
+use super::super::agreements::explain::explanation;
 use super::super::agreements::found;
 use super::super::auth::Keyed;
 use super::super::extract::InPath;
@@ -372,28 +370,4 @@ impl Telling {
         }
         Ok(())
     }
-}
-
-/// Why an agreement stands where it stands.
-///
-/// # Errors
-/// [`Fault`] when what counts for it cannot be read.
-pub fn explanation(
-    view: &ReadView,
-    record: &AgreementRecord,
-    terms: &Terms,
-) -> Result<Explanation, Fault> {
-    let facts = view.facts(record)?;
-    let get = |key: &[u8]| view.state_bytes(key);
-    let context = Context {
-        terms,
-        record,
-        facts: &facts,
-        as_of: View::now(view.head().block_time),
-        known_before: View::now(view.head().block_time),
-        last: false,
-        get: &get,
-        authority: view.authority(),
-    };
-    view.readable(explain(&context))
 }

@@ -18,7 +18,7 @@ use super::super::command::{Asked, CommandView};
 use super::super::entries::MoneyView;
 use super::super::problem::Problem;
 use super::accounts::rule;
-use super::{private, reader, to};
+use super::{private, reader};
 use crate::view::ReadView;
 
 /// `/approvals`.
@@ -55,7 +55,7 @@ fn acceptance(one: &AcceptanceView, language: Language) -> Waiting {
     details.extend(
         one.pays_in.iter().map(|paid| (language.pick("Will pay in", "须存入"), amount(paid))),
     );
-    let path = Some(to(&format!("/agreements/{}", one.agreement), language));
+    let path = Some(language.of_path(&format!("/agreements/{}", one.agreement)));
     let text = language.pick("Read the terms", "查看条款").to_owned();
     Waiting {
         what: language.pick("Accept an agreement", "接受协议").to_owned(),
@@ -126,7 +126,7 @@ fn command(one: &CommandView, language: Language) -> Waiting {
         }
         link = asked.agreement.as_ref().map(|id| Reference {
             text: say("The agreement", "查看协议").to_owned(),
-            path: Some(to(&format!("/agreements/{id}"), language)),
+            path: Some(language.of_path(&format!("/agreements/{id}"))),
         });
     }
     details.push((say("On the account", "账户"), one.account.clone()));

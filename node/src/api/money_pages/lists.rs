@@ -23,7 +23,7 @@ use super::super::problem::Problem;
 use super::super::visible::Caller;
 use super::agreement::{roles, signal};
 use super::moves::Board;
-use super::{LINES_ON_PAGE, given, private, reader, to};
+use super::{LINES_ON_PAGE, given, private, reader};
 use crate::fault::Fault;
 use crate::view::ReadView;
 
@@ -52,8 +52,8 @@ pub async fn agreements(
             list.push(listed(&names, view, &agent, (&record, &terms), language)?);
         }
         let last = ids.get(LINES_ON_PAGE.saturating_sub(1)).filter(|_| ids.len() == wanted);
-        let next = last.map(|(at, _)| to(&format!("/agreements?before={at}"), language));
-        let first = before.map(|_| to("/agreements", language));
+        let next = last.map(|(at, _)| language.of_path(&format!("/agreements?before={at}")));
+        let first = before.map(|_| language.of_path("/agreements"));
         Ok(Part { list, next, first })
     };
     let part = state.read_much(read).await?;
@@ -88,7 +88,7 @@ fn listed(
 }
 
 fn link(record: &AgreementRecord, terms: &Terms, language: Language) -> Reference {
-    let path = Some(to(&format!("/agreements/{}", record.id), language));
+    let path = Some(language.of_path(&format!("/agreements/{}", record.id)));
     Reference { text: terms.title.clone(), path }
 }
 

@@ -124,12 +124,6 @@ pub(in crate::api) fn given(uri: &http::Uri, wanted: &str) -> Option<String> {
     query_pairs(uri).into_iter().find(|(name, _)| name == wanted).map(|(_, value)| value)
 }
 
-/// A path with the language that its page is to be in.
-pub(in crate::api) fn to(path: &str, language: Language) -> String {
-    let joint = if path.contains('?') { '&' } else { '?' };
-    format!("{path}{joint}lang={}", language.tag())
-}
-
 /// An event in a few words, with its page.
 ///
 /// # Errors
@@ -182,6 +176,6 @@ fn member(
     id: &tracehold_chain::units::MemberId,
     language: Language,
 ) -> Reference {
-    let path = Some(to(&format!("/member/{id}"), language));
+    let path = Some(language.of_path(&format!("/member/{id}")));
     Reference { text: state.member_name(id), path }
 }

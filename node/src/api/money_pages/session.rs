@@ -13,7 +13,7 @@ use super::super::ApiState;
 use super::super::extract::{query_pairs, read_body};
 use super::super::pages::frame;
 use super::super::problem::Problem;
-use super::{company, given, private, to};
+use super::{company, given, private};
 
 /// Where one goes after signing in, unless a page was wanted.
 const HOME: &str = "/agreements";
@@ -74,13 +74,13 @@ pub async fn form(
 ) -> Response {
     let frame = frame(&state, &headers, &uri);
     if state.sessions().agent(state.keystore(), &headers).is_some() {
-        return Redirect::to(&to(HOME, frame.language)).into_response();
+        return Redirect::to(&frame.language.of_path(HOME)).into_response();
     }
     let why = match given(&uri, "out") {
         Some(_) => Why::SignedOut,
         None => Why::Asked,
     };
-    let next = to(HOME, frame.language);
+    let next = frame.language.of_path(HOME);
     private(StatusCode::OK, members::sign_in(&frame, &company(&state), &next, why))
 }
 
@@ -120,7 +120,7 @@ pub async fn sign_out(
     let cookie =
         is_own(&headers).then(|| state.sessions().end(&headers, is_https(&headers))).flatten();
     let language = form.frame(&state, &headers, &uri).language;
-    let mut response = Redirect::to(&to("/sign-in?out=1", language)).into_response();
+    let mut response = Redirect::to(&language.of_path("/sign-in?out=1")).into_response();
     response.headers_mut().extend(cookie.map(|cookie| (SET_COOKIE, cookie)));
     Ok(response)
 }

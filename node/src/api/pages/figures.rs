@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use tracehold_chain::masterdata::{MasterData, MasterKind, Product, SensorLimit};
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive as _;
+use tracehold_chain::masterdata::{Product, SensorLimit};
 use tracehold_contracts::provenance::Basis;
 use tracehold_contracts::provenance::quantity::celsius;
 use tracehold_contracts::provenance::trace::{Chapter, TraceReader};
@@ -15,26 +17,11 @@ use super::item::place_name;
 use crate::fault::Fault;
 use crate::view::ReadView;
 
-/// Places in places that are asked for a position.
-const MAX_PLACES_AROUND: usize = 4;
-
-/// Where a place is, in tenths of a degree, by its own record or that of what it lies in.
+/// Where a place is, in tenths of a degree.
 fn position(view: &ReadView, uri: &str) -> Result<Option<(i64, i64)>, Fault> {
-    use rust_decimal::prelude::ToPrimitive as _;
-    let mut next = Some(uri.to_owned());
-    for _ in 0..MAX_PLACES_AROUND {
-        let Some(uri) = next.take() else { break };
-        let Some(record) = view.master_record(MasterKind::Place, &uri)? else { break };
-        let MasterData::Place(place) = record.data else { break };
-        if let (Some(north), Some(east)) = (place.latitude, place.longitude) {
-            let tenths = |degrees: rust_decimal::Decimal| {
-                (degrees * rust_decimal::Decimal::TEN).round().to_i64()
-            };
-            return Ok(tenths(north).zip(tenths(east)));
-        }
-        next = place.inside;
-    }
-    Ok(None)
+    let tenths = |degrees: Decimal| (degrees * Decimal::TEN).round().to_i64();
+    let recorded = view.coordinates_of(uri)?;
+    Ok(recorded.and_then(|(north, east)| tenths(north).zip(tenths(east))))
 }
 
 /// Where a story goes, each place once in a row.

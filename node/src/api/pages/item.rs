@@ -79,7 +79,7 @@ impl Asked {
     }
 
     fn link(&self, more: &str) -> String {
-        format!("{}?view=full{more}&lang={}", self.path, self.language.tag())
+        self.language.of_path(&format!("{}?view=full{more}", self.path))
     }
 }
 

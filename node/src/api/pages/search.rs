@@ -52,9 +52,7 @@ pub async fn search(
     let (api, language, wanted) = (state.clone(), frame.language, wanted.to_owned());
     let found = state.read(move |view| find(&api, view, &caller, &wanted, language)).await?;
     match found {
-        Found::At(path) => {
-            Ok(Redirect::to(&format!("{path}?lang={}", frame.language.tag())).into_response())
-        }
+        Found::At(path) => Ok(Redirect::to(&frame.language.of_path(&path)).into_response()),
         Found::Named(hits) if hits.hits.is_empty() => {
             Ok(page(StatusCode::NOT_FOUND, pages::not_found(&frame, &shown)))
         }

@@ -12,11 +12,10 @@ use tracehold_chain::epcis::uri::percent_encoded;
 use super::super::auth::Keyed;
 use super::super::extract::{InPath, check_json, query_pairs, read_body};
 use super::super::limits::MAX_QUERY_BODY_BYTES;
-use super::super::paging::{next_link, per_page};
+use super::super::paging::{next_link, per_page, wrong_token};
 use super::super::problem::{Kind, Problem};
 use super::super::{ApiState, now};
 use super::shown::{QueryDefinition, QueryDocument};
-use super::token::wrong_token;
 use crate::queries::{MAX_QUERY_NAME, NamedQuery, QueriesError};
 
 /// Whether a query may be called so.

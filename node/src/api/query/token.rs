@@ -3,7 +3,8 @@
 use tracehold_chain::state::Position;
 use tracehold_chain::units::Height;
 
-use super::super::problem::{Kind, Problem};
+use super::super::paging::wrong_token;
+use super::super::problem::Problem;
 use crate::index::search::Cursor;
 
 /// A cursor as clients see it; they should not read anything into it.
@@ -20,16 +21,6 @@ pub fn to_token(cursor: &Cursor) -> String {
 /// [`Kind::Parameter`] when it is no token of ours.
 pub fn from_token(token: &str) -> Result<Cursor, Problem> {
     parse(token).ok_or_else(|| wrong_token("nextPageToken"))
-}
-
-/// The problem of a token that this node did not give.
-pub fn wrong_token(parameter: &str) -> Problem {
-    let rule = "must be a cursor that this node gave";
-    Problem::new(Kind::Parameter, format!("{parameter} {rule}")).field(
-        parameter,
-        rule,
-        "take it from the last answer unchanged, or leave it out to start at the beginning",
-    )
 }
 
 fn parse(token: &str) -> Option<Cursor> {

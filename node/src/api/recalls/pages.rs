@@ -22,7 +22,7 @@ use super::super::ApiState;
 use super::super::auth::Keyed;
 use super::super::extract::{InPath, query_pairs};
 use super::super::limits::{RECALL_HOLDERS_SHOWN, RECALL_LINES, RECALLED_SHOWN};
-use super::super::money_pages::{Reader, given, private, reader, to};
+use super::super::money_pages::{Reader, given, private, reader};
 use super::super::pages::{compression, frame, name_products, page, place_name};
 use super::super::problem::Problem;
 use super::affected::whole;
@@ -54,8 +54,8 @@ pub async fn list(
         let list = found.iter().map(|record| listed(&api, view, record, language));
         Ok(Recalls {
             list: list.collect::<Result<_, _>>()?,
-            next: next.map(|next| to(&format!("/recalls?before={next}"), language)),
-            first: before.map(|_| to("/recalls", language)),
+            next: next.map(|next| language.of_path(&format!("/recalls?before={next}"))),
+            first: before.map(|_| language.of_path("/recalls")),
         })
     };
     let part = state.read(read).await?;
@@ -110,7 +110,7 @@ pub async fn one(
                 Some(who) => Some(reach(&api, view, &record, (who, &path, after), language)?),
                 None => None,
             },
-            sign_in: to(&format!("{path}/affected.csv?page=1"), language),
+            sign_in: language.of_path(&format!("{path}/affected.csv?page=1")),
         })
     };
     let recall = match is_member {
@@ -137,7 +137,8 @@ pub async fn file(
     };
     if query_pairs(&uri).iter().any(|(name, _)| name == "page") {
         use axum::response::IntoResponse as _;
-        let path = to(&format!("/recalls/{}", percent_encoded(&id.to_string())), reader.language());
+        let path =
+            reader.language().of_path(&format!("/recalls/{}", percent_encoded(&id.to_string())));
         return Ok(axum::response::Redirect::to(&path).into_response());
     }
     let record = record(&state, &id).await?;
@@ -180,9 +181,9 @@ fn reach(
             .collect(),
         more_holders,
         lines: part.iter().map(|row| line(rows, row, &names, language)).collect(),
-        next: (next < rows.rows.len()).then(|| to(&format!("{path}?after={next}"), language)),
-        first: (after > 0).then(|| to(path, language)),
-        csv: to(&format!("{path}/affected.csv"), language),
+        next: (next < rows.rows.len()).then(|| language.of_path(&format!("{path}?after={next}"))),
+        first: (after > 0).then(|| language.of_path(path)),
+        csv: language.of_path(&format!("{path}/affected.csv")),
     })
 }
 

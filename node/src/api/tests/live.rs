@@ -3,10 +3,6 @@
 use super::*;
 use crate::deliver::tests::receiver::{Act, Receiver};
 
-fn lines(text: &str) -> Vec<Value> {
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
 fn ids(entries: &[Value]) -> Vec<String> {
     let id = |entry: &Value| entry["event"]["eventID"].as_str().unwrap().to_owned();
     entries.iter().map(id).collect()
@@ -23,15 +19,6 @@ fn delivered(receiver: &Receiver) -> Vec<String> {
         }
     }
     all
-}
-
-async fn until(what: impl AsyncFn() -> bool) {
-    let wait = async {
-        while !what().await {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, wait).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -433,3 +433,18 @@ pub(super) fn bare(mut event: Value) -> Value {
     event["@context"] = document(&[])["@context"].clone();
     event
 }
+
+/// Waits until something holds.
+async fn until(what: impl AsyncFn() -> bool) {
+    let wait = async {
+        while !what().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.unwrap();
+}
+
+/// Lines of JSON.
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}

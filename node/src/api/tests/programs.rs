@@ -5,10 +5,6 @@ use tracehold_chain::transaction::Bundle;
 use super::*;
 use crate::testing::{item, observed};
 
-fn lines(text: &str) -> Vec<Value> {
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_feed_tells_everything_once_and_goes_on_where_it_stopped() {
     let api = Api::start().await;

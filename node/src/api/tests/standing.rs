@@ -65,15 +65,6 @@ fn is_signed(got: &Got) -> bool {
     hex::encode(mac.finalize().into_bytes()) == signature
 }
 
-async fn until(what: impl AsyncFn() -> bool) {
-    let wait = async {
-        while !what().await {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, wait).await.unwrap();
-}
-
 /// Promise P101.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_reports_what_matches_signed_once_and_in_order_across_a_restart() {

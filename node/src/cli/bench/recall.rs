@@ -13,7 +13,7 @@ use tracehold_testnet::measure::{self, Latencies};
 
 use super::OnNetwork;
 use super::ingest::Finality;
-use super::trace::record;
+use super::trace::record_all;
 use crate::cli::init::now;
 use crate::cli::{Failure, output};
 
@@ -86,10 +86,8 @@ fn measure_recall(
     let start = now()?;
     let goods = Goods::reaching(start.0, start, args.affected, args.events);
     let since = Instant::now();
-    let (mut failed, mut messages) = (0, Vec::new());
-    for phase in Phase::ALL {
-        failed += record(&goods, phase, network, stop, &mut messages);
-    }
+    let mut messages = Vec::new();
+    let failed = record_all(&goods, network, stop, &mut messages);
     let recording_s = since.elapsed().as_secs_f64();
     super::ingest::wait_agree(network);
 

@@ -106,11 +106,8 @@ fn measure_traces(
     let start = now()?;
     let goods = Goods::new(start.0, start, args.items, args.events);
     let since = Instant::now();
-    let mut failed = 0;
     let mut messages = Vec::new();
-    for phase in Phase::ALL {
-        failed += record(&goods, phase, network, stop, &mut messages);
-    }
+    let failed = record_all(&goods, network, stop, &mut messages);
     let recording_s = since.elapsed().as_secs_f64();
     super::ingest::wait_agree(network);
 
@@ -215,8 +212,18 @@ impl Asking<'_> {
     }
 }
 
+/// Records all phases over all nodes; how many events failed.
+pub(super) fn record_all(
+    goods: &Goods,
+    network: &Testnet,
+    stop: &Arc<AtomicBool>,
+    messages: &mut Vec<String>,
+) -> u64 {
+    Phase::ALL.into_iter().map(|phase| record(goods, phase, network, stop, messages)).sum()
+}
+
 /// Records a phase over all nodes; how many events failed.
-pub(super) fn record(
+fn record(
     goods: &Goods,
     phase: Phase,
     network: &Testnet,

@@ -4,7 +4,7 @@ use super::super::{Condition, Pattern, TimeField, WordField};
 use super::{
     ACTION, BEGINS, Browsed, CLASS, CORRECTIVE, DECLARED_WRONG, DEVICE, FIELD, KEY, MANY_FIELDS,
     MEASUREMENT, SENSED, SET, SHORTEST_PREFIX, TRANSFORMATION, Term, Terms, UNDER_CLASS, UNSET,
-    URN_SCHEME, action_name, local_name, urn_scheme,
+    URN_SCHEME, local_name, urn_scheme,
 };
 use crate::epcis::identifier::{Level, canonical};
 
@@ -21,7 +21,7 @@ impl Condition {
         Some(match self {
             Condition::EventType(names) => all(Browsed::EventType.tag(), names, true),
             Condition::Action(actions) => Terms {
-                any: actions.iter().map(|own| Term::of(ACTION, &[action_name(*own)])).collect(),
+                any: actions.iter().map(|own| Term::of(ACTION, &[own.name()])).collect(),
                 exact: true,
             },
             Condition::Word(field, words) => match field {

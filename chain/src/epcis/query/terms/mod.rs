@@ -19,7 +19,7 @@ use super::{LinkField, PlaceField};
 use crate::digest::{Domain, Hasher};
 use crate::epcis::check::Object;
 use crate::epcis::digital_link::CANONICAL_DOMAIN;
-use crate::epcis::event::{Action, Event, Named};
+use crate::epcis::event::{Event, Named};
 use crate::epcis::identifier::{Level, canonical};
 use crate::epcis::vocabulary::Vocabulary;
 use crate::units::TimestampMs;
@@ -196,7 +196,7 @@ impl Filing<'_> {
             }
         }
         if let Some(action) = event.action() {
-            self.add(ACTION, &[action_name(action)]);
+            self.add(ACTION, &[action.name()]);
         }
         let persistent = event.object().get("persistentDisposition");
         for (key, kind) in [("set", SET), ("unset", UNSET)] {
@@ -322,14 +322,6 @@ fn collect_inside<'o>(value: &'o Value, names: &mut BTreeSet<&'o str>) {
 /// What stands behind the prefix, or behind the namespace of a full URI: the same of both.
 fn local_name(name: &str) -> &str {
     name.rsplit([':', '/', '#']).next().unwrap_or(name)
-}
-
-fn action_name(action: Action) -> &'static str {
-    match action {
-        Action::Add => "ADD",
-        Action::Observe => "OBSERVE",
-        Action::Delete => "DELETE",
-    }
 }
 
 /// `urn:epc:id:gid` of an EPC URN that has no GS1 key.

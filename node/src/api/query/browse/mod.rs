@@ -16,10 +16,9 @@ use tracehold_chain::state::key::name_digest;
 use super::super::ApiState;
 use super::super::auth::Keyed;
 use super::super::extract::query_pairs;
-use super::super::paging::{next_link, per_page};
+use super::super::paging::{next_link, per_page, wrong_token};
 use super::super::problem::{Kind, Problem};
 use super::shown::Collection;
-use super::token::wrong_token;
 use crate::view::Order;
 
 pub(super) use resources::routes;

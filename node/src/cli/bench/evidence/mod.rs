@@ -16,13 +16,13 @@ use tracehold_explorer::assets::CHECK;
 use tracehold_testnet::Testnet;
 use tracehold_testnet::client::Client;
 use tracehold_testnet::load;
-use tracehold_testnet::load::goods::{Goods, Phase};
+use tracehold_testnet::load::goods::Goods;
 use tracehold_testnet::measure::Latencies;
 
 use super::OnNetwork;
 use super::browser::{self, Browser};
 use super::ingest::{Finality, wait_agree};
-use super::trace::record;
+use super::trace::record_all;
 use crate::cli::init::now;
 use crate::cli::{Failure, output};
 use story::{EVENTS, LEVELS, Story};
@@ -121,9 +121,7 @@ fn measure_evidence(
     let (mut failed, mut messages) = (0, Vec::new());
     if args.events > 0 {
         let goods = Goods::new(start.0, start, args.items, args.events);
-        for phase in Phase::ALL {
-            failed += record(&goods, phase, network, stop, &mut messages);
-        }
+        failed += record_all(&goods, network, stop, &mut messages);
     }
     let client = network.nodes[0].client();
     let begins = start.0.saturating_sub(BEGINS_MS);

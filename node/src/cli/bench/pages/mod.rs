@@ -23,14 +23,23 @@ const LATENCY_MS: u64 = 400;
 const WIDTH: u32 = 390;
 const HEIGHT: u32 = 844;
 
-/// What a page tells of its own loading.
-const ASK: &str = "JSON.stringify((() => { \
+/// The browser's processor does so many times less than it could, as a cheap phone's.
+const SLOWED: u32 = 4;
+
+/// What a page tells of its own loading, when a check that it makes has held, or has not for long.
+const ASK: &str = "(async () => { \
+    await new Promise((done) => setTimeout(done)); \
+    const box = document.querySelector('#check'); let checked = 0; \
+    for (let n = 0; box && n < 3000 && !checked; n += 1) { \
+      if (box.classList.contains('held')) checked = performance.now(); \
+      else await new Promise((done) => setTimeout(done, 10)); } \
     const [page] = performance.getEntriesByType('navigation'); \
     const paint = Object.fromEntries(performance.getEntriesByType('paint').map((e) => [e.name, e.startTime])); \
     const others = performance.getEntriesByType('resource'); \
     return { first: page.responseStart, paint: paint['first-contentful-paint'], load: page.loadEventEnd, \
       bytes: page.transferSize, others: others.length, other_bytes: others.reduce((sum, e) => sum + e.transferSize, 0), \
-      blocking: others.filter((e) => e.renderBlockingStatus === 'blocking').length }; })())";
+      blocking: others.filter((e) => e.renderBlockingStatus === 'blocking').length, \
+      has_check: box !== null, checked }; })()";
 
 #[derive(Debug, clap::Args)]
 pub struct Pages {
@@ -50,6 +59,7 @@ struct Report {
     browser: String,
     kilobits_per_s: u64,
     latency_ms: u64,
+    processor_slowed: u32,
     visits: u8,
     pages: Vec<Page>,
 }
@@ -65,6 +75,9 @@ struct Page {
     first_paint_ms: u64,
     /// Everything, without pictures that are further down.
     loaded_ms: u64,
+    /// The page says that the history was checked in the browser; nothing of pages that check none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checked_ms: Option<u64>,
     /// The page itself, compressed, with its head.
     page_bytes: u64,
     /// What it loads besides.
@@ -112,6 +125,7 @@ fn measure(args: &Pages, program: &std::path::Path, network: &Testnet) -> Result
         browser: version,
         kilobits_per_s: KILOBITS,
         latency_ms: LATENCY_MS,
+        processor_slowed: SLOWED,
         visits: args.visits,
         pages,
     })
@@ -130,16 +144,20 @@ fn visit(browser: &mut Browser, url: &str) -> Result<Value, Failure> {
     let phone = json!({"width": WIDTH, "height": HEIGHT, "deviceScaleFactor": 3, "mobile": true});
     browser.call(on, "Page.enable", &json!({}))?;
     browser.call(on, "Emulation.setDeviceMetricsOverride", &phone)?;
+    browser.call(on, "Emulation.setCPUThrottlingRate", &json!({"rate": SLOWED}))?;
     browser.forget_events();
     browser.call(on, "Page.navigate", &json!({"url": url}))?;
     browser.wait_for(&session, "Page.loadEventFired")?;
     // The event comes while the load event is under way; its end is known when scripts run again.
-    let ask = json!({"expression": format!("new Promise((done) => setTimeout(() => done({ASK})))"),
-        "awaitPromise": true, "returnByValue": true});
-    let told = browser.call(on, "Runtime.evaluate", &ask)?;
+    let ask = json!({"expression": ASK, "awaitPromise": true, "returnByValue": true});
+    let mut told = browser.call(on, "Runtime.evaluate", &ask)?;
     browser.call(None, "Target.disposeBrowserContext", &json!({"browserContextId": context}))?;
-    let told = told["result"]["value"].as_str().and_then(|text| serde_json::from_str(text).ok());
-    told.ok_or_else(|| Failure::Refused(format!("{url} tells nothing of its loading")))
+    let told = told["result"]["value"].take();
+    if told["has_check"] == true && told["checked"] == 0 {
+        return Err(Failure::Refused(format!("{url} did not say that its history was checked")));
+    }
+    let missing = || Failure::Refused(format!("{url} tells nothing of its loading"));
+    told.is_object().then_some(told).ok_or_else(missing)
 }
 
 fn page(name: &'static str, path: String, visits: &[Value]) -> Result<Page, Failure> {
@@ -162,6 +180,10 @@ fn page(name: &'static str, path: String, visits: &[Value]) -> Result<Page, Fail
         first_byte_ms,
         first_paint_ms: median("paint")?,
         loaded_ms: median("load")?,
+        checked_ms: match visits.iter().any(|visit| visit["has_check"] == true) {
+            true => Some(median("checked")?),
+            false => None,
+        },
         page_bytes: median("bytes")?,
         other_requests: median("others")?,
         other_bytes: median("other_bytes")?,
@@ -171,22 +193,23 @@ fn page(name: &'static str, path: String, visits: &[Value]) -> Result<Page, Fail
 }
 
 fn show(report: &Report) -> Result<(), Failure> {
-    let Report { browser, kilobits_per_s, latency_ms, visits, .. } = report;
+    let Report { browser, kilobits_per_s, latency_ms, processor_slowed, visits, .. } = report;
     output::line(format!(
-        "{browser}, {kilobits_per_s} kbit/s, {latency_ms} ms, median of {visits} visits with an \
-         empty cache"
+        "{browser}, {kilobits_per_s} kbit/s, {latency_ms} ms, processor slowed {processor_slowed} \
+         times, median of {visits} visits with an empty cache"
     ))?;
     output::line(format!(
-        "{:<16} {:>10} {:>11} {:>8} {:>11} {:>16}",
-        "page", "first byte", "first paint", "loaded", "page", "besides"
+        "{:<16} {:>10} {:>11} {:>8} {:>10} {:>11} {:>16}",
+        "page", "first byte", "first paint", "loaded", "checked", "page", "besides"
     ))?;
     report.pages.iter().try_for_each(|page| {
         output::line(format!(
-            "{:<16} {:>7} ms {:>8} ms {:>5} ms {:>9} B {:>3}: {:>9} B",
+            "{:<16} {:>7} ms {:>8} ms {:>5} ms {:>10} {:>9} B {:>3}: {:>9} B",
             page.name,
             page.first_byte_ms,
             page.first_paint_ms,
             page.loaded_ms,
+            page.checked_ms.map(|ms| format!("{ms} ms")).unwrap_or_default(),
             page.page_bytes,
             page.other_requests,
             page.other_bytes
