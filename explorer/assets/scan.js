@@ -127,10 +127,13 @@ function recalls({ recalls: open, exists }) {
       return false;
     }
     box.dataset.code = isNewer ? "recall-newer" : "recall-near";
-    cannot(isNewer
-      ? say("A recall is newer than this page: load it again.", "有比此页更新的召回：请重新加载。")
-      : say("A recall names something that it was packed in or made of, and this page does not show it. Ask whoever sold you the thing.",
-        "有召回涉及其包装或原料，而此页面没有显示。请咨询售卖者。"), lines);
+    if (isNewer) {
+      tell("", say("A recall is newer than this page", "有比此页更新的召回"), say("Load this page again.", "请重新加载此页。"), lines);
+    } else {
+      tell("", say("A recall that this page does not show", "此页面未显示的召回"),
+        say("It names something that this was packed in or made of. Ask whoever sold it to you.",
+          "该召回涉及其包装或原料。请咨询售卖者。"), lines);
+    }
     box.classList.add("recalled");
     loud();
     return false;

@@ -37,11 +37,11 @@ const digit = (where) => changed((text) => text.replace(where, (_, before, old) 
 const quiet = (text) => text.replace(/<section class="verdict finding stop" data-recall[\s\S]*?<\/section>/g, "");
 
 /** What a page is made to be, and what it must say of itself. */
-function states({ scan, recalled, made, serial, scans, vaccine }) {
+function states({ scan, pictured, recalled, made, serial, scans, vaccine }) {
   const evidence = (change) => [isEvidence, change];
   const of = (path, change) => [isPage(path), change];
   return [
-    { name: "checked", state: "held", isGreen: true, says: /Checked on your phone|已在您的手机上核验/ },
+    { name: "checked", state: "held", isGreen: true, says: /Matches the maker's record[\s\S]*Checked on your phone|与生产者的记录一致[\s\S]*已在您的手机上核验/ },
     { name: "whole-story", path: `${scan}?view=full`, state: "held", isGreen: true },
     { name: "whole-story-no-script", path: `${scan}?view=full`, scripts: false },
     { name: "no-script", scripts: false },
@@ -63,13 +63,13 @@ function states({ scan, recalled, made, serial, scans, vaccine }) {
     { name: "newer", state: "not",
       route: of(scan, changed((text) => text.replace(/<li data-events="(?![\s\S]*<li data-events=")[\s\S]*?<\/li>/, ""))) },
     // Too large with what it was made of: its own history alone.
-    { name: "large", state: "held", isGreen: true,
+    { name: "large", path: pictured, state: "held", isGreen: true,
       route: [(url) => isEvidence(url) && url.searchParams.has("inputs"), (route) => route.fulfill({ status: 413, body: "{}" })] },
     { name: "recalled", path: recalled, state: "held", first: "recall", says: /are on record and open|均有记录且仍有效/ },
     { name: "recalled-input", path: made, state: "held", first: "recall", says: /are on record and open|均有记录且仍有效/ },
     { name: "recall-hidden", path: recalled, state: "failed", code: "recall-hidden", says: /Glass splinters|玻璃碎片/,
       route: of(recalled, changed(quiet)) },
-    { name: "recall-newer", path: recalled, state: "not", code: "recall-newer", first: "check", says: /load it again[\s\S]*Glass splinters|请重新加载[\s\S]*玻璃碎片/,
+    { name: "recall-newer", path: recalled, state: "not", code: "recall-newer", first: "check", says: /Load this page again[\s\S]*Glass splinters|请重新加载[\s\S]*玻璃碎片/,
       route: of(recalled, changed((text) => quiet(text).replace(/data-at="\d+"/, 'data-at="1"'))) },
     { name: "recall-near", path: made, state: "not", code: "recall-near", first: "check", says: /Glass splinters|玻璃碎片/,
       route: of(made, changed(quiet)) },
@@ -115,6 +115,10 @@ async function look(browser, plan, find, one, language, viewport) {
   } else if (!/Nothing was checked on your phone|没有在您的手机上核验/.test(await box.innerText())) {
     find(where, `says ${await box.innerText()}`);
   }
+  // What was calm before a check is green after it, and gone when it failed.
+  const calm = page.locator(".verdict.said");
+  if (path === plan.scan && state === "failed" && await calm.isVisible()) find(where, "still says that all is well");
+  if (path === plan.scan && state !== "failed" && !(await calm.isVisible())) find(where, "has no verdict");
   const greens = await green(page);
   if (isGreen && greens < 3) find(where, `${greens} things are green`);
   // The check's own word may be green of a thing to take care with; nothing else is.

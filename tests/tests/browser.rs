@@ -132,6 +132,7 @@ fn pages_are_fine_in_a_real_browser() {
     goods.coffee();
     goods.vaccine();
     goods.bag();
+    goods.sound();
     goods.recalled();
     goods.everything();
     let sales = sales::record(&network);
@@ -221,7 +222,7 @@ fn pages_are_fine_in_a_real_browser() {
             {"path": code, "selector": "svg"},
             {"path": label, "selector": ".label svg"},
         ],
-        "item": format!("{vaccine}?view=full"), "pictured": bag, "scan": bag.replace("/21/1", "/21/2"), "biggest": everything,
+        "item": format!("{vaccine}?view=full"), "pictured": bag, "scan": copied.replace("/21/B1", "/21/FINE"), "biggest": everything,
         "recalled": recalled, "made": made, "vaccine": vaccine,
         "serial": bag.replace("/21/1", "/21/9999"),
         "scans": {"copied": copied, "warned": bag.replace("/21/1", "/21/3")},

@@ -310,6 +310,25 @@ impl<'n> Goods<'n> {
         );
     }
 
+    /// A bag of which nothing speaks against it.
+    pub fn sound(&mut self) {
+        let thing = format!("{}/21/FINE", product(2, 1));
+        for (day, action, step) in
+            [(2, "ADD", "commissioning"), (3, "OBSERVE", "inspecting"), (4, "OBSERVE", "storing")]
+        {
+            self.event(
+                2,
+                day,
+                600,
+                Some(place(2, 1)),
+                json!({
+                    "type": "ObjectEvent", "action": action, "bizStep": step,
+                    "disposition": "active", "epcList": [thing],
+                }),
+            );
+        }
+    }
+
     /// Bags of a lot of leather, and one more: the lot and that one are recalled.
     pub fn recalled(&mut self) {
         let lot = format!("{}/10/HIDE-1", product(2, 4));
