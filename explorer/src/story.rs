@@ -488,7 +488,7 @@ mod tests {
         assert_eq!(told.iter().map(|chapter| chapter.times).collect::<Vec<_>>(), [3, 1, 1]);
         assert_eq!(told[0].until.as_deref(), Some("27 Feb 2026, 09:02:00 (+00:00)"));
         assert_eq!(told[1].standing, Some("held it then"));
-        assert_eq!(told[0].late.as_deref(), Some("Recorded 2 days 30 minutes later"));
+        assert_eq!(told[0].late.as_deref(), Some("Recorded 2 days later"));
     }
 
     #[test]
