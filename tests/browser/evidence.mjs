@@ -1,6 +1,7 @@
 // Checks evidence in a real browser, on pages with and without a secure context. Reads what to
-// check from the file named first: {chromium, page, insecure, server, trust, files: [{name, trust}]}.
-// Prints {secure: {...}, insecure: {...}}: what was said of each file, and what the page can do.
+// check from the file named first: {chromium, page, insecure, server, files: [{name, trust}], node}.
+// Prints {secure: {...}, insecure: {...}}: what was said of each file, and of the evidence of `node`,
+// checked with the checker from there, and what the page can do.
 import { readFileSync } from "node:fs";
 import { chromium } from "playwright-core";
 
@@ -20,7 +21,7 @@ async function checked(url) {
   const errors = [];
   page.on("pageerror", (error) => errors.push(error.message));
   await page.goto(url);
-  const told = await page.evaluate(async ({ server, files }) => {
+  const told = await page.evaluate(async ({ server, files, node }) => {
     const { check } = await import("/check.js");
     const said = {};
     const times = {};
@@ -31,7 +32,13 @@ async function checked(url) {
       times[name] = Math.round(performance.now() - since);
       said[name] = result.state === "failed" ? `${result.code} ${result.place}` : result.state;
     }
-    return { said, times, isSecure: isSecureContext, hasSubtle: Boolean(globalThis.crypto?.subtle) };
+    // Another's node, asked by a page that is not its own: its checker, its evidence, and no more.
+    const theirs = await import(`${node.base}${node.checker}`);
+    const file = await (await fetch(`${node.base}${node.evidence}`)).text();
+    const { state, recalls } = await theirs.check(file, node.trust);
+    const closed = await fetch(`${node.base}/api/v1/status`).then(() => false, () => true);
+    const seen = { state, recalls: recalls?.map(({ id, names }) => [id, names]), closed };
+    return { said, times, node: seen, isSecure: isSecureContext, hasSubtle: Boolean(globalThis.crypto?.subtle) };
   }, plan);
   await page.close();
   return { ...told, errors };

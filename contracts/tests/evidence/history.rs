@@ -67,7 +67,7 @@ impl History {
             reason: text("Glass was found in it.", "发现玻璃碎片。"),
             what_to_do: text("Do not eat it. Bring it back.", "请勿食用，请退回。"),
             contact: "+49 30 1234567".to_owned(),
-            web: (self.next % 2 == 0).then(|| "https://mill.example/recall".to_owned()),
+            web: self.next.is_multiple_of(2).then(|| "https://mill.example/recall".to_owned()),
         };
         let id = format!("{who}:{reference}");
         let verdict = self.world.recall(who, RecallCommand::Declare { reference, notice });

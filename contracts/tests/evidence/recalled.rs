@@ -85,7 +85,7 @@ fn recalls_of_the_story_are_in_the_file() {
     let of_product = (of_case.0.clone(), vec![product(&case(0))]);
     assert_eq!(told(&history, nobody, 0), [of_product]);
     // What the pallet holds is no part of its story.
-    assert_eq!(told(&history, &pallet(1), 0), [of_pallet.clone()]);
+    assert_eq!(told(&history, &pallet(1), 0), std::slice::from_ref(&of_pallet));
     assert_eq!(told(&history, &pallet(2), 0), []);
     history.withdraw(2);
     assert_eq!(told(&history, &case(0), 0), [of_pallet]);

@@ -16,9 +16,11 @@ use tracehold_chain::epcis::uri::percent_encoded;
 use tracehold_chain::evidence::{Evidence, Trust, VerifyError, Vote, verify};
 use tracehold_chain::genesis::Genesis;
 use tracehold_chain::keys::Signer as _;
+use tracehold_chain::recall::RecallRecord;
 use tracehold_chain::units::Height;
 use tracehold_node::config::{GENESIS_FILE, load_genesis};
 use tracehold_node::keystore::Keystore;
+use tracehold_testnet::client::Client;
 
 use super::common::{Network, binary, event, wait_until};
 use super::{program, workshop};
@@ -99,6 +101,65 @@ fn told(network: &Network) -> (Evidence, Evidence) {
     (old, evidence(network, 1, CASE))
 }
 
+/// Recalls the case's product and its pallet, at all nodes.
+fn recalled(network: &Network) -> Evidence {
+    let product = CASE.rsplit_once("/21/").expect("a serial number").0;
+    let recall = json!({
+        "reference": "R-1", "items": [PALLET, product],
+        "reason": {"en": "It was too warm.", "zh": "温度过高。"},
+        "what_to_do": {"en": "Do not eat it.", "zh": "请勿食用。"},
+        "contact": "+49 30 1234567",
+    });
+    let client = network.net.nodes[0].client();
+    let answer = client.post("/api/v1/recalls", recall.to_string().as_bytes(), &[]);
+    let answer = answer.expect("an answer");
+    assert_eq!(answer.status, 201, "{}", answer.text);
+    let is_there = || !evidence(network, 1, CASE).recalls.is_empty();
+    wait_until("the recall at the other node", is_there);
+    evidence(network, 1, CASE)
+}
+
+/// What a node makes of it that would rather not show the recall.
+fn hidden(before: &Evidence, warned: &Evidence, trust: &Trust) -> Vec<Shown> {
+    let trust = Trust { least_height: Some(Height(warned.height)), ..trust.clone() };
+    let one = |name, file: &Evidence, said| Shown {
+        name,
+        text: file.to_text(),
+        trust: trust.clone(),
+        said,
+    };
+    let changed = |change: &dyn Fn(&mut Evidence)| {
+        let mut file = warned.clone();
+        change(&mut file);
+        file
+    };
+    let denied = changed(&|file| {
+        file.logs[1].recalls = None;
+        file.products[0].recalls = None;
+        file.recalls.clear();
+    });
+    let forgotten = changed(&|file| file.recalls.clear());
+    let unasked = changed(&|file| file.products.clear());
+    // That another product has no recall, before there was one.
+    let spoofed = changed(&|file| file.products.clone_from(&before.products));
+    vec![
+        one("recall", warned, "holds"),
+        one("recall-denied", &denied, "state-proof /products/0/proof"),
+        one("recall-left-out", &forgotten, "missing-recall /recalls/0"),
+        one("recall-not-looked-up", &unasked, "missing-product /products/0"),
+        one("recall-absence-of-before", &spoofed, "state-proof /products/0/proof"),
+        one("before-the-recall", before, "too-old /height"),
+    ]
+}
+
+/// Where the page of a scan says the checker is.
+fn checker(client: &Client) -> String {
+    let path = CASE.trim_start_matches("https://id.gs1.org");
+    let page = client.get_as(path, "text/html").expect("a page");
+    let (_, after) = page.text.split_once("data-checker=\"").expect("a checker");
+    after.split('"').next().expect("a path").to_owned()
+}
+
 /// The file with another header, signed by the liar alone.
 fn signed(file: &Evidence, header: &BlockHeader, keys: &Keystore) -> Evidence {
     let key = keys.node_key();
@@ -152,7 +213,12 @@ fn shown(
     show("container-withheld", &unpacked, &fresh, "missing-log /logs/1");
     // What was true once.
     show("old-head", old, &fresh, "too-old /height");
-    let mixed = Evidence { logs: old.logs.clone(), events: old.events.clone(), ..new.clone() };
+    let mixed = Evidence {
+        logs: old.logs.clone(),
+        events: old.events.clone(),
+        products: old.products.clone(),
+        ..new.clone()
+    };
     show("old-story-under-the-new-head", &mixed, &fresh, "state-proof /logs/0/proof");
     // A block in which the old state still holds, with the votes that one validator can give, and
     // with those that others gave for the real one.
@@ -224,6 +290,12 @@ fn answer(
     )
 }
 
+/// The id of the recall in the file.
+fn warned_id(file: &Evidence) -> String {
+    let recall: RecallRecord = codec::decode(&file.recalls[0].value.0).expect("a recall");
+    recall.id.to_string()
+}
+
 /// What `verify` says, as the browser's checker does.
 fn said(shown: &Shown) -> String {
     match verify(shown.text.as_bytes(), &shown.trust) {
@@ -257,9 +329,10 @@ fn commanded(shown: &Shown, genesis: &std::path::Path, folder: &std::path::Path)
     done.status.code().expect("it ends by itself")
 }
 
-/// Promise P113: a node that withholds the last event, shows an old head, forges a certificate with
-/// too little power or swaps the validators is exposed by both checkers: by the command, and on a
-/// page in a real browser, with and without a secure context.
+/// Promises P113, P123 and P124: a node that withholds the last event, shows an old head, forges a
+/// certificate with too little power, swaps the validators or hides a recall is exposed by both
+/// checkers: by the command, and on a page in a real browser, with and without a secure context. A
+/// page of another origin reads the evidence of a real node, and checks it with its checker.
 #[test]
 fn a_dishonest_node_is_exposed() {
     let chromium = program(&["chromium", "chromium-browser"], "chromium");
@@ -271,7 +344,11 @@ fn a_dishonest_node_is_exposed() {
     let folder = &network.net.nodes[LIAR].dir;
     let genesis = load_genesis(folder).expect("the genesis record");
     let keys = Keystore::open(folder).expect("the liar's keys");
-    let all = shown(&old, &new, &other, &genesis, &keys);
+    let mut all = shown(&old, &new, &other, &genesis, &keys);
+    let known = Trust { genesis: Some(genesis.id().0), ..Trust::default() };
+    let warned = recalled(&network);
+    all.extend(hidden(&new, &warned, &known));
+    let asked = Client::new(network.net.nodes[1].client().base());
 
     for one in &all {
         let said = said(one);
@@ -303,6 +380,11 @@ fn a_dishonest_node_is_exposed() {
         all.iter().map(|one| json!({"name": one.name, "trust": trust(&one.trust)})).collect();
     let plan = json!({
         "chromium": chromium, "files": files,
+        "node": {
+            "base": asked.base(), "checker": checker(&asked),
+            "evidence": format!("/api/v1/evidence?id={}", percent_encoded(CASE)),
+            "trust": trust(&known),
+        },
         "page": format!("http://127.0.0.1:{site}/"),
         "insecure": format!("http://shop.example:{site}/"),
         "server": format!("http://127.0.0.1:{liar}"),
@@ -323,6 +405,12 @@ fn a_dishonest_node_is_exposed() {
         for one in &all {
             assert_eq!(seen["said"][one.name], said(one), "{context}: {}", one.name);
         }
+        // What a real node serves to pages of others: evidence with the recall, and no more.
+        let product = CASE.rsplit_once("/21/").map(|(product, _)| product);
+        let id = warned_id(&warned);
+        let wanted =
+            json!({"state": "holds", "recalls": [[id, [product, PALLET]]], "closed": true});
+        assert_eq!(seen["node"], wanted, "{context}");
         println!("{context}: milliseconds {}", seen["times"]);
     }
 }

@@ -89,6 +89,76 @@ async fn a_node_serves_evidence() {
     api.stop().await;
 }
 
+async fn recall(api: &Api, reference: &str, items: &[&str]) {
+    let body = super::recalls::recall(reference, items);
+    let answer = api.post("/api/v1/recalls", &body, &[]).await;
+    assert_eq!(answer.status, 201, "{}", answer.text);
+}
+
+/// Promises P122 and P123, over HTTP: what a running node serves has the open recalls of the thing,
+/// its product, its container and its inputs, without a key too; and a withdrawn one no longer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn evidence_has_the_recalls_of_its_story() {
+    let api = Api::start().await;
+    story(&api).await;
+    let of = |id: &str| of(id, "&inputs=1");
+    let (report, text) = checked(&api, &of(CASE)).await;
+    assert!(report.recalls.is_empty());
+    let class = "https://id.gs1.org/01/09521321001015";
+    recall(&api, "R-1", &[PALLET]).await;
+    recall(&api, "R-2", &[class, LOT]).await;
+    let open = |report: &Report| -> Vec<(String, Vec<String>)> {
+        let one = |recall: &tracehold_chain::evidence::OpenRecall| {
+            (recall.record.id.to_string(), recall.names.clone())
+        };
+        report.recalls.iter().map(one).collect()
+    };
+    let names = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
+    let pallet = ("acme:R-1".to_owned(), names(&[PALLET]));
+    let both = [("acme:R-2".to_owned(), names(&[class, LOT])), pallet.clone()];
+    let (report, _) = checked(&api, &of(CASE)).await;
+    assert_eq!(open(&report), both);
+    let anonymous = api.anonymous(&of(CASE)).await;
+    let report = verify(&anonymous.bytes, &trust(&api)).unwrap();
+    assert_eq!(open(&report), both);
+    let (report, _) = checked(&api, &of(&format!("{class}/21/none"))).await;
+    assert!(!report.exists && report.recalls.len() == 1);
+    // What was said before the recall is not believed by whoever knows that there was a block since.
+    let fresh = Trust { least_height: Some(report.height), ..trust(&api) };
+    let Err(VerifyError::Failed(failure)) = verify(text.as_bytes(), &fresh) else {
+        panic!("an old head hides a recall");
+    };
+    assert_eq!(failure.reason.code(), "too-old");
+    let why = json!({"reason": {"en": "It was not glass."}});
+    let over = api.post("/api/v1/recalls/acme:R-2/withdraw", &why, &[]).await;
+    assert_eq!(over.status, 200, "{}", over.text);
+    let (report, _) = checked(&api, &of(CASE)).await;
+    assert_eq!(open(&report), [pallet]);
+    api.stop().await;
+}
+
+/// Promise P124: a page of any origin reads public evidence and the checker, and why there is none;
+/// what needs a key, and other files, it does not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_page_may_ask_for_public_evidence() {
+    use tracehold_explorer::assets::{CHECK, SCAN};
+    const ALLOWED: &str = "access-control-allow-origin";
+    let api = Api::start().await;
+    story(&api).await;
+    let wrong = "/api/v1/evidence?id=urn:x&inputs=17";
+    let money = "/api/v1/evidence?account=acme%2Fmain&asset=EUR%40acme";
+    for (path, status) in [(of(CASE, "").as_str(), 200), (wrong, 400), (money, 401)] {
+        let answer = api.anonymous(path).await;
+        assert_eq!((answer.status.as_u16(), answer.header(ALLOWED)), (status, "*"), "{path}");
+        assert_eq!(api.get(path).await.headers.get(ALLOWED), None, "{path}");
+    }
+    assert_eq!(api.anonymous(&CHECK.path).await.header(ALLOWED), "*");
+    for path in [SCAN.path.as_str(), "/api/v1/status", "/api/v1/items?id=urn:x"] {
+        assert_eq!(api.anonymous(path).await.headers.get(ALLOWED), None, "{path}");
+    }
+    api.stop().await;
+}
+
 /// Promise P113, over HTTP: what a server changes on the way is exposed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_changed_on_the_way_is_exposed() {

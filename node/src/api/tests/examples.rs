@@ -215,10 +215,13 @@ async fn agree(walk: &mut Walk<'_>) {
     assert_eq!(told["acceptances"][0]["agreement"], sixth);
 }
 
-/// Evidence of a thing of one event, of which one section is shown.
+/// Evidence of a thing of one event, of which one section is shown, and whose product is recalled.
 async fn prove(walk: &mut Walk<'_>) {
     let captured = walk.api.capture(&[event(7, 7)], &[]).await;
     assert_eq!(captured["success"], true, "{captured}");
+    let recall = super::recalls::recall("R-2026-01", &["https://id.gs1.org/01/09521321001015"]);
+    let answer = walk.api.post("/api/v1/recalls", &recall, &[]).await;
+    assert_eq!(answer.status, 201, "{}", answer.text);
     let operation = "GET /api/v1/evidence?sections=public&id={id}";
     let id = "https://id.gs1.org/01/09521321001015/21/7";
     let told = walk.ask("buyer/erp", operation, &[id], Value::Null, 200).await;

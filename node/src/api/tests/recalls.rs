@@ -5,7 +5,7 @@ use super::*;
 
 const LOT: &str = "https://id.gs1.org/01/09521321001015/10/L1";
 
-fn recall(reference: &str, items: &[&str]) -> Value {
+pub fn recall(reference: &str, items: &[&str]) -> Value {
     json!({
         "reference": reference,
         "items": items,
