@@ -21,65 +21,148 @@ function tell(state, word, why, shown = []) {
   }));
 }
 
-const cannot = (why) => tell("", say("Could not be checked here", "未能在此核验"), why);
+const cannot = (why, shown) => tell("", say("Could not be checked here", "未能在此核验"), why, shown);
 
-function failed(why) {
-  tell("failed", say("The check failed", "核验失败"), why + say(
-    " Do not rely on this page. Look at another member's node, and tell whoever sold you the thing.",
-    "请勿相信此页面。请查看其他成员的节点，并告知售卖者。"));
+/** What must be seen before anything else: what was calm is gone. */
+function loud() {
   box.setAttribute("role", "alert");
   document.querySelector("main").prepend(box);
   for (const said of document.querySelectorAll(".verdict.said")) said.hidden = true;
 }
 
+function failed(code, why, shown) {
+  box.dataset.code = code;
+  tell("failed", say("The check failed", "核验失败"), why + say(
+    " Do not rely on this page. Look at another member's node, and tell whoever sold you the thing.",
+    "请勿相信此页面。请查看其他成员的节点，并告知售卖者。"), shown);
+  loud();
+}
+
+/** Says below the verdict what of it was checked. */
+function confirm(what) {
+  for (const line of document.querySelectorAll("[data-said]")) line.textContent = what;
+}
+
+/** As the pages say it: minutes below two hours, hours below two days, else days. */
 function age(ms) {
-  const minutes = Math.round(ms / 60000);
-  if (minutes < 1) return say("less than a minute ago", "不到一分钟前");
-  if (minutes < 120) return say(`${minutes} minutes ago`, `${minutes} 分钟前`);
-  const hours = Math.round(minutes / 60);
+  const minutes = Math.floor(ms / 60000);
+  if (minutes < 1) return say("less than a minute ago", "不到 1 分钟前");
+  if (minutes < 120) return say(`${minutes} minute${minutes > 1 ? "s" : ""} ago`, `${minutes} 分钟前`);
+  const hours = Math.floor(minutes / 60);
   if (hours < 48) return say(`${hours} hours ago`, `${hours} 小时前`);
-  return say(`${Math.round(hours / 24)} days ago`, `${Math.round(hours / 24)} 天前`);
+  return say(`${Math.floor(hours / 24)} days ago`, `${Math.floor(hours / 24)} 天前`);
+}
+
+/** A text of the record in the language of the page, else in English, else in any. */
+function said(texts) {
+  const of = (tag) => Object.entries(texts).find(([name]) => name.split("-")[0] === tag)?.[1];
+  return of(say("en", "zh")) ?? of("en") ?? Object.values(texts)[0] ?? "";
 }
 
 /** The public sections of the events in the evidence, by eventID; each was proved by its digest. */
-function proved(events) {
+function proved(events, told) {
   const byId = new Map();
-  for (const { public: section } of events) {
-    if (!section?.text) continue;
+  events.forEach(({ public: section }, i) => {
+    if (!section?.text) return;
     const event = JSON.parse(section.text);
-    byId.set(event.eventID, [...(byId.get(event.eventID) ?? []), event]);
-  }
+    const all = byId.get(event.eventID) ?? [];
+    byId.set(event.eventID, [...all, { ...event, ...told[i] }]);
+  });
   return byId;
 }
 
-/** What of the page the evidence does not have; and whether it has something newer. */
-function compare(byId) {
+/**
+ * What of the page the evidence does not have, how many of its steps are further back than the
+ * evidence goes, and whether that has something newer.
+ */
+function compare(byId, isCut) {
   const steps = [...document.querySelectorAll("[data-events]")];
   const shown = new Set();
   let last = -Infinity;
+  let beyond = 0;
   for (const { dataset } of steps) {
     const ids = dataset.events.split(" ").map(decodeURIComponent);
     ids.forEach((id) => shown.add(id));
-    const missing = ids.find((id) => !byId.has(id));
-    if (missing) return { differs: missing };
-    const same = (event) => event.eventTime === dataset.time
+    if (ids.some((id) => !byId.has(id))) {
+      if (!isCut) return { differs: true };
+      beyond += 1;
+      continue;
+    }
+    const same = (event) => event.eventTime === dataset.time && event.recorder === dataset.by
       && (event.bizStep ?? "") === dataset.step && (event.disposition ?? "") === dataset.state;
-    if (!byId.get(ids[0]).some(same)) return { differs: ids[0] };
+    if (!byId.get(ids[0]).some(same)) return { differs: true };
     for (const id of ids) for (const { eventTime } of byId.get(id)) last = Math.max(last, Date.parse(eventTime));
   }
-  const all = [...byId.entries()];
-  const newer = all.some(([id, events]) => !shown.has(id) && events.some((e) => Date.parse(e.eventTime) > last));
-  return { steps: steps.length, newer };
+  // One part of a long story ends before the newest step.
+  const isPart = document.querySelector("a[rel=next]") !== null;
+  const isNewer = (event) => event.level === 0 && Date.parse(event.eventTime) > last;
+  const newer = !isPart && [...byId].some(([id, events]) => !shown.has(id) && events.some(isNewer));
+  return { steps: steps.length, beyond, newer };
+}
+
+/** A recall in words: from whom, why, what to do, whom to ask. */
+const notice = ({ id, reason, whatToDo, contact }) => say(
+  `Recall ${id}: ${said(reason)} What to do: ${said(whatToDo)} Contact: ${contact}`,
+  `召回 ${id}：${said(reason)}处理办法：${said(whatToDo)}联系方式：${contact}`);
+
+/** The product that a thing is one of (docs/evidence.md, "Recalls"). */
+const PRODUCT = /^https:\/\/id\.gs1\.org\/(?:01\/\d{14}(?=\/)|8006\/\d{18}(?=\/)|8003\/\d{14})/;
+
+/**
+ * Compares the recalls that were proved with those on the page. Tells what is wrong and gives false,
+ * or gives a line about them.
+ */
+function recalls({ recalls: open, exists }) {
+  const { id: thing, at } = box.dataset;
+  const shown = new Set([...document.querySelectorAll("[data-recall]")].map((one) => one.dataset.recall));
+  const isCut = document.querySelector("[data-more-recalls]") !== null;
+  const hidden = isCut ? [] : open.filter(({ id }) => !shown.has(id));
+  if (hidden.length > 0) {
+    const lines = hidden.map(notice);
+    const isNewer = hidden.every(({ declaredAt }) => declaredAt > Number(at));
+    const own = [thing, thing.match(PRODUCT)?.[0]];
+    const namesIt = hidden.some(({ names }) => names.some((name) => own.includes(name)));
+    if (namesIt && !isNewer) {
+      failed("recall-hidden", say("It is recalled, and this page does not say so.", "该物品已被召回，而此页面没有说明。"), lines);
+      return false;
+    }
+    box.dataset.code = isNewer ? "recall-newer" : "recall-near";
+    if (isNewer) {
+      tell("", say("A recall is newer than this page", "有比此页更新的召回"), say("Load this page again.", "请重新加载此页。"), lines);
+    } else {
+      tell("", say("A recall that this page does not show", "此页面未显示的召回"),
+        say("It names something that this was packed in or made of. Ask whoever sold it to you.",
+          "该召回涉及其包装或原料。请咨询售卖者。"), lines);
+    }
+    box.classList.add("recalled");
+    loud();
+    return false;
+  }
+  const unproved = [...shown].filter((id) => !open.some((one) => one.id === id)).length;
+  if (unproved > 0) {
+    return say("Not checked: why each recall above concerns it.", "未核验：上述各召回为何涉及该物品。");
+  }
+  if (shown.size > 0) {
+    return say("Recalls: those above are on record and open.", "召回：上述召回均有记录且仍有效。");
+  }
+  return exists
+    ? say("Recalls: no open one names it, its product, what it was packed in or what it was made of.",
+      "召回：没有有效的召回涉及该物品、其产品、包装或原料。")
+    : say("Recalls: no open one names it or its product.", "召回：没有有效的召回涉及该物品或其产品。");
 }
 
 async function verify() {
-  const { evidence, checker, id, genesis, height } = box.dataset;
+  const { checker, id, genesis, height } = box.dataset;
   tell("", say("Checking on your phone …", "正在您的手机上核验……"), "");
+  const evidence = box.querySelector("a[download]").href;
+  const ask = (url) => fetch(url, { cache: "no-store" });
   let text;
   let check;
   try {
-    const [module, answer] = await Promise.all([import(checker), fetch(evidence, { cache: "no-store" })]);
+    const [module, first] = await Promise.all([import(checker), ask(evidence)]);
     check = module.check;
+    // Too much went into it: then its own history alone.
+    const answer = first.status === 413 ? await ask(evidence.replace(/&inputs=\d+/, "")) : first;
     if (!answer.ok) {
       return cannot(say(`The node gave no evidence (${answer.status}): load the page again in a moment.`,
         `节点没有提供证据（${answer.status}）：请稍后重新加载。`));
@@ -95,46 +178,57 @@ async function verify() {
     return cannot(say("This browser cannot run the check. Download the evidence and check it elsewhere.",
       "此浏览器无法运行核验。请下载证据，在其他设备上核验。"));
   }
-  box.dataset.code = report.code ?? "";
   if (report.state === "unreadable") {
     return cannot(say(`The evidence cannot be read: ${report.reason}.`, `无法读取证据：${report.reason}。`));
   }
   if (report.state !== "holds") {
-    return failed(say(`What the node sent does not hold (${report.code} at ${report.place}).`,
+    return failed(report.code, say(`What the node sent does not hold (${report.code} at ${report.place}).`,
       `节点提供的内容不成立（${report.code}，位于 ${report.place}）。`));
   }
-  const { differs, steps, newer } = compare(proved(JSON.parse(text).events ?? []));
+  const { events: files = [] } = JSON.parse(text);
+  const { told = [], cuts = [], from = 0, events = 0, withheldEvents = 0 } = report.item ?? {};
+  const isShort = cuts.some(({ reason }) => reason !== "inputs" && reason !== "joined")
+    || files.some(({ public: section }) => !section.text);
+  const { differs, steps, beyond, newer } = compare(proved(files, told), isShort);
   if (differs || (steps > 0 && !report.exists)) {
-    box.dataset.code = "page-differs";
-    return failed(say("This page tells something else than the record that was proved.",
+    return failed("page-differs", say("This page tells something else than the record that was proved.",
       "此页面所述与经核验的记录不一致。"));
   }
+  const recalled = recalls(report);
+  if (recalled === false) return undefined;
   const since = Math.max(0, Date.now() - report.blockTime);
   const made = age(since);
   const fresh = say(`Up to block ${report.height}, made ${made}.`, `截至区块 ${report.height}，生成于${made}。`)
     + (since > OLD ? say(" What was recorded since is not shown.", "此后的记录未显示。") : "");
   if (!report.exists) {
+    confirm(say("That was checked on your phone.", "已在您的手机上核验。"));
     return tell("held", say("Checked on your phone: not on record", "已在您的手机上核验：没有记录"),
-      say("No event about this number is recorded. ", "没有任何事件记录此编号。") + fresh);
+      say("No event about this number is recorded.", "没有任何事件记录此编号。"), [recalled, fresh]);
   }
   if (newer) {
     return cannot(say("The record has something newer than this page: load it again.", "记录中有比此页更新的内容：请重新加载。"));
   }
-  const { events, withheldEvents, cuts, from } = report.item;
+  if (beyond > 0) {
+    return cannot(say(`Steps of this page that are further back than the evidence goes: ${beyond}. The others are as they were recorded.`,
+      `此页中超出证据范围的步骤数：${beyond}。其余步骤与记录一致。`), [recalled, fresh]);
+  }
   const lines = [
     say(`Final: ${report.votes} of ${report.validators} validators signed it.`,
       `已定案：${report.validators} 个验证节点中有 ${report.votes} 个签名。`),
-    say(`Unaltered: ${events} events are as they were recorded (${withheldEvents} with parts withheld).`,
-      `未被篡改：${events} 个事件与记录时一致（其中 ${withheldEvents} 个含未公开部分）。`),
+    say(`Unaltered: ${events} events are as they were recorded (${withheldEvents} with parts withheld), and the steps here are among them.`,
+      `未被篡改：${events} 个事件与记录时一致（其中 ${withheldEvents} 个含未公开部分），此页的步骤均在其中。`),
     from > 0 || cuts.length > 0
       ? say("Complete, but for what is older or further away than the evidence goes.", "在证据所及范围内完整。")
       : say("Complete: no recorded event of this thing is missing.", "完整：没有遗漏任何已记录的事件。"),
+    recalled,
     fresh,
-    say(`Not checked: whether what was recorded is true. Network ${report.genesisDigest.slice(0, 16)}…`,
-      `未核验：所记录内容本身是否属实。网络 ${report.genesisDigest.slice(0, 16)}……`),
+    say("Not checked: whether what was recorded is true, whether something does not add up, photograph and names. For these, this page is the node's word.",
+      "未核验：所记录内容本身是否属实、是否存在不符之处、图片和名称。这些由本节点提供。"),
   ];
   tell("held", say("Checked on your phone", "已在您的手机上核验"), "", lines);
-  document.querySelector(".scan").classList.add("checked");
+  document.querySelector(".told").classList.add("checked");
+  confirm(say("Its steps and recalls were checked on your phone.", "其经历和召回已在您的手机上核验。"));
+  return undefined;
 }
 
 // All that is said of where the phone is: how far its clock is ahead of UTC.
@@ -155,5 +249,6 @@ async function tellZone() {
 
 if (box) {
   verify();
-  if (document.querySelector("#scan-count")) tellZone().catch(() => {});
+  // A page that is kept is no scan.
+  if (document.querySelector("#scan-count") && !document.querySelector("base")) tellZone().catch(() => {});
 }

@@ -1,5 +1,7 @@
 //! English and Chinese: which one a reader gets, and the words of the pages in both.
 
+use tracehold_contracts::agreement::words;
+
 /// A language that the pages speak.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Language {
@@ -59,6 +61,12 @@ impl Language {
     pub fn of_path(self, path: &str) -> String {
         let joint = if path.contains('?') { '&' } else { '?' };
         format!("{path}{joint}lang={}", self.tag())
+    }
+
+    /// The same language as the sentences of agreements know it.
+    #[must_use]
+    pub fn spoken(self) -> words::Language {
+        self.pick(words::Language::En, words::Language::Zh)
     }
 
     /// `english` or `chinese`.

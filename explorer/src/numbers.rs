@@ -1,5 +1,8 @@
 //! Numbers, units and spans of time as people write them.
 
+use tracehold_chain::units::DurationMs;
+use tracehold_contracts::agreement::words::about;
+
 use crate::language::Language;
 
 /// Units by UN/CEFACT Rec 20 code: symbol, or word in English and Chinese.
@@ -83,26 +86,10 @@ pub fn amount(value: &str, code: &str, language: Language) -> String {
     format!("{} {}", number(value), unit(code, language))
 }
 
-/// A span of time in its two largest parts.
+/// A span of time as people say it: in minutes, hours or days.
 #[must_use]
 pub fn span(ms: u64, language: Language) -> String {
-    let minutes = ms / 60_000;
-    let (days, hours, minutes) = (minutes / 1_440, minutes / 60 % 24, minutes % 60);
-    let part = |count: u64, one: &str, many: &str, chinese: &str| match language {
-        _ if count == 0 => None,
-        Language::Chinese => Some(format!("{count} {chinese}")),
-        Language::English => Some(format!("{count} {}", if count == 1 { one } else { many })),
-    };
-    let parts = [
-        part(days, "day", "days", "天"),
-        part(hours, "hour", "hours", "小时"),
-        part(minutes, "minute", "minutes", "分钟"),
-    ];
-    let told: Vec<String> = parts.into_iter().flatten().take(2).collect();
-    match told.is_empty() {
-        true => language.pick("less than a minute", "不到 1 分钟").to_owned(),
-        false => told.join(" "),
-    }
+    about(DurationMs(ms), language.spoken())
 }
 
 #[cfg(test)]
@@ -126,12 +113,5 @@ mod tests {
         assert_eq!(amount("3", "", Language::Chinese), "3 件");
         assert_eq!(unit("XYZ", Language::English), "XYZ");
         assert_eq!(measure("Temperature", Language::Chinese), "温度");
-    }
-
-    #[test]
-    fn spans_are_told_in_their_largest_parts() {
-        assert_eq!(span(59_999, Language::English), "less than a minute");
-        assert_eq!(span(3_660_000, Language::English), "1 hour 1 minute");
-        assert_eq!(span(3 * 86_400_000 + 120_000, Language::Chinese), "3 天 2 分钟");
     }
 }

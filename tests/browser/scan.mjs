@@ -1,6 +1,11 @@
-// The page of a scan on a phone: three honest states, and no green before a check.
+// The page of a scan on a phone and at a desk: three honest states, no green before a check, recalls
+// above all, another member's node one tap away, and a page that can be kept. Pictures of every state
+// are kept as scan-STATE-LANGUAGE-WIDTH.png.
+import { readFileSync, writeFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
 
-const PHONE = { width: 320, height: 740 };
+const SIZES = [{ width: 320, height: 740 }, { width: 1280, height: 900 }];
+const PATIENCE = 20_000;
 
 async function green(page) {
   return page.evaluate(() => [...document.querySelectorAll("main .said, main .fine, .check h2, .story li")].filter((e) => {
@@ -14,58 +19,186 @@ async function green(page) {
   }).length);
 }
 
-export async function scan(browser, plan, find) {
-  const path = (language) => `${plan.base}${plan.scan}?lang=${language}`;
-  const isEvidence = (url) => url.pathname === "/api/v1/evidence";
-  const changed = (change) => async (route) => {
-    const answer = await route.fetch();
-    await route.fulfill({ response: answer, body: change(await answer.text()) });
-  };
-  const isPage = (url) => url.pathname === new URL(path("en")).pathname;
-  const states = [
-    { name: "held", state: "held", isGreen: true },
-    { name: "no-script", scripts: false, state: undefined },
-    { name: "offline", state: "not", route: [isEvidence, (route) => route.abort()] },
-    { name: "refused", state: "not", route: [isEvidence, (route) => route.fulfill({ status: 503, body: "{}" })] },
-    { name: "no-evidence", state: "not", route: [isEvidence, changed(() => "{}")] },
+/** Waits until the check has come to an end. */
+async function checked(page, wanted) {
+  await page.waitForFunction((state) => document.querySelector("#check").dataset.state === state
+    && !/Checking|正在/.test(document.querySelector("[data-word]").textContent), wanted, { timeout: PATIENCE });
+}
+
+const isEvidence = (url) => url.pathname === "/api/v1/evidence";
+const isPage = (path) => (url) => url.pathname === path.split("?")[0];
+const changed = (change) => async (route) => {
+  const answer = await route.fetch();
+  await route.fulfill({ response: answer, body: change(await answer.text()) });
+};
+/** Another digit in the first place that this finds. */
+const digit = (where) => changed((text) => text.replace(where, (_, before, old) => before + (old === "0" ? "1" : "0")));
+/** A page that says nothing of its recalls. */
+const quiet = (text) => text.replace(/<section class="verdict finding stop" data-recall[\s\S]*?<\/section>/g, "");
+
+/** What a page is made to be, and what it must say of itself. */
+function states({ scan, pictured, recalled, made, serial, scans, vaccine }) {
+  const evidence = (change) => [isEvidence, change];
+  const of = (path, change) => [isPage(path), change];
+  return [
+    { name: "checked", state: "held", isGreen: true, says: /Matches the maker's record[\s\S]*Checked on your phone|与生产者的记录一致[\s\S]*已在您的手机上核验/ },
+    { name: "whole-story", path: `${scan}?view=full`, state: "held", isGreen: true },
+    { name: "whole-story-no-script", path: `${scan}?view=full`, scripts: false },
+    { name: "no-script", scripts: false },
+    { name: "offline", state: "not", route: evidence((route) => route.abort()) },
+    { name: "refused", state: "not", route: evidence((route) => route.fulfill({ status: 503, body: "{}" })) },
+    { name: "no-evidence", state: "not", route: evidence(changed(() => "{}")) },
     // One digit of a digest in the log.
-    { name: "altered", state: "failed", route: [isEvidence, changed((text) => text.replace(/("rest":")(.)/, (_, a, digit) => a + (digit === "0" ? "1" : "0")))] },
-    { name: "other-network", state: "failed", code: "other-network", route: [isPage, changed((text) => text.replace(/(data-genesis=")(.)/, (_, a, digit) => a + (digit === "0" ? "1" : "0")))] },
-    { name: "old", state: "failed", code: "too-old", route: [isPage, changed((text) => text.replace(/data-height="\d+"/, 'data-height="999999999"'))] },
-    { name: "other-time", state: "failed", code: "page-differs", route: [isPage, changed((text) => text.replace(/data-time="2026/, 'data-time="2025'))] },
-    { name: "made-up", state: "failed", code: "page-differs", route: [isPage, changed((text) => text.replace(/data-events="/, 'data-events="urn%3Amade%3Aup '))] },
+    { name: "failed", state: "failed", route: evidence(digit(/("rest":")(.)/)) },
+    { name: "failed-network", state: "failed", code: "other-network", route: of(scan, digit(/(data-genesis=")(.)/)) },
+    { name: "failed-old", state: "failed", code: "too-old",
+      route: of(scan, changed((text) => text.replace(/data-height="\d+"/, 'data-height="999999999"'))) },
+    { name: "failed-time", state: "failed", code: "page-differs",
+      route: of(scan, changed((text) => text.replace(/data-time="2026/, 'data-time="2025'))) },
+    { name: "failed-attested", state: "failed", code: "page-differs",
+      route: of(scan, changed((text) => text.replace(/data-by="[^"]*"/, 'data-by="member-9"'))) },
+    { name: "failed-made-up", state: "failed", code: "page-differs",
+      route: of(scan, changed((text) => text.replace(/data-events="/, 'data-events="urn%3Amade%3Aup '))) },
     // The page leaves out what was recorded last.
-    { name: "left-out", state: "not", route: [isPage, changed((text) => text.replace(/<li data-events="(?![\s\S]*<li data-events=")[\s\S]*?<\/li>/, ""))] },
+    { name: "newer", state: "not",
+      route: of(scan, changed((text) => text.replace(/<li data-events="(?![\s\S]*<li data-events=")[\s\S]*?<\/li>/, ""))) },
+    // Too large with what it was made of: its own history alone.
+    { name: "large", path: pictured, state: "held", isGreen: true,
+      route: [(url) => isEvidence(url) && url.searchParams.has("inputs"), (route) => route.fulfill({ status: 413, body: "{}" })] },
+    { name: "recalled", path: recalled, state: "held", first: "recall", says: /are on record and open|均有记录且仍有效/ },
+    { name: "recalled-input", path: made, state: "held", first: "recall", says: /are on record and open|均有记录且仍有效/ },
+    { name: "recall-hidden", path: recalled, state: "failed", code: "recall-hidden", says: /Glass splinters|玻璃碎片/,
+      route: of(recalled, changed(quiet)) },
+    { name: "recall-newer", path: recalled, state: "not", code: "recall-newer", first: "check", says: /Load this page again[\s\S]*Glass splinters|请重新加载[\s\S]*玻璃碎片/,
+      route: of(recalled, changed((text) => quiet(text).replace(/data-at="\d+"/, 'data-at="1"'))) },
+    { name: "recall-near", path: made, state: "not", code: "recall-near", first: "check", says: /Glass splinters|玻璃碎片/,
+      route: of(made, changed(quiet)) },
+    { name: "take-care", path: scans.copied, state: "held" },
+    { name: "too-warm", path: vaccine, state: "held", isGreen: true },
+    { name: "serial-unknown", path: serial, state: "held", says: /not on record|没有记录/ },
+    { name: "copy-warning", path: scans.warned, state: "held", isGreen: true },
   ];
-  for (const { name, state, code, route, isGreen, scripts = true } of states) {
+}
+
+/** Two phones in two parts of the world, at one code within the hour. */
+async function farApart(plan, path) {
+  const id = `https://id.gs1.org${path}`;
+  for (const [phone, utcOffsetMinutes] of [["one", 60], ["two", -480]]) {
+    await fetch(`${plan.base}${path}`, { headers: { "user-agent": `Mozilla/5.0 (${phone})`, accept: "text/html" } });
+    await fetch(`${plan.base}/api/v1/scans`, {
+      method: "POST", body: JSON.stringify({ id, utcOffsetMinutes }),
+      headers: { "user-agent": `Mozilla/5.0 (${phone})`, "content-type": "application/json" },
+    });
+  }
+}
+
+async function look(browser, plan, find, one, language, viewport) {
+  const { name, state, code, route, isGreen, says, first: wanted, scripts = true } = one;
+  const path = one.path ?? plan.scan;
+  const where = `scan ${name} in ${language} at ${viewport.width}`;
+  const context = await browser.newContext({ viewport, javaScriptEnabled: scripts });
+  const page = await context.newPage();
+  page.on("pageerror", (error) => find(where, `script: ${error.message}`));
+  if (route) await page.route(...route);
+  const joint = path.includes("?") ? "&" : "?";
+  await page.goto(`${plan.base}${path}${joint}lang=${language}`, { waitUntil: "load" });
+  const box = page.locator("#check");
+  if (scripts) {
+    await checked(page, state).catch(async () => find(where, `is ${await box.getAttribute("data-state")}: ${await box.innerText()}`));
+    if (code && (await box.getAttribute("data-code")) !== code) find(where, `says ${await box.getAttribute("data-code")}`);
+    const first = await page.evaluate(() => {
+      const { id, dataset } = document.querySelector("main").firstElementChild;
+      return id || (dataset.recall ? "recall" : "");
+    });
+    const expected = wanted ?? (state === "failed" ? "check" : "");
+    if (first !== expected) find(where, `the first thing is ${first}, not ${expected}`);
+  } else if (!/Nothing was checked on your phone|没有在您的手机上核验/.test(await box.innerText())) {
+    find(where, `says ${await box.innerText()}`);
+  }
+  // What was calm before a check is green after it, and gone when it failed.
+  const calm = page.locator(".verdict.said");
+  if (path === plan.scan && state === "failed" && await calm.isVisible()) find(where, "still says that all is well");
+  if (path === plan.scan && state !== "failed" && !(await calm.isVisible())) find(where, "has no verdict");
+  const greens = await green(page);
+  if (isGreen && greens < 3) find(where, `${greens} things are green`);
+  // The check's own word may be green of a thing to take care with; nothing else is.
+  if (!isGreen && greens > 0 && state !== "held") find(where, `${greens} things are green`);
+  const words = await page.locator("main").innerText();
+  if (says && !says.test(words)) find(where, `does not say ${says}: ${await box.innerText()}`);
+  const unchecked = /Not checked yet|尚未核验。/.test(words);
+  if (unchecked && state === "held") find(where, "still says that its verdict is not checked");
+  for (const link of ["a[download]", "a[rel=noreferrer]"]) {
+    if ((await box.locator(link).count()) === 0) find(where, `has no ${link}`);
+  }
+  if (!route && !words.includes(await box.getAttribute("data-genesis"))) find(where, "does not name the genesis record");
+  if (await page.evaluate(() => document.documentElement.scrollWidth > innerWidth)) find(where, "scrolls sideways");
+  await page.screenshot({ path: `${plan.out}/scan-${name}-${language}-${viewport.width}.png`, fullPage: true });
+  await context.close();
+}
+
+/** One tap leads to the same thing at another member's node, which is checked there. */
+async function elsewhere(browser, plan, find) {
+  const context = await browser.newContext({ viewport: SIZES[0] });
+  const page = await context.newPage();
+  await page.goto(`${plan.base}${plan.scan}?lang=en`, { waitUntil: "load" });
+  const genesis = await page.locator("#check").getAttribute("data-genesis");
+  const link = page.locator("#check a[rel=noreferrer]").first();
+  await Promise.all([page.waitForNavigation(), link.click()]);
+  const there = new URL(page.url());
+  if (there.origin === plan.base || there.pathname !== plan.scan) find("another node", `leads to ${there}`);
+  await checked(page, "held").catch(async () => find("another node", await page.locator("#check").innerText()));
+  if ((await page.locator("#check").getAttribute("data-genesis")) !== genesis) find("another node", "is in another network");
+  await context.close();
+}
+
+/** What is taken along today is checked without any node, and a change in it is found. */
+async function kept(browser, plan, find) {
+  for (const language of ["en", "zh"]) {
+    const where = `kept page in ${language}`;
+    const context = await browser.newContext({ viewport: SIZES[0], acceptDownloads: true });
+    const page = await context.newPage();
+    await page.goto(`${plan.base}${plan.pictured}?lang=${language}`, { waitUntil: "load" });
+    const take = async (selector, name) => {
+      const [download] = await Promise.all([page.waitForEvent("download"), page.locator(selector).click()]);
+      await download.saveAs(`${plan.out}/${name}`);
+      return `${plan.out}/${name}`;
+    };
+    await take("#check a[download]", `evidence-${language}.json`);
+    const file = await take("#check a[href*='view=kept']", `kept-${language}.html`);
+    await context.setOffline(true);
+    const asked = [];
+    page.on("request", (request) => { if (!/^(data|file|blob):/.test(request.url())) asked.push(request.url()); });
+    page.on("pageerror", (error) => find(where, `script: ${error.message}`));
+    page.on("console", (message) => { if (message.type() === "error") find(where, `console: ${message.text()}`); });
+    await page.goto(pathToFileURL(file).href, { waitUntil: "load" });
+    await checked(page, "held").catch(async () => find(where, await page.locator("#check").innerText()));
+    if ((await green(page)) < 3) find(where, "is not green");
+    const photograph = await page.evaluate(async () => {
+      const image = document.querySelector(".product img");
+      image.loading = "eager";
+      await image.decode().catch(() => {});
+      return image.naturalWidth;
+    });
+    if (!photograph) find(where, "has no photograph");
+    if (asked.length > 0) find(where, `asks ${asked}`);
+    await page.screenshot({ path: `${plan.out}/scan-kept-${language}-320.png`, fullPage: true });
+    const text = readFileSync(file, "utf8");
+    const broken = text.replace(/(%22rest%22:%22)(.)/, (_, before, old) => before + (old === "0" ? "1" : "0"));
+    if (broken === text) find(where, "could not be changed");
+    writeFileSync(`${plan.out}/broken-${language}.html`, broken);
+    await page.goto(pathToFileURL(`${plan.out}/broken-${language}.html`).href, { waitUntil: "load" });
+    await checked(page, "failed").catch(async () => find(`changed ${where}`, await page.locator("#check").innerText()));
+    await context.close();
+  }
+}
+
+export async function scan(browser, plan, find) {
+  await farApart(plan, plan.scans.warned);
+  for (const one of states(plan)) {
     for (const language of ["en", "zh"]) {
-      const context = await browser.newContext({ viewport: PHONE, javaScriptEnabled: scripts });
-      const page = await context.newPage();
-      if (route) await page.route(...route);
-      await page.goto(path(language), { waitUntil: "load" });
-      const where = `scan ${name} in ${language}`;
-      const box = page.locator("#check");
-      if (scripts) {
-        await page.waitForFunction((wanted) => document.querySelector("#check").dataset.state === wanted
-          && document.querySelector("[data-why]").textContent !== "…"
-          && !/Checking|正在/.test(document.querySelector("[data-word]").textContent), state, { timeout: 20_000 })
-          .catch(async () => find(where, `is ${await box.getAttribute("data-state")}: ${await box.innerText()}`));
-        if (code && (await box.getAttribute("data-code")) !== code) find(where, `says ${await box.getAttribute("data-code")}`);
-        const greens = await green(page);
-        if (isGreen ? greens < 3 : greens > 0) find(where, `${greens} things are green`);
-        const first = await page.evaluate(() => document.querySelector("main").firstElementChild.id);
-        if ((state === "failed") !== (first === "check")) find(where, `the first thing is ${first}`);
-      } else {
-        const told = await box.innerText();
-        if (!/Nothing was checked on your phone|没有在您的手机上核验/.test(told)) find(where, `says ${told}`);
-      }
-      for (const link of ["a[download]", "a[rel=noreferrer]"]) {
-        if ((await box.locator(link).count()) === 0) find(where, `has no ${link}`);
-      }
-      const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
-      if (wide) find(where, "scrolls sideways");
-      await page.screenshot({ path: `${plan.out}/scan-${name}-${language}.png`, fullPage: true });
-      await context.close();
+      for (const viewport of SIZES) await look(browser, plan, find, one, language, viewport);
     }
   }
+  await elsewhere(browser, plan, find);
+  await kept(browser, plan, find);
 }

@@ -15,10 +15,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use common::{Network, wait_until};
+use common::{Network, binary, wait_until};
 use goods::Goods;
 use serde_json::{Value, json};
 use tracehold_chain::epcis::uri::percent_encoded;
+use tracehold_node::config::GENESIS_FILE;
 use tracehold_testnet::client::Client;
 
 /// Bytes of the compressed page that a scan shows, which is all of its first view.
@@ -99,7 +100,24 @@ fn compressed(client: &Client, path: &str) -> usize {
     answer.bytes.len()
 }
 
-/// Promise P73, P74, P75, P76, P77, P93, P95, P119.
+/// What a scan's page let somebody take along is checked by the command, long after the page is
+/// gone: the evidence file, and the page that was kept.
+fn what_is_kept_holds(network: &Network, seen: &Path) {
+    let genesis = network.net.nodes[FOLLOWER].dir.join(GENESIS_FILE);
+    for language in ["en", "zh"] {
+        for (file, code) in [("evidence", 0), ("kept", 0), ("broken", 6)] {
+            let ending = if file == "evidence" { "json" } else { "html" };
+            let file = seen.join(format!("{file}-{language}.{ending}"));
+            let mut verify = Command::new(binary());
+            verify.arg("verify").arg(&file).arg("--genesis").arg(&genesis);
+            let done = verify.output().expect("the command runs");
+            let errors = String::from_utf8_lossy(&done.stderr);
+            assert_eq!(done.status.code(), Some(code), "{}: {errors}", file.display());
+        }
+    }
+}
+
+/// Promise P73, P74, P75, P76, P77, P93, P95, P119, P128, P129, P130.
 #[test]
 fn pages_are_fine_in_a_real_browser() {
     let chromium = program(&["chromium", "chromium-browser"], "chromium");
@@ -114,6 +132,8 @@ fn pages_are_fine_in_a_real_browser() {
     goods.coffee();
     goods.vaccine();
     goods.bag();
+    goods.sound();
+    goods.recalled();
     goods.everything();
     let sales = sales::record(&network);
     let attack = goods.attacks();
@@ -125,6 +145,8 @@ fn pages_are_fine_in_a_real_browser() {
     let vaccine = format!("{}/21/V1", path(&goods::product(3, 1)));
     let copied = format!("{}/21/B1", path(&goods::product(2, 1)));
     let hostile = format!("{}/21/{}", path(&goods::product(2, 2)), percent_encoded("<b>\"'&-1"));
+    let recalled = copied.replace("/21/B1", "/21/NAMED");
+    let made = copied.replace("/21/B1", "/21/MADE");
     let label = format!("/label?id={}", percent_encoded(&format!("https://id.gs1.org{bag}")));
     let code = label.replace("/label", "/qr");
     let everything = format!("{}/21/all-1", path(&goods::product(1, 7)));
@@ -146,6 +168,9 @@ fn pages_are_fine_in_a_real_browser() {
         keyed("lot-member", &format!("{}/10/GREEN-1", path(&goods::product(0, 1)))),
         entry("vaccine", &vaccine),
         entry("copied", &copied),
+        entry("recalled", &recalled),
+        entry("recalled-full", &format!("{made}?view=full")),
+        entry("recalls", "/recalls"),
         entry("hostile", &format!("{hostile}?view=full")),
         entry("hostile-event", &format!("/event/{}", percent_encoded(&attack))),
         keyed("hostile-event-member", &format!("/event/{}", percent_encoded(&attack))),
@@ -197,7 +222,11 @@ fn pages_are_fine_in_a_real_browser() {
             {"path": code, "selector": "svg"},
             {"path": label, "selector": ".label svg"},
         ],
-        "item": format!("{vaccine}?view=full"), "pictured": bag, "scan": bag.replace("/21/1", "/21/2"), "biggest": everything,
+        "item": format!("{vaccine}?view=full"), "pictured": bag,
+        "scan": copied.replace("/21/B1", "/21/FINE"), "biggest": everything,
+        "recalled": recalled, "made": made, "vaccine": vaccine,
+        "serial": bag.replace("/21/1", "/21/9999"),
+        "scans": {"copied": copied, "warned": bag.replace("/21/1", "/21/3")},
         "table": "/network", "label": label, "attack": goods::ATTACK,
         "search": {"typed": "埃斯佩兰萨", "path": path(&goods::product(1, 1))},
         "hostile": [
@@ -222,6 +251,7 @@ fn pages_are_fine_in_a_real_browser() {
     assert!(told.is_empty(), "{} findings:\n{}", told.len(), told.join("\n"));
     let expected = pages.as_array().expect("pages").len() * 2 * 2 * 3;
     assert_eq!(report["looks"], expected, "every page was looked at in every way");
+    what_is_kept_holds(&network, &seen);
     for code in report["codes"].as_array().expect("codes") {
         assert_eq!(code["read"], json!(format!("{base}{bag}")), "{code}");
     }
@@ -235,8 +265,9 @@ fn pages_are_fine_in_a_real_browser() {
     }
     // A scan with everything that it loads by itself, the check included, but for the photograph.
     let evidence = percent_encoded(&format!("https://id.gs1.org{bag}"));
-    let evidence = format!("/api/v1/evidence?id={evidence}&sections=public");
     let page = client.get_as(&bag, "text/html").expect("an answer").text;
+    let evidence = format!("/api/v1/evidence?id={evidence}&sections=public&inputs=3");
+    assert!(page.contains(&evidence.replace('&', "&#38;")), "the page asks for {evidence}");
     let assets = page.split('"').filter(|part| part.starts_with("/assets/"));
     let assets: std::collections::BTreeSet<&str> = assets.collect();
     assert!(assets.len() >= 4, "{assets:?}");

@@ -4,12 +4,14 @@
 use std::collections::BTreeMap;
 
 use askama::Template;
+use tracehold_chain::digest::Digest;
 use tracehold_chain::epcis::canonical;
 use tracehold_chain::masterdata::{Product, Texts as Spoken, product_of};
 use tracehold_chain::units::MemberId;
 use tracehold_contracts::provenance::trace::Present;
 use tracehold_contracts::provenance::{Life, Mark, Party};
 
+use super::check::Check;
 use super::recalls::Notice;
 use super::scan::{self, Scan};
 use super::{Frame, STYLE, Texts, rendered};
@@ -159,6 +161,10 @@ pub struct Item {
     pub scan: Option<Scan>,
     /// The recalls that concern it.
     pub recalls: Vec<Notice>,
+    /// How many there are besides.
+    pub more_recalls: usize,
+    /// What it takes to check the page; nothing of a kind of goods.
+    pub check: Option<Check>,
 }
 
 /// Agreements about an item in which its reader has a part.
@@ -227,7 +233,8 @@ struct ItemPage<'a> {
     style: &'static str,
     title: String,
     item: &'a Item,
-    signal: Signal,
+    /// Class and icon: what nobody has checked is not green.
+    style_of_verdict: (&'static str, &'static str),
     word: &'static str,
     reason: String,
     facts: Vec<Fact>,
@@ -281,7 +288,10 @@ fn whole(frame: &Frame, item: &Item) -> String {
         style: STYLE,
         title: name.unwrap_or_else(|| item.title.clone()),
         item,
-        signal: verdict.signal,
+        style_of_verdict: match verdict.signal {
+            Signal::Fine => ("said", "seal"),
+            worse => (worse.code(), worse.code()),
+        },
         word: verdict.signal.word(language),
         reason: verdict.reason,
         facts: item.present.as_ref().map(|p| facts(p, &item.names, language)).unwrap_or_default(),
@@ -405,6 +415,12 @@ fn shown(finding: &Finding, language: Language) -> FindingShown {
     }
 }
 
+/// Where the photograph of a product is, as pages show it.
+#[must_use]
+pub fn picture_path(digest: &Digest) -> String {
+    format!("/api/v1/pictures/{digest}?size=small")
+}
+
 pub(super) fn product_shown(product: &Product, language: Language) -> ProductShown {
     let limits = product.limits.iter().map(|limit| {
         let told = Strip { limit: limit.clone(), readings: Vec::new(), is_cut: false };
@@ -414,7 +430,7 @@ pub(super) fn product_shown(product: &Product, language: Language) -> ProductSho
         name: text_in(&product.names, language).map(shortened),
         brand: product.brand.as_deref().map(shortened),
         description: text_in(&product.descriptions, language).map(shortened),
-        picture: product.picture.map(|digest| format!("/api/v1/pictures/{digest}?size=small")),
+        picture: product.picture.as_ref().map(picture_path),
         limits: limits.collect(),
         mass: product
             .net_mass_kg

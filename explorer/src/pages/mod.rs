@@ -1,6 +1,7 @@
 //! The pages themselves. Every value is HTML-escaped by the templates.
 
 mod chain;
+pub mod check;
 mod event;
 mod home;
 pub mod item;
@@ -19,6 +20,7 @@ mod ways;
 mod whereabouts;
 
 pub use chain::{Block, Heard, Network, NetworkNode, Transaction, block, network, transaction};
+pub use check::Check;
 pub use event::event;
 pub use home::{Head, Home, home};
 pub use item::{Item, item};

@@ -16,6 +16,8 @@ use crate::verdict::Signal;
 /// A recall as it is told to those who hold, sell or use something that it reaches.
 #[derive(Clone, Debug)]
 pub struct Notice {
+    /// Its name.
+    pub id: String,
     /// Why it concerns the thing whose page this is, in a sentence.
     pub how: String,
     /// What the thing was made of or packed in, with its page.
@@ -43,6 +45,7 @@ impl Notice {
         let notice = &record.notice;
         let said = |texts| text_in(texts, language).unwrap_or_default().to_owned();
         Notice {
+            id: record.id.to_string(),
             how: String::new(),
             from: None,
             reason: said(&notice.reason),

@@ -6,7 +6,6 @@
 //! script runs the page says that nothing was checked.
 
 use askama::Template;
-use tracehold_chain::units::TimestampMs;
 use tracehold_contracts::provenance::{Ending, ItemState, Life};
 
 use super::item::{
@@ -14,7 +13,6 @@ use super::item::{
     gathered, product_shown,
 };
 use super::{Frame, STYLE, Texts, rendered};
-use crate::assets;
 use crate::figures::{map, strip};
 use crate::language::Language;
 use crate::story::{Chapter, moment, shortened, tell_all};
@@ -41,10 +39,6 @@ pub struct Scan {
     pub count: Option<Count>,
     /// What is odd about these scans, in the reader's language.
     pub warning: Option<String>,
-    /// What it takes to check the page.
-    pub evidence: Option<Evidence>,
-    /// Nodes of other members: name, and the same page there.
-    pub others: Vec<(String, String)>,
     /// The path of the form for problems.
     pub report: String,
 }
@@ -87,21 +81,6 @@ pub struct Count {
     pub since: Option<String>,
 }
 
-/// What it takes to check a page.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Evidence {
-    /// Where the evidence is.
-    pub path: String,
-    /// The canonical identifier that it must be about.
-    pub id: String,
-    /// The digest of the genesis record of the network that the node says it is in.
-    pub genesis: String,
-    /// The block that the page was read from.
-    pub height: u64,
-    /// Its time.
-    pub at: TimestampMs,
-}
-
 /// The verdict as whoever scans is told it.
 struct Told {
     /// The style: `said` until it was checked, `attention` or `stop`.
@@ -132,8 +111,6 @@ struct ScanPage<'a> {
     footprint: Option<FootprintShown>,
     certificates: Vec<(&'a Certificate, &'static str, String)>,
     read_at: Option<String>,
-    scan_script: &'static str,
-    check_script: &'static str,
 }
 
 /// Dispositions under which a thing is called back.
@@ -281,8 +258,6 @@ pub(super) fn page(frame: &Frame, item: &Item, scan: &Scan) -> String {
         strips: item.strips.iter().filter_map(|strip| strip.shown(language)).collect(),
         footprint: item.footprint.map(footprint_shown),
         certificates: scan.certificates.iter().map(|one| certificate(one, language)).collect(),
-        read_at: scan.evidence.as_ref().map(|evidence| moment(evidence.at, language)),
-        scan_script: &assets::SCAN.path,
-        check_script: &assets::CHECK.path,
+        read_at: item.check.as_ref().map(|check| moment(check.at, language)),
     })
 }

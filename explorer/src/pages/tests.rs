@@ -110,26 +110,33 @@ fn hostile_scan() -> Item {
     Item { scan: Some(scan), ..hostile_item() }
 }
 
-/// Promise P119: nothing on the page is green before it was checked, and no recall is below
-/// anything else.
+/// Promises P119 and P129: nothing on the page is green before it was checked, also where the whole
+/// story is; no recall is below anything else, and each can be compared.
 #[test]
 fn a_scan_claims_nothing_and_puts_a_recall_above_all() {
     let page = item(&frame(Language::English), &hostile_scan());
     let main = &page[page.find("<main").expect("a main part")..];
     let first = main.find("class=\"").map(|at| &main[at + 7..]).expect("a class");
-    assert!(first.starts_with("verdict finding stop\""), "{main}");
+    assert!(first.starts_with("verdict finding stop\" data-recall=\"R-1\""), "{main}");
     let calm = Item { findings: Vec::new(), recalls: Vec::new(), ..hostile_scan() };
     let scan = Scan { is_from_maker: true, ..Scan::default() };
-    let page = item(&frame(Language::English), &Item { scan: Some(scan), ..calm });
-    let main = &page[page.find("<main").expect("a main part")..];
-    for green in ["verdict fine", "badge fine", "note fine", "checked"] {
-        assert!(!main.contains(green), "{green}: {main}");
+    let check = Check { kept: Some("/kept".to_owned()), ..Check::default() };
+    let calm = Item { check: Some(check), ..calm };
+    for scan in [Some(scan), None] {
+        let page = item(&frame(Language::English), &Item { scan, ..calm.clone() });
+        let main = &page[page.find("<main").expect("a main part")..];
+        for green in ["verdict fine", "badge fine", "note fine", "told checked"] {
+            assert!(!main.contains(green), "{green}: {main}");
+        }
+        assert!(main.contains("This node says so. Not checked yet."), "{main}");
+        assert!(main.contains("id=\"check\"") && main.contains("data-by="), "{main}");
     }
 }
 
 fn hostile_notice() -> Notice {
     let text = || SCRIPT.to_owned();
     Notice {
+        id: "R-1".to_owned(),
         how: text(),
         from: Some(Reference { text: text(), path: Some(text()) }),
         reason: text(),

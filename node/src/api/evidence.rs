@@ -38,6 +38,22 @@ pub struct EvidenceQuery {
     height: Option<String>,
 }
 
+impl EvidenceQuery {
+    /// What a page asks for: the public sections of a thing, and so many levels of what it was made
+    /// of.
+    pub fn public(id: &str, inputs: u8) -> EvidenceQuery {
+        EvidenceQuery {
+            id: Some(id.to_owned()),
+            inputs: Some(inputs.to_string()),
+            sections: Some(SectionName::Public.as_str().to_owned()),
+            agreement: None,
+            account: None,
+            asset: None,
+            height: None,
+        }
+    }
+}
+
 /// Evidence of an item, agreement or balance
 ///
 /// One file with everything by which anybody checks offline (`tracehold verify FILE`) that what it
@@ -92,7 +108,11 @@ pub async fn get_evidence(
     response
 }
 
-async fn evidence(
+/// The file that is asked for.
+///
+/// # Errors
+/// [`Problem`]: what is asked for cannot be had.
+pub async fn evidence(
     state: &ApiState,
     caller: &Caller,
     given: &EvidenceQuery,

@@ -11,7 +11,7 @@ use tracehold_chain::epcis::context::Contexts;
 use tracehold_chain::epcis::{Canonical, Event, Level, uri};
 use tracehold_chain::masterdata::{MasterData, MasterRecord};
 use tracehold_chain::state::{Position, StateKey};
-use tracehold_chain::units::{Height, MemberId, TimestampMs};
+use tracehold_chain::units::{MemberId, TimestampMs};
 use tracehold_contracts::footprint::gather::{History, MAX_NAMES, Sources, Told, gather};
 use tracehold_contracts::footprint::{
     Footprint, Graph, Leg, Mender, Open, Part, footprint, micrograms,
@@ -21,7 +21,6 @@ use tracehold_contracts::provenance::{
 };
 
 use super::ApiState;
-use super::auth::Keyed;
 use super::extract::Params;
 use super::limits::MAX_FOOTPRINT_ROWS;
 use super::problem::{Kind, Problem};
@@ -186,7 +185,8 @@ pub struct InTwoLanguages {
 ///
 /// Adds the legs that reached a thing by the method of ISO 14083, shared out by mass through
 /// packing and transformations, in whole milligrams. Legs of which something is not known are
-/// listed as open and are not in the sum. `docs/footprint.md` explains the method.
+/// listed as open and are not in the sum. Without a key it is told when everybody who recorded a leg
+/// made public what the leg did. `docs/footprint.md` explains the method.
 #[utoipa::path(
     get, path = "/api/v1/footprint", tag = "Ledger",
     params(
@@ -199,13 +199,14 @@ pub struct InTwoLanguages {
     responses(
         (status = 200, description = "What is known", body = FootprintView),
         (status = 400, description = "A parameter breaks a rule"),
+        (status = 401, description = "Not all of it is public, and no key was sent"),
         (status = 404, description = "No event names it"),
     ),
-    security(("api_key" = []))
+    security((), ("api_key" = []))
 )]
 pub async fn get_footprint(
     State(state): State<ApiState>,
-    keyed: Keyed,
+    caller: Caller,
     Params(query): Params<FootprintQuery>,
 ) -> Result<Json<FootprintView>, Problem> {
     let id = identifier(query.id.as_deref())?;
@@ -220,12 +221,21 @@ pub async fn get_footprint(
             return Ok(None);
         }
         let graph = Reader { view, as_of, events: BTreeMap::new(), names: 0 }.graph(&name)?;
-        Ok(Some((footprint(&graph, &name), graph, view.height())))
+        if caller == Caller::Anonymous && !is_open(view, &graph)? {
+            return Ok(Some(None));
+        }
+        let found = footprint(&graph, &name);
+        Ok(Some(Some(shown(view, &caller, found, &graph)?)))
     });
-    let Some((footprint, graph, height)) = found.await? else {
-        return Err(told::unknown(&id, &wanted));
-    };
-    Ok(Json(shown(&keyed.caller(), footprint, &graph, height)))
+    match found.await? {
+        None => Err(told::unknown(&id, &wanted)),
+        Some(None) => {
+            let detail = "what is known of its footprint is not public: send an agent's API key as \
+                          `Authorization: Bearer KEY`";
+            Err(Problem::new(Kind::Unauthorized, detail))
+        }
+        Some(Some(shown)) => Ok(Json(shown)),
+    }
 }
 
 /// What an item's page tells of its footprint; `None` when no leg is on record, or when only
@@ -239,16 +249,12 @@ pub fn summary(
     sight: Sight,
 ) -> Result<Option<tracehold_explorer::pages::item::Footprint>, Fault> {
     let graph = Reader { view, as_of: None, events: BTreeMap::new(), names: 0 }.graph(id)?;
-    let told: Vec<&Leg> = graph.legs.iter().filter(|leg| leg.activity.is_some()).collect();
-    if told.is_empty() {
+    let is_told = match sight {
+        Sight::Whole => graph.legs.iter().any(|leg| leg.activity.is_some()),
+        Sight::Public => is_open(view, &graph)?,
+    };
+    if !is_told {
         return Ok(None);
-    }
-    if sight == Sight::Public {
-        for leg in told {
-            if !is_public(view, leg)? {
-                return Ok(None);
-            }
-        }
     }
     let found = footprint(&graph, id);
     Ok(Some(tracehold_explorer::pages::item::Footprint {
@@ -256,6 +262,19 @@ pub fn summary(
         primary_permille: found.primary_permille,
         open: found.open.len(),
     }))
+}
+
+/// Whether there are legs of which something is told, and everybody who recorded one made that
+/// public.
+fn is_open(view: &ReadView, graph: &Graph) -> Result<bool, Fault> {
+    let mut is_told = false;
+    for leg in graph.legs.iter().filter(|leg| leg.activity.is_some()) {
+        if !is_public(view, leg)? {
+            return Ok(false);
+        }
+        is_told = true;
+    }
+    Ok(is_told)
 }
 
 /// Whether whoever recorded a leg marked what it did as public.
@@ -393,31 +412,29 @@ fn net_mass(view: &ReadView, class: &str) -> Result<Option<u64>, Fault> {
     })
 }
 
-fn shown(caller: &Caller, found: Footprint, graph: &Graph, height: Height) -> FootprintView {
-    FootprintView {
-        height: height.0,
+fn shown(
+    view: &ReadView,
+    caller: &Caller,
+    found: Footprint,
+    graph: &Graph,
+) -> Result<FootprintView, Fault> {
+    let (rows, parts) = (MAX_FOOTPRINT_ROWS, found.parts.len());
+    let legs = found.parts.into_iter().take(rows);
+    let legs = legs.filter_map(|part| leg_view(view, caller, part, graph).transpose());
+    Ok(FootprintView {
+        height: view.height().0,
         milligrams: found.milligrams.to_string(),
         kilograms: kilograms(found.milligrams),
         primary_milligrams: found.primary_milligrams.to_string(),
         primary_permille: found.primary_permille,
         passed_on_milligrams: found.passed_on.to_string(),
         complete: found.open.is_empty(),
-        more_legs: found.parts.len().saturating_sub(MAX_FOOTPRINT_ROWS),
-        more_open: found.open.len().saturating_sub(MAX_FOOTPRINT_ROWS),
-        legs: found
-            .parts
-            .into_iter()
-            .take(MAX_FOOTPRINT_ROWS)
-            .filter_map(|part| leg_view(caller, part, graph))
-            .collect(),
-        open: found
-            .open
-            .into_iter()
-            .take(MAX_FOOTPRINT_ROWS)
-            .map(|open| open_view(open, graph))
-            .collect(),
+        more_legs: parts.saturating_sub(rows),
+        more_open: found.open.len().saturating_sub(rows),
+        legs: legs.collect::<Result<_, _>>()?,
+        open: found.open.into_iter().take(rows).map(|open| open_view(open, graph)).collect(),
         id: found.id,
-    }
+    })
 }
 
 /// Milligrams as kilograms, exactly.
@@ -436,16 +453,22 @@ fn leg_event(leg: &Leg) -> LegEvent {
     }
 }
 
-fn leg_view(caller: &Caller, part: Part, graph: &Graph) -> Option<LegView> {
-    let leg = graph.legs.get(part.leg)?;
-    let recorder = MemberId::new(&leg.recorder).ok()?;
-    let whole = visible(caller, &Record { recorded_by: &recorder }) == Sight::Whole;
-    Some(LegView {
+fn leg_view(
+    view: &ReadView,
+    caller: &Caller,
+    part: Part,
+    graph: &Graph,
+) -> Result<Option<LegView>, Fault> {
+    let Some(leg) = graph.legs.get(part.leg) else { return Ok(None) };
+    let Ok(recorder) = MemberId::new(&leg.recorder) else { return Ok(None) };
+    let sees = visible(caller, &Record { recorded_by: &recorder }) == Sight::Whole;
+    let whole = sees || is_public(view, leg)?;
+    Ok(Some(LegView {
         event: leg_event(leg),
         milligrams: part.milligrams.to_string(),
         carried_by: part.carried_by,
         activity: leg.activity.as_ref().filter(|_| whole).map(activity_view),
-    })
+    }))
 }
 
 fn activity_view(activity: &Activity) -> ActivityView {

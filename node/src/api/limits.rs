@@ -151,7 +151,7 @@ pub const LOOKED_AT_EVENTS: usize = 200;
 /// Items that a list of what is open or under way shows.
 pub const MAX_EXCEPTIONS: usize = 50;
 
-/// Items and events of a drawing on a page; a trace asked for with a key may have more.
+/// Items and events of a drawing on a page, and of a trace that is asked for without a key.
 pub const MAX_DRAWN_ITEMS: usize = 200;
 
 /// Legs, and open legs, that one footprint lists; all are in its sums.
@@ -174,6 +174,12 @@ pub const RECALLED_SHOWN: usize = 50;
 
 /// Holders that the page of a recall counts goods for.
 pub const RECALL_HOLDERS_SHOWN: usize = 50;
+
+/// Levels of what a thing was made of that the check of its page follows.
+pub const SCAN_INPUTS: u8 = 3;
+
+/// Bytes of evidence in a page that is kept; a larger one is downloaded by itself.
+pub const MAX_KEPT_EVIDENCE_BYTES: usize = 1024 * 1024;
 
 /// Recalls that the page of one item tells of.
 pub const MAX_NOTICES: usize = 10;

@@ -14,8 +14,8 @@ use tracehold_chain::epcis::{Canonical, SectionName, canonical};
 use tracehold_chain::masterdata::{MasterData, MasterKind};
 use tracehold_chain::state::Position;
 use tracehold_chain::units::TimestampMs;
-use tracehold_contracts::provenance::Party;
 use tracehold_contracts::provenance::trace::Present;
+use tracehold_contracts::provenance::{ItemState, Party};
 
 use super::ApiState;
 use super::limits::MAX_PUBLIC_IDENTIFIERS;
@@ -81,13 +81,7 @@ pub fn prune(view: &ReadView, caller: &Caller, present: &mut Present) -> Result<
     {
         present.holder = None;
     }
-    let mut holders = Vec::new();
-    for holder in std::mem::take(&mut present.state.holders) {
-        if matches!(holder.what, Party::Member(_)) || sees(view, caller, holder.mark.position)? {
-            holders.push(holder);
-        }
-    }
-    present.state.holders = holders;
+    prune_holders(view, caller, &mut present.state)?;
     let mut transits = Vec::new();
     for mut transit in std::mem::take(&mut present.transits) {
         if !sees(view, caller, transit.said.mark.position)? {
@@ -100,6 +94,21 @@ pub fn prune(view: &ReadView, caller: &Caller, present: &mut Present) -> Result<
     }
     present.transits = transits;
     Ok(sees_all)
+}
+
+/// Takes the holders that only business data name out of a state, unless `caller` may see them.
+///
+/// # Errors
+/// [`Fault`] when it cannot be read.
+pub fn prune_holders(view: &ReadView, caller: &Caller, state: &mut ItemState) -> Result<(), Fault> {
+    let mut holders = Vec::new();
+    for holder in std::mem::take(&mut state.holders) {
+        if matches!(holder.what, Party::Member(_)) || sees(view, caller, holder.mark.position)? {
+            holders.push(holder);
+        }
+    }
+    state.holders = holders;
+    Ok(())
 }
 
 /// The public section of an event, with the contexts that its names need.

@@ -21,16 +21,16 @@ use tracehold_explorer::drawing;
 use tracehold_explorer::language::Language;
 use tracehold_explorer::pages::item::text_in;
 
-use super::ApiState;
-use super::auth::Keyed;
 use super::extract::Params;
+use super::limits::MAX_DRAWN_ITEMS;
 use super::paging::to_token;
 use super::problem::{Kind, Problem};
 use super::told::{
     AsOfJson, Quantity, Wanted, as_of, derived_json, explained, identifier, level_code, life,
     moment, quantities, role_code, standing_code, type_code, unknown,
 };
-use super::visible::{Record, Sight, visible};
+use super::visible::{Caller, Record, Sight, visible};
+use super::{ApiState, public};
 use crate::fault::Fault;
 use crate::view::ReadView;
 
@@ -60,7 +60,9 @@ const SVG: &str = "image/svg+xml";
 /// The graph of items, events, places and parties that leads back to what the item was made of,
 /// forward to what became of it, or both. Items, events, places and parties are named by their
 /// place in their list, from 0; the item asked for is item 0. What happened to a container happened
-/// to what was inside while it was inside: `packing` says from which event to which.
+/// to what was inside while it was inside: `packing` says from which event to which. Without a key,
+/// no quantities, no senders and receivers, and no parties that only business data name; of larger
+/// traces the nearest 200 items and events.
 #[utoipa::path(
     get, path = "/api/v1/trace", tag = "Goods",
     params(
@@ -81,11 +83,11 @@ const SVG: &str = "image/svg+xml";
         (status = 400, description = "A parameter is unknown or breaks a rule"),
         (status = 404, description = "No event on record names the item"),
     ),
-    security(("api_key" = []))
+    security((), ("api_key" = []))
 )]
 pub async fn get_trace(
     State(state): State<ApiState>,
-    keyed: Keyed,
+    caller: Caller,
     Params(given): Params<TraceQuery>,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
@@ -95,24 +97,29 @@ pub async fn get_trace(
     let format = format(&given, &headers)?;
     let head = state.head()?;
     let wanted = as_of(given.as_of.as_deref(), &head)?;
-    let query = Query { as_of: wanted.as_of, ..query };
-    let caller = keyed.caller();
+    let most = match caller {
+        Caller::Anonymous => MAX_DRAWN_ITEMS,
+        Caller::Agent(_) => usize::MAX,
+    };
+    let (items, events) = (query.items.min(most), query.events.min(most));
+    let query = Query { as_of: wanted.as_of, items, events, ..query };
     let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     let language = Language::choose(given.lang.as_deref(), accepted);
     let api = state.clone();
     let (path, then) = (uri.path().to_owned(), wanted.clone());
     let answer = state.read_much(move |view| {
         let now = then.moment(view)?;
-        let Some(found) = trace(view, query)? else { return Ok(None) };
+        let Some(mut found) = trace(view, query)? else { return Ok(None) };
+        let without_amounts = prune(view, &caller, &mut found)?;
         let names = Names::of(view, &found, |member| api.member_name(member))?;
         Ok(Some(match format {
-            Format::Svg => drawing::draw(&found, &names.labels(language), language).into_bytes(),
+            Format::Svg => {
+                let labels = drawing::Labels { without_amounts, ..names.labels(language) };
+                drawing::draw(&found, &labels, language).into_bytes()
+            }
             Format::Json => {
-                let whole = |recorder: &MemberId| {
-                    visible(&caller, &Record { recorded_by: recorder }) == Sight::Whole
-                };
                 let told = about_root(view, &found, now)?;
-                let answer = answer(&found, &names, &then, &path, &told, &whole);
+                let answer = answer(&found, &names, &then, &path, &told);
                 serde_json::to_vec(&answer).map_err(|error| Fault::new(error.to_string()))?
             }
         }))
@@ -128,6 +135,35 @@ pub async fn get_trace(
     headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Language, Authorization"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     Ok(response)
+}
+
+/// Takes out of a trace what `caller` may not see: quantities, senders and receivers, and holders
+/// that only business data name. Tells whether anything is not for `caller`.
+///
+/// # Errors
+/// [`Fault`] when it cannot be read.
+pub(super) fn prune(view: &ReadView, caller: &Caller, found: &mut Trace) -> Result<bool, Fault> {
+    let mut hides = false;
+    let sees =
+        |recorder: &MemberId| visible(caller, &Record { recorded_by: recorder }) == Sight::Whole;
+    for event in found.events.iter_mut().filter(|event| !sees(&event.recorder)) {
+        (event.from, event.to) = (None, None);
+    }
+    for link in &mut found.links {
+        if !found.events.get(link.event).is_some_and(|event| sees(&event.recorder)) {
+            link.amounts.clear();
+            hides = true;
+        }
+    }
+    for edge in found.stays.iter_mut().filter(|edge| !edge.stay.amounts.is_empty()) {
+        if !public::sees(view, caller, edge.stay.joined.position)? {
+            edge.stay.amounts.clear();
+        }
+    }
+    for told in found.items.iter_mut().filter_map(|item| item.told.as_mut()) {
+        public::prune_holders(view, caller, &mut told.state)?;
+    }
+    Ok(hides)
 }
 
 fn wrong(name: &str, rule: &str, mend: &str) -> Problem {
@@ -461,7 +497,6 @@ fn answer<'a>(
     wanted: &Wanted,
     path: &str,
     told: &'a AboutRoot,
-    whole: &dyn Fn(&MemberId) -> bool,
 ) -> Answer<'a> {
     let mut parties: Vec<PartyJson<'a>> = Vec::new();
     let mut index = Index {
@@ -507,8 +542,8 @@ fn answer<'a>(
             .iter()
             .map(|item| item_json(item, trace.query.direction, names))
             .collect(),
-        events: trace.events.iter().map(|e| event_json(e, &index, whole(&e.recorder))).collect(),
-        links: trace.links.iter().map(|link| link_json(link, trace, &index, whole)).collect(),
+        events: trace.events.iter().map(|e| event_json(e, &index)).collect(),
+        links: trace.links.iter().map(|link| link_json(link, &index)).collect(),
         packing: trace.stays.iter().map(|stay| stay_json(stay, &index)).collect(),
         places: places.collect(),
         parties,
@@ -548,13 +583,11 @@ fn item_json<'a>(item: &'a ItemNode, direction: Direction, names: &'a Names) -> 
     }
 }
 
-fn event_json<'a>(event: &'a EventNode, index: &Index<'_>, whole: bool) -> EventJson<'a> {
+fn event_json<'a>(event: &'a EventNode, index: &Index<'_>) -> EventJson<'a> {
     let place =
         |uri: &Option<String>| uri.as_deref().and_then(|uri| index.places.get(uri).copied());
-    let party = |party: &Option<Party>| {
-        let shown = party.as_ref().filter(|_| whole);
-        shown.and_then(|party| index.parties.get(party).copied())
-    };
+    let party =
+        |party: &Option<Party>| party.as_ref().and_then(|party| index.parties.get(party).copied());
     EventJson {
         event_id: event.event_id.as_deref(),
         cursor: to_token(event.position),
@@ -576,14 +609,7 @@ fn event_json<'a>(event: &'a EventNode, index: &Index<'_>, whole: bool) -> Event
     }
 }
 
-fn link_json<'a>(
-    link: &'a Link,
-    trace: &Trace,
-    index: &Index<'_>,
-    whole: &dyn Fn(&MemberId) -> bool,
-) -> LinkJson<'a> {
-    let recorder = trace.events.get(link.event).map(|event| &event.recorder);
-    let shows = recorder.is_some_and(whole);
+fn link_json<'a>(link: &'a Link, index: &Index<'_>) -> LinkJson<'a> {
     let anomalies = link.findings.iter().map(|finding| AnomalyJson {
         code: finding.kind.code(),
         open: finding.resolved.is_none(),
@@ -598,7 +624,7 @@ fn link_json<'a>(
         role: role_code(link.role),
         standing: standing_code(link.standing),
         claim: link.standing == Standing::Claim,
-        quantities: if shows { quantities(&link.amounts) } else { Vec::new() },
+        quantities: quantities(&link.amounts),
         anomalies: anomalies.collect(),
     }
 }

@@ -13,6 +13,7 @@ use tracehold_chain::evidence::{
 use tracehold_chain::units::Height;
 use tracehold_contracts::agreement::AgreementRecord;
 use tracehold_contracts::money::Balance;
+use tracehold_explorer::pages::check::evidence_in;
 
 use super::{Failure, output};
 use crate::api::{decimal, now, stage_code};
@@ -21,13 +22,14 @@ use crate::config::read_genesis;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  tracehold verify evidence-42.json --genesis genesis.json\n\nSays a \
-                  sentence for each thing that the file proves, or what is wrong with it and where. \
-                  Without --genesis\nthe file says of itself which network it is from: then compare \
-                  the digest that is shown.\n\nExit codes: 0 it holds, 6 it does not hold, 7 it is \
-                  no evidence file, or cannot be read"
+                  sentence for each thing that the file proves, or what is wrong with it and where.\n\
+                  A page that was kept with its evidence is such a file, too. Without --genesis the\n\
+                  file says of itself which network it is from: then compare the digest that is\n\
+                  shown.\n\nExit codes: 0 it holds, 6 it does not hold, 7 it is no evidence file, or \
+                  cannot be\nread"
 )]
 pub struct Args {
-    /// The evidence file; `-` for standard input
+    /// The evidence file, or a page that was kept with it; `-` for standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// The genesis record of the network that you trust
@@ -56,7 +58,7 @@ enum Language {
 }
 
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let text = read(&args.file)?;
+    let text = evidence_of(read(&args.file)?);
     let genesis = args.genesis.as_deref().map(read_genesis).transpose();
     let genesis = genesis.map_err(|error| Failure::Unreadable(error.to_string()))?;
     let trust = Trust {
@@ -86,6 +88,12 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     };
     read.map_err(|error| Failure::Unreadable(format!("cannot read {}: {error}", path.display())))?;
     Ok(text)
+}
+
+/// The evidence in a page that was kept; whatever else a file is, it is taken as it is.
+fn evidence_of(file: Vec<u8>) -> Vec<u8> {
+    let page = std::str::from_utf8(&file).ok().filter(|text| text.starts_with("<!doctype html>"));
+    page.and_then(evidence_in).map(String::into_bytes).unwrap_or(file)
 }
 
 fn failed(args: &Args, fault: &Fault) -> Failure {

@@ -310,6 +310,77 @@ impl<'n> Goods<'n> {
         );
     }
 
+    /// A bag of which nothing speaks against it.
+    pub fn sound(&mut self) {
+        let thing = format!("{}/21/FINE", product(2, 1));
+        for (day, action, step) in
+            [(2, "ADD", "commissioning"), (3, "OBSERVE", "inspecting"), (4, "OBSERVE", "storing")]
+        {
+            self.event(
+                2,
+                day,
+                600,
+                Some(place(2, 1)),
+                json!({
+                    "type": "ObjectEvent", "action": action, "bizStep": step,
+                    "disposition": "active", "epcList": [thing],
+                }),
+            );
+        }
+    }
+
+    /// Bags of a lot of leather, and one more: the lot and that one are recalled.
+    pub fn recalled(&mut self) {
+        let lot = format!("{}/10/HIDE-1", product(2, 4));
+        let bag = |serial: &str| format!("{}/21/{serial}", product(2, 1));
+        let at = || Some(place(2, 1));
+        let amount = json!([{"epcClass": lot, "quantity": 40, "uom": "KGM"}]);
+        self.event(
+            2,
+            2,
+            600,
+            at(),
+            json!({
+                "type": "ObjectEvent", "action": "ADD", "bizStep": "commissioning",
+                "disposition": "active", "quantityList": amount,
+            }),
+        );
+        self.event(
+            2,
+            3,
+            600,
+            at(),
+            json!({
+                "type": "TransformationEvent", "bizStep": "commissioning",
+                "inputQuantityList": [{"epcClass": lot, "quantity": 2, "uom": "KGM"}],
+                "outputEPCList": [bag("MADE")],
+            }),
+        );
+        self.event(
+            2,
+            4,
+            600,
+            at(),
+            json!({
+                "type": "ObjectEvent", "action": "ADD", "bizStep": "commissioning",
+                "disposition": "active", "epcList": [bag("NAMED")],
+            }),
+        );
+        let body = json!({
+            "reference": "R-1", "items": [lot, bag("NAMED")],
+            "reason": {"en": "Glass splinters in the seams.", "zh": "缝线中有玻璃碎片。"},
+            "what_to_do": {
+                "en": "Stop using it and send it back; postage is paid.",
+                "zh": "请停止使用并寄回，邮费由我方承担。",
+            },
+            "contact": "recall@seaway.example", "web": "https://seaway.example/recall",
+        });
+        let client = self.network.net.nodes[2].client();
+        let answer = client.post("/api/v1/recalls", body.to_string().as_bytes(), &[]);
+        let answer = answer.expect("an answer");
+        assert!(answer.is_success(), "{}", answer.text);
+    }
+
     /// A thing whose page has as much of everything as a page takes.
     pub fn everything(&mut self) {
         let words = "long words that go on and on ".repeat(8);

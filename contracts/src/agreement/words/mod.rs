@@ -103,26 +103,45 @@ pub fn time(time: TimestampMs) -> String {
     format!("{day} {clock} UTC")
 }
 
-/// A length of time: `1 day 12 hours`.
+/// Units of time, in seconds and in words.
+const UNITS: [(u64, &str, &str); 4] =
+    [(86_400, "day", "天"), (3_600, "hour", "小时"), (60, "minute", "分钟"), (1, "second", "秒")];
+
+fn counted(number: u64, (_, en, zh): (u64, &str, &str), language: Language) -> String {
+    match language {
+        Language::En if number == 1 => format!("1 {en}"),
+        Language::En => format!("{number} {en}s"),
+        Language::Zh => format!("{number} {zh}"),
+    }
+}
+
+/// A length of time to the second: `1 day 12 hours`.
 #[must_use]
 pub fn duration(duration: DurationMs, language: Language) -> String {
-    let seconds = duration.0 / 1_000;
-    let units = [
-        (seconds / 86_400, "day", "天"),
-        (seconds / 3_600 % 24, "hour", "小时"),
-        (seconds / 60 % 60, "minute", "分钟"),
-        (seconds % 60, "second", "秒"),
-    ];
-    let parts: Vec<String> = units
-        .into_iter()
-        .filter(|(number, ..)| *number > 0)
-        .map(|(number, en, zh)| match language {
-            Language::En if number == 1 => format!("1 {en}"),
-            Language::En => format!("{number} {en}s"),
-            Language::Zh => format!("{number} {zh}"),
-        })
-        .collect();
+    let mut left = duration.0 / 1_000;
+    let mut parts = Vec::new();
+    for unit in UNITS {
+        let number = left / unit.0;
+        left %= unit.0;
+        if number > 0 {
+            parts.push(counted(number, unit, language));
+        }
+    }
     if parts.is_empty() { language.say("no time", "0 秒").to_owned() } else { parts.join(" ") }
+}
+
+/// About how long something took or takes, as people say it: days from two days on, hours from two
+/// hours on, else minutes.
+#[must_use]
+pub fn about(duration: DurationMs, language: Language) -> String {
+    let seconds = duration.0 / 1_000;
+    let [day, hour, minute, _] = UNITS;
+    match seconds / hour.0 {
+        48.. => counted(seconds / day.0, day, language),
+        hours @ 2..48 => counted(hours, hour, language),
+        _ if seconds < minute.0 => language.say("less than a minute", "不到 1 分钟").to_owned(),
+        _ => counted(seconds / minute.0, minute, language),
+    }
 }
 
 /// A sentence's beginning.
@@ -185,5 +204,24 @@ mod tests {
         let day_and_half = "P1DT12H".parse().expect("a duration");
         assert_eq!(duration(day_and_half, Language::En), "1 day 12 hours");
         assert_eq!(duration(day_and_half, Language::Zh), "1 天 12 小时");
+        assert_eq!(duration(DurationMs(61_000), Language::En), "1 minute 1 second");
+    }
+
+    /// Nobody counts days in hours.
+    #[test]
+    fn long_times_are_told_in_days() {
+        for (ms, en, zh) in [
+            (0, "less than a minute", "不到 1 分钟"),
+            (59_999, "less than a minute", "不到 1 分钟"),
+            (60_000, "1 minute", "1 分钟"),
+            (119 * 60_000, "119 minutes", "119 分钟"),
+            (120 * 60_000, "2 hours", "2 小时"),
+            (48 * 3_600_000 - 1, "47 hours", "47 小时"),
+            (48 * 3_600_000, "2 days", "2 天"),
+            (1_033 * 3_600_000, "43 days", "43 天"),
+        ] {
+            assert_eq!(about(DurationMs(ms), Language::En), en);
+            assert_eq!(about(DurationMs(ms), Language::Zh), zh);
+        }
     }
 }

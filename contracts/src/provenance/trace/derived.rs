@@ -4,11 +4,12 @@
 use tracehold_chain::epcis::canonical;
 use tracehold_chain::masterdata::{MasterData, MasterKind, Product, product_of};
 use tracehold_chain::state::Position;
-use tracehold_chain::units::TimestampMs;
+use tracehold_chain::units::{DurationMs, TimestampMs};
 
 use super::TraceReader;
 use super::present::Present;
 use super::story::Chapter;
+use crate::agreement::words::{Language, about, duration};
 use crate::provenance::{Basis, SensorVerdict, Standing, Step};
 
 /// Hours after which a shipment that did not arrive is overdue, when its product does not say.
@@ -169,14 +170,17 @@ fn overdue(product: Option<&Product>, present: &Present, now: TimestampMs) -> Ve
         .iter()
         .filter(|transit| now.since_ms(transit.said.mark.time) > hours.saturating_mul(HOUR_MS));
     late.map(|transit| {
-        let away = now.since_ms(transit.said.mark.time) / HOUR_MS;
+        let away = DurationMs(now.since_ms(transit.said.mark.time));
+        let usual = DurationMs(hours.saturating_mul(HOUR_MS));
+        let told = |language| (about(away, language), duration(usual, language));
+        let ((away, usual), (away_zh, usual_zh)) = (told(Language::En), told(Language::Zh));
         Derived {
             kind: DerivedKind::OverdueReceipt,
             position: transit.said.mark.position,
             through: transit.container.clone(),
             sentence: Sentences::of(
-                format!("It was sent {away} hours ago and is not received; {hours} are usual."),
-                format!("已发出 {away} 小时仍未收货，通常应在 {hours} 小时内。"),
+                format!("It was sent {away} ago and is not received; {usual} is usual."),
+                format!("已发出 {away_zh}仍未收货，通常应在 {usual_zh}内。"),
             ),
         }
     })
@@ -223,15 +227,22 @@ fn silences<R: TraceReader>(
     for (from, to, at) in after.chain([(end, end, None)]) {
         let silence = from.since_ms(heard.0);
         if silence > MAX_SILENCE_MS {
-            let hours = silence / HOUR_MS;
-            let most = MAX_SILENCE_MS / HOUR_MS;
+            let told = |language| {
+                (
+                    about(DurationMs(silence), language),
+                    duration(DurationMs(MAX_SILENCE_MS), language),
+                )
+            };
+            let ((silent, most), (silent_zh, most_zh)) = (told(Language::En), told(Language::Zh));
             derived.push(Derived {
                 kind: DerivedKind::SilentGap,
                 position: heard.1.step.position,
                 through: heard.1.through.first().map(|uri| (*uri).to_owned()),
                 sentence: Sentences::of(
-                    format!("No sensor reading for {hours} hours on a monitored leg; {most} is the most."),
-                    format!("受监测的运输段有 {hours} 小时没有读数，最长应为 {most} 小时。"),
+                    format!(
+                        "No sensor reading for {silent} on a monitored leg; {most} is the most."
+                    ),
+                    format!("受监测的运输段有 {silent_zh}没有读数，最长应为 {most_zh}。"),
                 ),
             });
         }

@@ -27,8 +27,7 @@ use super::super::visible::Caller;
 use super::accounts::payment;
 use super::moves::Board;
 use super::{
-    MAX_GOODS_ON_PAGE, MAX_STEPS_ON_PAGE, event_at, events_at, member, private, reader, spoken,
-    things,
+    MAX_GOODS_ON_PAGE, MAX_STEPS_ON_PAGE, event_at, events_at, member, private, reader, things,
 };
 use crate::fault::Fault;
 use crate::keystore::AgentSigner;
@@ -95,7 +94,7 @@ pub fn roles(
     language: Language,
 ) -> String {
     let own = terms.roles.iter().filter(|role| role.member == *member);
-    let named: Vec<String> = own.map(|role| words::role(&role.role, spoken(language))).collect();
+    let named: Vec<String> = own.map(|role| words::role(&role.role, language.spoken())).collect();
     named.join(language.pick(", ", "、"))
 }
 
@@ -150,7 +149,7 @@ impl Telling {
             let event = event.map(|at| event_at(&self.state, view, &self.caller, at, language));
             Ok(Step {
                 time: moment(line.time, language),
-                text: words::step(&line.what, spoken(language)),
+                text: words::step(&line.what, language.spoken()),
                 event: event.transpose()?.flatten(),
             })
         });
@@ -158,13 +157,13 @@ impl Telling {
         let shown = goods.get(..MAX_GOODS_ON_PAGE).unwrap_or(goods);
         let class = terms.goods.class.iter().map(|class| class.class.clone());
         let named: Vec<String> = shown.iter().cloned().chain(class).collect();
-        let clauses = words::terms(terms, spoken(language)).into_iter();
+        let clauses = words::terms(terms, language.spoken()).into_iter();
         Ok(Agreement {
             title: terms.title.clone(),
             id: record.id.to_string(),
             roles: roles(terms, reader.member(), language),
             signal: signal(record, moves.iter().any(|one| one.is_yours)),
-            stage: words::stage(&record.stage, spoken(language)),
+            stage: words::stage(&record.stage, language.spoken()),
             summary: explained.summary.iter().map(|sentence| self.said(sentence)).collect(),
             moves,
             corrected: self.corrected(record, terms),
@@ -195,7 +194,7 @@ impl Telling {
         );
         let Some(clause) = &terms.dispute else { return Some(text.to_owned()) };
         let roles: Vec<String> =
-            clause.by.iter().map(|role| words::role(role, spoken(self.language))).collect();
+            clause.by.iter().map(|role| words::role(role, self.language.spoken())).collect();
         Some(self.language.pick(
             format!("{text} A dispute may be opened by {}.", roles.join(" or ")),
             format!("{text}{}可提出争议。", roles.join("或")),
@@ -219,7 +218,7 @@ impl Telling {
                     }
                 };
                 Party {
-                    role: words::role(&role.role, spoken(self.language)),
+                    role: words::role(&role.role, self.language.spoken()),
                     company: member(&self.state, &role.member, self.language),
                     accepted,
                     signal,
@@ -245,7 +244,7 @@ impl Telling {
                 };
                 Deposit {
                     name: deposit.id.to_string(),
-                    role: words::role(&deposit.role, spoken(self.language)),
+                    role: words::role(&deposit.role, self.language.spoken()),
                     amount: words::money(&deposit.money),
                     state,
                     signal,
@@ -256,7 +255,7 @@ impl Telling {
 
     fn dispute(&self, dispute: &DisputeState, record: &AgreementRecord) -> Dispute {
         let language = self.language;
-        let opener = words::role(&dispute.by, spoken(language));
+        let opener = words::role(&dispute.by, language.spoken());
         let (at, until) = (moment(dispute.at, language), moment(dispute.until, language));
         let (signal, word) = match (&dispute.ruled, dispute.lapsed) {
             (Some(_), _) => (Signal::Fine, self.say("Settled", "已裁决")),
@@ -282,7 +281,7 @@ impl Telling {
                 .to_owned(),
             );
         }
-        let pays = dispute.pay.iter().map(|pay| words::payout(pay, spoken(language)));
+        let pays = dispute.pay.iter().map(|pay| words::payout(pay, language.spoken()));
         Dispute {
             signal,
             word: word.to_owned(),
@@ -323,7 +322,7 @@ impl Telling {
         };
         let paid = state.paid.iter().zip(&clause.pay);
         let paid = paid.filter(|(paid, _)| !paid.amount.is_zero()).map(|(paid, to)| {
-            let (who, what) = (words::role(to.to(), spoken(self.language)), words::money(paid));
+            let (who, what) = (words::role(to.to(), self.language.spoken()), words::money(paid));
             self.language.pick(format!("{what} to {who}"), format!("{who} {what}"))
         });
         let positions = |events: &[EventRef]| -> Vec<Position> {

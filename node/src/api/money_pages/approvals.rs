@@ -18,7 +18,7 @@ use super::super::command::{Asked, CommandView};
 use super::super::entries::MoneyView;
 use super::super::problem::Problem;
 use super::accounts::rule;
-use super::{private, reader, spoken};
+use super::{private, reader};
 use crate::view::ReadView;
 
 /// `/approvals`.
@@ -47,7 +47,7 @@ fn amount(money: &MoneyView) -> String {
 
 fn acceptance(one: &AcceptanceView, language: Language) -> Waiting {
     let role = Label::new(one.role.clone()).ok();
-    let role = role.map(|role| words::role(&role, spoken(language)));
+    let role = role.map(|role| words::role(&role, language.spoken()));
     let mut details = vec![
         (language.pick("Agreement", "协议"), one.title.clone()),
         (language.pick("For", "角色"), role.unwrap_or_else(|| one.role.clone())),

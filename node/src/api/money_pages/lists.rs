@@ -23,7 +23,7 @@ use super::super::problem::Problem;
 use super::super::visible::Caller;
 use super::agreement::{roles, signal};
 use super::moves::Board;
-use super::{LINES_ON_PAGE, given, private, reader, spoken};
+use super::{LINES_ON_PAGE, given, private, reader};
 use crate::fault::Fault;
 use crate::view::ReadView;
 
@@ -79,7 +79,7 @@ fn listed(
     Ok(Listed {
         link: link(record, terms, language),
         signal: signal(record, !moves.is_empty()),
-        stage: words::stage(&record.stage, spoken(language)),
+        stage: words::stage(&record.stage, language.spoken()),
         roles: roles(terms, reader.member(), language),
         time: moment(until, language),
         pot: left.iter().map(|one| words::money_of(one.posted, &one.asset)).collect(),
@@ -114,7 +114,7 @@ pub fn about(
             wanted.class == uri || class.as_ref().is_some_and(|class| *class == wanted.class)
         });
         if names_class || goods.items.iter().any(|item| item == uri) {
-            let stage = words::stage(&record.stage, spoken(language));
+            let stage = words::stage(&record.stage, language.spoken());
             found_ones.push((link(&record, &terms, language), signal(&record, false), stage));
         }
     }

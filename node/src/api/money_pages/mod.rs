@@ -16,7 +16,6 @@ use http::header::{CACHE_CONTROL, VARY};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tracehold_chain::epcis::canonical;
 use tracehold_chain::state::Position;
-use tracehold_contracts::agreement::words;
 use tracehold_explorer::language::Language;
 use tracehold_explorer::pages::Frame;
 use tracehold_explorer::pages::item::Names;
@@ -123,11 +122,6 @@ pub(in crate::api) fn private(status: StatusCode, html: String) -> Response {
 /// A parameter of the query.
 pub(in crate::api) fn given(uri: &http::Uri, wanted: &str) -> Option<String> {
     query_pairs(uri).into_iter().find(|(name, _)| name == wanted).map(|(_, value)| value)
-}
-
-/// The language as the words of agreements know it.
-fn spoken(language: Language) -> words::Language {
-    language.pick(words::Language::En, words::Language::Zh)
 }
 
 /// An event in a few words, with its page.

@@ -8,7 +8,6 @@ use tracehold_explorer::language::Language;
 use tracehold_explorer::pages::members::Move;
 
 use super::super::ApiState;
-use super::spoken;
 
 /// An agreement whose moves are looked for.
 pub struct Board<'a> {
@@ -27,7 +26,7 @@ pub struct Board<'a> {
 impl Board<'_> {
     /// A role with its company's name: `the seller (Mill)`.
     fn who(&self, label: &Label) -> String {
-        let role = words::role(label, spoken(self.language));
+        let role = words::role(label, self.language.spoken());
         let member = self.member(label).map(|member| self.state.member_name(member));
         let member = member.unwrap_or_default();
         let capital = |text: String| {

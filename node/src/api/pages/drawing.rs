@@ -12,15 +12,13 @@ use super::super::auth::PageReader;
 use super::super::limits::MAX_DRAWN_ITEMS;
 use super::super::problem::Problem;
 use super::super::told::{as_of, identifier, unknown};
-use super::super::trace::Names;
-use super::super::visible::{Record, Sight, visible};
+use super::super::trace::{Names, prune};
 use super::{CONTENT_SECURITY_POLICY, CONTENT_TYPE_OPTIONS, PageQuery, frame};
 
 /// Levels of transformations and packing that a page draws.
 const DRAWN_DEPTH: u8 = 6;
 
-/// The drawing of an item. It is smaller than what the API gives with a key, and shows quantities
-/// only to those who may see them.
+/// The drawing of an item, smaller than what the API gives.
 pub async fn get_drawing(
     State(state): State<ApiState>,
     PageReader(caller): PageReader,
@@ -40,19 +38,9 @@ pub async fn get_drawing(
     let api = state.clone();
     let drawn = state.read_much(move |view| {
         let Some(mut found) = trace(view, query)? else { return Ok(None) };
-        let mut hidden = false;
-        for link in &mut found.links {
-            let recorder = found.events.get(link.event).map(|event| &event.recorder);
-            let sees = recorder.is_some_and(|recorder| {
-                visible(&caller, &Record { recorded_by: recorder }) == Sight::Whole
-            });
-            if !sees {
-                link.amounts.clear();
-                hidden = true;
-            }
-        }
+        let without_amounts = prune(view, &caller, &mut found)?;
         let names = Names::of(view, &found, |member| api.member_name(member))?;
-        let labels = drawing::Labels { without_amounts: hidden, ..names.labels(language) };
+        let labels = drawing::Labels { without_amounts, ..names.labels(language) };
         Ok(Some(drawing::draw(&found, &labels, language)))
     });
     let Some(svg) = drawn.await? else { return Err(unknown(&id, &as_of(None, &head)?)) };

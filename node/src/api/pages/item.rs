@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tracehold_chain::digest::Digest;
 use tracehold_chain::epcis::uri::percent_encoded;
-use tracehold_chain::epcis::{Canonical, canonical};
+use tracehold_chain::epcis::{Canonical, Level, canonical};
 use tracehold_chain::masterdata::{MasterData, MasterKind, Product, product_of};
 use tracehold_chain::state::Position;
 use tracehold_chain::state::key::name_digest;
@@ -16,7 +16,7 @@ use tracehold_contracts::provenance::trace::{
 use tracehold_contracts::provenance::{LeftOut, Party, Standing};
 use tracehold_explorer::language::Language;
 use tracehold_explorer::pages::item::{Balance, Finding, Inside, Item, Names, text_in};
-use tracehold_explorer::pages::{Frame, Scan};
+use tracehold_explorer::pages::{Check, Frame, Scan};
 use tracehold_explorer::story::{self, Recorded, Reference};
 use tracehold_explorer::verdict::Oddity;
 
@@ -31,10 +31,14 @@ use super::super::scans::Visitor;
 use super::super::visible::{Caller, Sight};
 use super::super::{money_pages, recalls};
 use super::figures::{stops, strips};
+use super::kept::evidence_path;
 use super::scan;
 use super::{PageQuery, mark_declared_wrong, recorded};
 use crate::fault::Fault;
 use crate::view::{Order, ReadView};
+
+/// The view that is a file to keep.
+pub const KEPT: &str = "kept";
 
 /// What was asked for.
 pub struct Asked {
@@ -56,7 +60,7 @@ impl Asked {
         let wants_more = query.story.is_some() || query.inside.is_some();
         let is_full = match query.view.as_deref() {
             Some("full") => true,
-            Some("scan") => false,
+            Some("scan" | KEPT) => false,
             _ => wants_more || *caller != Caller::Anonymous,
         };
         let digest = |text: &String| {
@@ -119,7 +123,8 @@ impl Reading {
             }
             _ => self.newest_events(view, &mut item)?,
         }
-        item.recalls = recalls::notices(&self.state, view, uri, asked.language)?;
+        (item.recalls, item.more_recalls) =
+            recalls::notices(&self.state, view, uri, asked.language)?;
         if item.events.is_empty() && product.is_none() && item.recalls.is_empty() {
             return Ok(None);
         }
@@ -150,6 +155,7 @@ impl Reading {
             item.about = about;
         }
         self.scan(view, &mut item, product.as_ref())?;
+        item.check = self.check(view, item.present.is_some());
         item.product = product;
         item.names = self.names(view, &item)?;
         if id.key().is_some() {
@@ -157,6 +163,29 @@ impl Reading {
             item.label = Some(format!("/label?id={}&lang={lang}", percent_encoded(uri)));
         }
         Ok(Some(item))
+    }
+
+    /// What it takes to check the page; a kind of goods has no history to check.
+    fn check(&self, view: &ReadView, is_on_record: bool) -> Option<Check> {
+        let (id, lang) = (&self.asked.id, self.asked.language.tag());
+        if id.level() == Level::Class && !is_on_record {
+            return None;
+        }
+        let head = view.head();
+        let path = story::path_of(id);
+        let others = self.state.other_nodes().filter_map(|(member, url)| {
+            let url = url.trim_end_matches('/');
+            Some((self.state.member_name(member), format!("{url}{}?view=scan&lang={lang}", path?)))
+        });
+        Some(Check {
+            evidence: evidence_path(id),
+            id: id.uri().to_owned(),
+            genesis: self.state.genesis().id().0.to_string(),
+            height: head.height.0,
+            at: head.block_time,
+            others: others.collect(),
+            kept: path.filter(|_| is_on_record).map(|path| format!("{path}?view=kept&lang={lang}")),
+        })
     }
 
     /// Whether the reader may see all that the event at a position says.

@@ -3,10 +3,10 @@
 //! [`item`] reads what is known of a thing and [`figures`] what can be drawn of it. [`recent`]
 //! looks at the newest events for what is open or under way, [`search`] finds pages, [`board`]
 //! lists shipments, [`whereabouts`] tells of places, parties and members, [`chain`] of what is
-//! under the goods. [`scan`] adds what whoever scans is shown, [`report`] takes what they report.
-//! [`label`] prints codes, [`drawing`] draws traces, [`live`] says what is being recorded,
-//! [`errors`] what is wrong. Whoever
-//! has no key is handed the public sections only.
+//! under the goods. [`scan`] adds what whoever scans is shown, [`kept`] makes one file of that and
+//! its evidence, [`report`] takes what they report. [`label`] prints codes, [`drawing`] draws
+//! traces, [`live`] says what is being recorded, [`errors`] what is wrong. Whoever has no key is
+//! handed the public sections only.
 
 mod board;
 mod chain;
@@ -14,6 +14,7 @@ mod drawing;
 mod errors;
 mod figures;
 mod item;
+mod kept;
 mod label;
 mod live;
 mod recent;
@@ -162,6 +163,7 @@ pub(in crate::api) fn recorded(
         }
     };
     Ok(Recorded {
+        recorder: stored.recorder().to_string(),
         recorded_by: state.member_name(stored.recorder()),
         recorded_at: stored.record_time(),
         height: stored.position.height.0,
@@ -322,9 +324,12 @@ pub(in crate::api) async fn item_page(
     caller: &Caller,
     frame: &Frame,
     canonical: &Canonical,
-    (uri, visitor): (&http::Uri, Option<&Visitor>),
+    (uri, headers, visitor): (&http::Uri, &HeaderMap, Option<&Visitor>),
 ) -> Result<Response, Problem> {
     let query = &PageQuery::of(uri);
+    let is_kept = query.view.as_deref() == Some(item::KEPT);
+    // Whoever keeps a page may pass it on.
+    let caller = if is_kept { &Caller::Anonymous } else { caller };
     let title =
         story::describe(canonical, frame.language).unwrap_or_else(|| canonical.uri().to_owned());
     if whereabouts::is_whereabouts(canonical)
@@ -333,7 +338,7 @@ pub(in crate::api) async fn item_page(
         return Ok(page);
     }
     let mut asked = Asked::of(canonical, frame, query, caller);
-    asked.visitor = scan::visitor(&asked, visitor);
+    asked.visitor = scan::visitor(&asked, visitor.filter(|_| !is_kept));
     let reading = Reading { state: state.clone(), caller: caller.clone(), asked };
     // With a key the page adds up what events tell, which may take long.
     let found = match caller {
@@ -341,6 +346,7 @@ pub(in crate::api) async fn item_page(
         Caller::Agent(_) => state.read_much(move |view| reading.item(view)).await?,
     };
     match found {
+        Some(item) if is_kept => kept::kept(state, frame, (canonical, &item), headers).await,
         Some(item) => {
             let kind = item.scan.as_ref().map(|scan| scan.kind);
             let status = match kind {

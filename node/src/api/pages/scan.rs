@@ -8,8 +8,8 @@ use tracehold_contracts::provenance::trace::Chapter;
 use tracehold_contracts::provenance::{Life, Standing};
 use tracehold_explorer::language::Language;
 use tracehold_explorer::pages::item::Item;
-use tracehold_explorer::pages::scan::{Certificate, Count, Evidence, Kind, Scan};
-use tracehold_explorer::story::{self, Recorded, shortened};
+use tracehold_explorer::pages::scan::{Certificate, Count, Kind, Scan};
+use tracehold_explorer::story::{Recorded, shortened};
 
 use super::super::limits::{MAX_READINGS_IN_SCAN, MAX_SCAN_CERTIFICATES, SCAN_STORY};
 use super::super::scans::{ScanView, Visitor};
@@ -175,23 +175,6 @@ impl Reading {
         self.said(&mut scan, &item.events, language);
         self.linked(view, &mut scan)?;
         scan.report = format!("/report?id={}&lang={lang}", percent_encoded(uri));
-        if scan.kind != Kind::Class {
-            let head = view.head();
-            scan.evidence = Some(Evidence {
-                path: format!("/api/v1/evidence?id={}&sections=public", percent_encoded(uri)),
-                id: uri.to_owned(),
-                genesis: self.state.genesis().id().0.to_string(),
-                height: head.height.0,
-                at: head.block_time,
-            });
-            if let Some(path) = story::path_of(id) {
-                let others = self.state.other_nodes().map(|(member, url)| {
-                    let url = url.trim_end_matches('/');
-                    (self.state.member_name(member), format!("{url}{path}?view=scan&lang={lang}"))
-                });
-                scan.others = others.collect();
-            }
-        }
         if item.present.is_some() && id.level() == Level::Instance {
             self.counted(&mut scan, uri, language);
         }

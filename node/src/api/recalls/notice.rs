@@ -11,7 +11,7 @@ use super::some;
 use crate::fault::Fault;
 use crate::view::ReadView;
 
-/// The recalls that concern an item, for its page.
+/// The recalls that concern an item, for its page, and how many there are besides.
 ///
 /// # Errors
 /// [`Fault`] when something cannot be read.
@@ -20,8 +20,9 @@ pub fn notices(
     view: &ReadView,
     uri: &str,
     language: Language,
-) -> Result<Vec<Notice>, Fault> {
+) -> Result<(Vec<Notice>, usize), Fault> {
     let found = state.recalls().notices(view, uri)?;
+    let more = found.len().saturating_sub(MAX_NOTICES);
     let told = found.into_iter().take(MAX_NOTICES).map(|found| {
         let who = state.member_name(&found.record.id.member);
         Notice {
@@ -30,7 +31,7 @@ pub fn notices(
         }
         .because(found.how, found.inside, language)
     });
-    Ok(told.collect())
+    Ok((told.collect(), more))
 }
 
 /// The newest recalls that hold, with their pages; and how many hold besides.

@@ -261,7 +261,7 @@ impl Resolution<'_> {
 
     async fn page(&self, id: &Canonical) -> Response {
         let (state, request) = (self.state, &self.request);
-        let seen = (&request.uri, request.visitor.as_ref());
+        let seen = (&request.uri, &request.headers, request.visitor.as_ref());
         pages::item_page(state, &request.caller, &self.frame, id, seen)
             .await
             .unwrap_or_else(IntoResponse::into_response)

@@ -76,6 +76,7 @@ async fn legs_are_added_and_what_is_open_is_said() {
     let shown = api.get(page).await.text;
     assert!(shown.contains("5 kg CO₂e · 20.0 %"), "{shown}");
     assert!(!api.anonymous(page).await.text.contains("CO₂e"), "activities are not public");
+    assert_eq!(api.anonymous(&path(FLOUR)).await.status, 401);
     let leg = &found["legs"][0];
     assert_eq!(leg["eventID"], event_id(2));
     assert_eq!(leg["carriedBy"], json!([WHEAT]));
@@ -92,6 +93,41 @@ async fn legs_are_added_and_what_is_open_is_said() {
     assert_eq!(wheat["passedOnMilligrams"], "4000000");
     let before = api.get(&format!("{}&as_of=0", path(WHEAT))).await;
     assert_eq!(before.problem()["status"], 404);
+    api.stop().await;
+}
+
+/// Promise P131: without a key a footprint is told when everybody made public what its legs did.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_public_footprint_needs_no_key() {
+    let api = Api::start().await;
+    let carried = |number: u32, public: Value| {
+        let mut event = told(
+            number,
+            json!({"action": "OBSERVE", "bizStep": "transporting",
+                "quantityList": kilograms(WHEAT, 1000), "carbon:activity": lorry()}),
+        );
+        event["@context"] =
+            json!([{"carbon": "urn:tracehold:carbon:", "tracehold": "urn:tracehold:"}]);
+        event["tracehold:public"] = public;
+        event
+    };
+    let made = told(
+        1,
+        json!({"action": "ADD", "bizStep": "commissioning",
+            "quantityList": kilograms(WHEAT, 1000)}),
+    );
+    let job = api.capture(&[made, carried(2, json!(["carbon:activity"]))], &[]).await;
+    assert_eq!(job["success"], true, "{job}");
+    let (open, whole) = (api.anonymous(&path(WHEAT)).await, api.get(&path(WHEAT)).await);
+    assert_eq!(open.status, 200, "{}", open.text);
+    assert_eq!(open.json(), whole.json());
+    assert_eq!(open.json()["legs"][0]["distance"], "100 km shortest");
+    let page = api.anonymous(WHEAT.strip_prefix("https://id.gs1.org").unwrap()).await.text;
+    assert!(page.contains("8 kg CO₂e"), "{page}");
+    // One leg that is not public closes it.
+    let job = api.capture(&[carried(3, json!([]))], &[]).await;
+    assert_eq!(job["success"], true, "{job}");
+    assert_eq!(api.anonymous(&path(WHEAT)).await.status, 401);
     api.stop().await;
 }
 
@@ -112,7 +148,7 @@ async fn wrong_units_are_refused_at_capture_and_bad_questions_by_name() {
     assert_eq!(error["rule"], "unit");
 
     assert_eq!(api.get(&path(WHEAT)).await.problem()["code"], "unknown-item");
-    assert_eq!(api.anonymous(&path(WHEAT)).await.status, 401);
+    assert_eq!(api.anonymous(&path(WHEAT)).await.problem()["code"], "unknown-item");
     for (query, field) in [
         ("", "id"),
         ("?id=apple", "id"),

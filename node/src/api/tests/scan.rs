@@ -108,6 +108,48 @@ async fn without_a_key_the_api_serves_the_public_view() {
     api.stop().await;
 }
 
+/// Promise P131: a trace without a key has the steps and none of what is not public.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trace_without_a_key_keeps_back_what_is_not_public() {
+    let api = Api::of_prefix(config::Capture::default(), "9521321").await;
+    let lot = "https://id.gs1.org/01/09521321002012/10/L9";
+    let amount = |quantity: u32| json!([{"epcClass": lot, "quantity": quantity, "uom": "KGM"}]);
+    let party = |name: &str| json!([{"type": "possessing_party", "destination": name}]);
+    let buyer = "https://id.gs1.org/417/9506000000012";
+    let mut made = of(1, "01T08:00", json!({"action": "ADD", "bizStep": "commissioning"}));
+    made["quantityList"] = amount(7_531);
+    made.as_object_mut().unwrap().remove("epcList");
+    let bag = json!({"type": "TransformationEvent", "bizStep": "commissioning",
+        "inputQuantityList": amount(7_532), "outputEPCList": [THING]});
+    let mut bag = of(2, "02T08:00", bag);
+    bag.as_object_mut().unwrap().retain(|name, _| name != "epcList" && name != "action");
+    let sent = json!({"bizStep": "shipping", "destinationList": party(buyer)});
+    let box_ = "https://id.gs1.org/00/095213210000000019";
+    let packed = json!({"type": "AggregationEvent", "action": "ADD", "parentID": box_,
+        "childQuantityList": amount(7_533)});
+    let mut packed = of(4, "04T08:00", packed);
+    packed.as_object_mut().unwrap().remove("epcList");
+    let events = [made, bag, of(3, "03T08:00", sent), packed];
+    assert_eq!(api.capture(&events, &[]).await["success"], true);
+    for id in [THING, lot] {
+        let path = format!("/api/v1/trace?id={}", percent_encoded(id));
+        let (open, whole) = (api.anonymous(&path).await, api.get(&path).await);
+        assert_eq!(open.status, 200, "{}", open.text);
+        let count = |answer: &Answer, list: &str| answer.json()[list].as_array().unwrap().len();
+        for list in ["items", "events", "links", "packing", "story"] {
+            assert_eq!(count(&open, list), count(&whole, list), "{list} of {id}");
+        }
+        for secret in ["7531", "7532", "7533", "quantities", buyer] {
+            assert!(!open.text.contains(secret), "{secret} of {id}: {}", open.text);
+            assert!(whole.text.contains(secret), "{secret} of {id}: {}", whole.text);
+        }
+        let drawn = api.anonymous(&format!("{path}&format=svg")).await;
+        assert!(drawn.text.contains("<svg") && !drawn.text.contains("7,53"), "{}", drawn.text);
+    }
+    assert_eq!(api.anonymous("/api/v1/feed?wait=0").await.status, 401, "what all do is no scan");
+    api.stop().await;
+}
+
 /// Promise P118: evidence without a key shows public sections only, whatever is asked for, and
 /// holds.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -169,6 +211,37 @@ async fn a_scan_shows_a_verdict_and_claims_no_check() {
     assert_eq!(api.capture(&[recalled], &[]).await["success"], true);
     let page = scan(&api, PAGE, "").await.text;
     assert!(page.contains("verdict stop") && page.contains("Recalled"), "{page}");
+    api.stop().await;
+}
+
+/// Promise P128: a page is kept in one file with its evidence, which holds, and whoever keeps it has
+/// no more in it than what anybody may see.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_is_kept_with_its_evidence() {
+    use tracehold_chain::evidence::{Trust, verify};
+    use tracehold_explorer::pages::check::evidence_in;
+    let api = Api::of_prefix(config::Capture::default(), "9521321").await;
+    story(&api).await;
+    let path = format!("{PAGE}?view=kept&lang=zh");
+    let shown = scan(&api, PAGE, "").await.text;
+    assert!(shown.contains("?view=kept"), "{shown}");
+    for answer in [scan(&api, &path, "").await, api.get(&path).await] {
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        assert_eq!(answer.header("content-disposition"), "attachment; filename=\"tracehold.html\"");
+        assert!(answer.text.contains("尚未在此核验") && answer.text.contains("<base href=\"http"));
+        assert!(!answer.text.contains("src=\"/"), "it loads nothing: {}", answer.text);
+        let evidence = evidence_in(&answer.text).expect("evidence");
+        let genesis = Some(api.network.genesis.id().0);
+        let item = Some(THING.to_owned());
+        let report = verify(evidence.as_bytes(), &Trust { genesis, item, ..Trust::default() });
+        assert!(report.is_ok_and(|report| report.exists));
+        for secret in ["secret-order", "Secret street"] {
+            assert!(!answer.text.contains(secret) && !evidence.contains(secret), "{secret}");
+        }
+    }
+    let count = api.anonymous(&format!("/api/v1/scans?id={}", percent_encoded(THING))).await;
+    assert_eq!(count.json()["total"], 1, "what is kept is no scan");
+    assert_eq!(scan(&api, "/01/09521321001015/21/none?view=kept", "").await.status, 404);
     api.stop().await;
 }
 
