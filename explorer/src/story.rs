@@ -332,7 +332,7 @@ pub fn identify(id: &str, language: Language) -> Reference {
     match path_of(&canonical) {
         Some(path) => Reference {
             text: shortened(&describe(&canonical, language).unwrap_or_else(|| id.to_owned())),
-            path: Some(language.of_path(&path)),
+            path: Some(language.of_path(path)),
         },
         None => Reference { text: shortened(id), path: None },
     }
@@ -399,7 +399,7 @@ pub fn name_place(id: &str, places: &Places, language: Language) -> Reference {
         Some(name) => format!("{name} (GLN {gln})"),
         None => format!("GLN {gln}"),
     };
-    Reference { text, path: Some(language.of_path(&path)) }
+    Reference { text, path: Some(language.of_path(path)) }
 }
 
 /// The path of an event's page.

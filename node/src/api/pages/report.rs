@@ -37,7 +37,7 @@ impl Thing {
         let path = story::path_of(&id).ok_or_else(wrong)?;
         Ok(Thing {
             about: story::describe(&id, frame.language).unwrap_or_default(),
-            path: frame.language.of_path(&path),
+            path: frame.language.of_path(path),
             id: id.uri().to_owned(),
         })
     }
