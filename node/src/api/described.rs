@@ -108,7 +108,7 @@ pub fn complete(openapi: &utoipa::openapi::OpenApi) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     use jsonschema::Validator;
@@ -237,6 +237,14 @@ mod tests {
             }
             true
         }
+    }
+
+    /// Whether an answer is of this component of the description, without a field it does not tell.
+    pub fn assert_is(component: &str, answer: &Value) {
+        let mut types = Types::of(document());
+        let schema = json!({"$ref": format!("#/components/schemas/{component}")});
+        types.check(component, &schema, answer);
+        assert!(types.wrong.is_empty(), "{:#?} in {answer:#}", types.wrong);
     }
 
     /// Promises P89 and P126: every operation has an example of what it answers, and of what it is
