@@ -1,6 +1,5 @@
 //! EPCIS documents: many events under one `@context`, and the answers to queries.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -8,6 +7,7 @@ use serde_json::{Value, json};
 use super::check::{Checker, Object, shown};
 use super::context::{self, GS1_CONTEXT};
 use super::event::Event;
+use super::hash_id::Reading;
 use super::json::parse_to_depth;
 use super::pointer::Path;
 use super::violation::Violation;
@@ -50,6 +50,8 @@ pub struct Document {
     pub members: serde_json::Map<String, Value>,
     /// Each event, or everything that is wrong with it, with pointers into the document.
     pub events: Vec<Result<Event, Vec<Violation>>>,
+    /// Whether it was read from XML.
+    pub(super) from_xml: bool,
 }
 
 impl Document {
@@ -84,7 +86,7 @@ impl Document {
             })
         };
         let events = list.into_iter().enumerate().map(event).collect();
-        Ok(Document { kind, context, header, members, events })
+        Ok(Document { kind, context, header, members, events, from_xml: false })
     }
 
     /// All events, or everything that is wrong with any of them: what capture with `rollback`
@@ -104,11 +106,13 @@ impl Document {
         if bad.is_empty() { Ok(good) } else { Err(bad) }
     }
 
-    /// Members of its events that the document says are not part of them: the extension field
-    /// `ignoreFields` of a capture document or of query results, which repositories use for what
-    /// they add to events they pass on. Event hash ids leave them out.
+    /// How event hash ids of its events are made.
+    ///
+    /// They leave out members that the document says are no part of its events: the extension
+    /// field `ignoreFields` of a capture document or of query results, which repositories use for
+    /// what they add to events they pass on.
     #[must_use]
-    pub fn ignored_fields(&self) -> BTreeSet<String> {
+    pub fn reading(&self) -> Reading {
         let results = || self.members.get("epcisBody")?.get("queryResults")?.as_object();
         let holder = match self.kind {
             DocumentKind::Capture => Some(&self.members),
@@ -116,7 +120,8 @@ impl Document {
         };
         let lists = holder.into_iter().flatten().filter(|(key, _)| key.ends_with(":ignoreFields"));
         let names = lists.filter_map(|(_, value)| value.as_array()).flatten();
-        names.filter_map(|name| name.as_str().map(str::to_owned)).collect()
+        let ignored = names.filter_map(|name| name.as_str().map(str::to_owned)).collect();
+        Reading { ignored, from_xml: self.from_xml }
     }
 }
 

@@ -145,6 +145,20 @@ fn seen_of(
     Ok((entries, steps))
 }
 
+/// A transaction that was signed elsewhere, with the bodies of the events that it captures.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "described here, read as the ledger's own type")]
+pub struct SignedTransaction {
+    /// `body` is what was signed (`chain_id`, `sender`, `nonce`, `expires_at`, `commands`), and
+    /// `signature` the Ed25519 signature over its digest.
+    #[schema(value_type = Object)]
+    transaction: Bundle,
+    /// Of each event its sections `public`, `trade` and `rest`, each as canonical JSON with its
+    /// salt.
+    #[schema(value_type = Vec<Object>)]
+    events: Bundle,
+}
+
 /// What became of a transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ReceiptView {
@@ -325,7 +339,7 @@ pub async fn get_block(
 #[utoipa::path(
     post, path = "/api/v1/transactions", tag = "Ledger",
     request_body(content(
-        (serde_json::Value = "application/json"), (Vec<u8> = "application/octet-stream")),
+        (SignedTransaction = "application/json"), (Vec<u8> = "application/octet-stream")),
         description = "a transaction with its event bodies"),
     responses(
         (status = 201, description = "Recorded", body = ReceiptView,

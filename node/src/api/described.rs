@@ -8,23 +8,38 @@ use tracehold_chain::epcis::query::parameters;
 
 use super::agreements::TERMS_COMPONENT;
 
-/// Requests and answers by method and path: `{"GET /api/v1/accounts": {"200": …}}`. Tests walk
-/// through real nodes and compare; with `EXAMPLES=write` they write them anew.
-pub const EXAMPLES: &str = include_str!("examples.json");
+/// Requests and answers by area. Tests walk through real nodes and compare; with `EXAMPLES=write`
+/// they write them anew.
+const EXAMPLES: [(&str, &str); 6] = [
+    ("money.json", include_str!("examples/money.json")),
+    ("queries.json", include_str!("examples/queries.json")),
+    ("captures.json", include_str!("examples/captures.json")),
+    ("recalls.json", include_str!("examples/recalls.json")),
+    ("goods.json", include_str!("examples/goods.json")),
+    ("node.json", include_str!("examples/node.json")),
+];
 
-/// Those of event queries.
-pub const QUERY_EXAMPLES: &str = include_str!("query/examples.json");
-
-/// Those of captures, subscriptions and tools.
-pub const CAPTURE_EXAMPLES: &str = include_str!("capture/examples.json");
-
-/// Those of recalls.
-pub const RECALL_EXAMPLES: &str = include_str!("recalls/examples.json");
-
-/// Examples, read.
-#[must_use]
-pub fn examples(text: &str) -> Map<String, Value> {
+fn read(text: &str) -> Map<String, Value> {
     serde_json::from_str(text).expect("examples are an object")
+}
+
+/// All examples by method and path, and then by `request` or status, which a media type follows
+/// when it is not plain JSON: `{"GET /api/v1/accounts": {"200": …, "200 text/csv": …}}`. An answer
+/// without content is `null`.
+fn examples() -> impl Iterator<Item = (String, Value)> {
+    EXAMPLES.into_iter().flat_map(|(_, text)| read(text))
+}
+
+/// The examples of one file.
+#[cfg(test)]
+pub(super) fn examples_in(file: &str) -> Map<String, Value> {
+    let found = EXAMPLES.iter().find(|(name, _)| *name == file);
+    read(found.unwrap_or_else(|| panic!("{file} is no file of examples")).1)
+}
+
+/// Whether content of a media type is one value in JSON.
+fn is_json(media: &str) -> bool {
+    media.ends_with("json") && !media.ends_with("ndjson")
 }
 
 /// Whether an operation answers with events that parameters ask for.
@@ -71,21 +86,21 @@ pub fn complete(openapi: &utoipa::openapi::OpenApi) -> Value {
     let mut told = serde_json::to_value(openapi).expect("a description is JSON");
     told["components"]["schemas"][TERMS_COMPONENT] = terms_component();
     with_parameters(&mut told);
-    let all = [EXAMPLES, QUERY_EXAMPLES, CAPTURE_EXAMPLES, RECALL_EXAMPLES]
-        .into_iter()
-        .flat_map(examples);
-    for (operation, examples) in all {
+    for (operation, examples) in examples() {
         let Some((method, path)) = operation.split_once(' ') else { continue };
         let place = &mut told["paths"][path][method.to_lowercase()];
-        for (of, example) in examples.as_object().into_iter().flatten() {
-            let described = match of.as_str() {
+        let examples = examples.as_object().into_iter().flatten();
+        for (key, example) in examples.filter(|(_, example)| !example.is_null()) {
+            let (of, media) = key.split_once(' ').unwrap_or((key, ""));
+            let described = match of {
                 "request" => &mut place["requestBody"],
                 status => &mut place["responses"][status],
             };
-            let kinds = described["content"].as_object_mut();
-            let kinds = kinds.into_iter().flatten().filter(|(kind, _)| kind.ends_with("json"));
-            for (_, content) in kinds {
-                content["example"] = example.clone();
+            let kinds = described["content"].as_object_mut().into_iter().flatten();
+            for (kind, content) in kinds {
+                if kind == media || media.is_empty() && is_json(kind) {
+                    content["example"] = example.clone();
+                }
             }
         }
     }
@@ -93,152 +108,221 @@ pub fn complete(openapi: &utoipa::openapi::OpenApi) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
+pub(super) mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
 
-    use serde::Serialize;
-    use serde::de::DeserializeOwned;
+    use jsonschema::Validator;
 
-    use super::super::accounts::{AccountView, Accounts, AssetView, Statement};
-    use super::super::agreements::{
-        AgreementView, Agreements, CheckView, DoneView, ExplanationView, FilledView, FundedView,
-        Story, Templates,
-    };
-    use super::super::approvals::Approvals;
-    use super::super::capture::shown::{Captured, Readable};
-    use super::super::command::CommandView;
-    use super::super::evidence_file::EvidenceFile;
-    use super::super::holds::HoldView;
-    use super::super::jobs::Job;
     use super::super::openapi::document;
-    use super::super::problem::ProblemBody;
-    use super::super::query::shown::{Collection, EpcisEvent, QueryDefinition, QueryDocument};
-    use super::super::recalls::{AffectedView, RecallView, RecallsView};
-    use super::super::subscriptions::QuerySubscription;
-    use super::super::tools::EventHashes;
     use super::*;
 
-    /// Reads `value` as a `T`, which must give the very same JSON again: nothing of it is unknown.
-    fn same<T: DeserializeOwned + Serialize>(value: &Value) -> Result<(), String> {
-        let read: T = serde_json::from_value(value.clone()).map_err(|error| error.to_string())?;
-        let again = serde_json::to_value(&read).map_err(|error| error.to_string())?;
-        if again == *value { Ok(()) } else { Err(format!("it comes back as {again}")) }
-    }
+    /// What has no example, and why.
+    const WITHOUT_EXAMPLE: [(&str, &str, &str); 5] = [
+        ("GET /01/{gtin}/21/{serial}", "text/html", "a page for people"),
+        (
+            "GET /api/v1/agreements/schema",
+            "application/schema+json",
+            "the component Terms of the description is the answer",
+        ),
+        ("POST /api/v1/pictures", "application/octet-stream", "bytes of a picture"),
+        ("GET /api/v1/pictures/{digest}", "image/*", "bytes of a picture"),
+        ("POST /api/v1/transactions", "application/octet-stream", "the ledger's own encoding"),
+    ];
 
-    fn reads_as(schema: &str, value: &Value) -> Result<(), String> {
-        match schema {
-            "AccountView" => same::<AccountView>(value),
-            "Accounts" => same::<Accounts>(value),
-            "AffectedView" => same::<AffectedView>(value),
-            "AgreementView" => same::<AgreementView>(value),
-            "Agreements" => same::<Agreements>(value),
-            "Approvals" => same::<Approvals>(value),
-            "AssetView" => same::<AssetView>(value),
-            "Captured" => same::<Captured>(value),
-            "CheckView" => same::<CheckView>(value),
-            "Collection" => same::<Collection>(value),
-            "CommandView" => same::<CommandView>(value),
-            "DoneView" => same::<DoneView>(value),
-            "EvidenceFile" => same::<EvidenceFile>(value),
-            "EpcisEvent" => same::<EpcisEvent>(value),
-            "EventHashes" => same::<EventHashes>(value),
-            "ExplanationView" => same::<ExplanationView>(value),
-            "FilledView" => same::<FilledView>(value),
-            "FundedView" => same::<FundedView>(value),
-            "HoldView" => same::<HoldView>(value),
-            "Job" => same::<Job>(value),
-            "Problem" => same::<ProblemBody>(value),
-            "QueryDefinition" => same::<QueryDefinition>(value),
-            "QueryDocument" => same::<QueryDocument>(value),
-            "QuerySubscription" => same::<QuerySubscription>(value),
-            "Readable" => same::<Readable>(value),
-            "RecallView" => same::<RecallView>(value),
-            "RecallsView" => same::<RecallsView>(value),
-            "Statement" => same::<Statement>(value),
-            "Story" => same::<Story>(value),
-            "Templates" => same::<Templates>(value),
-            other => Err(format!("{other} is not known to this test")),
+    /// Whose form others have laid down, so that the description has no type of it.
+    const OF_OTHERS: [(&str, &str); 5] = [
+        ("application/did+json", "DID documents, of W3C"),
+        ("application/linkset+json", "RFC 9264"),
+        ("application/schema+json", "JSON Schema"),
+        ("application/vc+ld+json", "credentials, of W3C and UNTP"),
+        ("application/xml", "the XML binding of EPCIS"),
+    ];
+
+    /// Whether an object under this schema may have any fields.
+    fn is_open(schema: &Value, all: &Value, depth: usize) -> bool {
+        assert!(depth < 32, "a schema that refers to itself: {schema}");
+        if let Some(found) = schema["$ref"].as_str() {
+            return is_open(all.pointer(found.trim_start_matches('#')).unwrap(), all, depth + 1);
         }
+        let kinds = ["allOf", "oneOf", "anyOf"].map(|kind| schema[kind].as_array());
+        let mut parts = kinds.into_iter().flatten().flatten().peekable();
+        if parts.peek().is_some() {
+            return parts.any(|part| is_open(part, all, depth + 1));
+        }
+        let told = ["properties", "additionalProperties", "enum", "const"];
+        let of_objects = match &schema["type"] {
+            Value::Array(types) => types.contains(&json!("object")),
+            one => one.is_null() || one == "object",
+        };
+        of_objects && told.iter().all(|key| schema.get(key).is_none())
     }
 
-    fn is_about_money_or_goods(path: &str) -> bool {
-        ["agreements", "accounts", "approvals", "assets", "evidence", "recalls"]
-            .iter()
-            .any(|name| path.strip_prefix("/api/v1/").is_some_and(|rest| rest.starts_with(name)))
+    /// The schema as one under which no field is unknown. What stands where a value is closed; what
+    /// several schemas together say of one value is closed by what encloses them.
+    fn closed(schema: &Value, all: &Value, is_value: bool) -> Value {
+        let Value::Object(object) = schema else { return schema.clone() };
+        let mut out = Map::new();
+        for (key, inner) in object {
+            let inner = match (key.as_str(), inner) {
+                ("properties" | "$defs" | "schemas", Value::Object(named)) => {
+                    let one = |(name, one): (&String, &Value)| {
+                        (name.clone(), closed(one, all, key == "properties"))
+                    };
+                    named.iter().map(one).collect()
+                }
+                ("items" | "additionalProperties", _) => closed(inner, all, true),
+                ("allOf" | "oneOf" | "anyOf", Value::Array(parts)) => {
+                    parts.iter().map(|part| closed(part, all, false)).collect()
+                }
+                _ => inner.clone(),
+            };
+            out.insert(key.clone(), inner);
+        }
+        if is_value && !is_open(schema, all, 0) {
+            out.insert("unevaluatedProperties".to_owned(), json!(false));
+        }
+        Value::Object(out)
     }
 
-    /// What reads and browses events, and what is kept to ask for them.
-    fn is_about_events(path: &str) -> bool {
-        ["", "events", "eventTypes", "epcs", "bizSteps", "bizLocations", "readPoints"]
-            .iter()
-            .chain(&["dispositions", "queries", "nextPageToken"])
-            .any(|name| {
-                path.strip_prefix("/epcis/v2/").and_then(|p| p.split('/').next()) == Some(name)
-            })
-            && !path.contains("/subscriptions")
+    /// Checks examples against what the description says of them.
+    struct Types {
+        told: Value,
+        /// Its components, in which no field is unknown.
+        components: Value,
+        known: BTreeMap<String, Validator>,
+        /// What was found wrong.
+        wrong: Vec<String>,
     }
 
-    /// What takes events in, reports them, and tries them.
-    fn is_about_capture(path: &str) -> bool {
-        path.starts_with("/epcis/v2/capture")
-            || path.ends_with("/subscriptions")
-            || path.ends_with("/{subscriptionID}")
-            || path.starts_with("/api/v1/tools/")
-    }
+    impl Types {
+        fn of(told: Value) -> Types {
+            let components = closed(&told["components"], &told, false);
+            Types { told, components, known: BTreeMap::new(), wrong: Vec::new() }
+        }
 
-    /// Promises P89, P98 and P102: every answer about money, agreements, evidence, events that are
-    /// asked for and events that are taken in has a type and an example, and the example is of that
-    /// type.
-    #[test]
-    fn every_example_is_of_the_type_of_its_answer() {
-        let told = document();
-        let mut seen = BTreeSet::new();
-        let all = [EXAMPLES, QUERY_EXAMPLES, CAPTURE_EXAMPLES, RECALL_EXAMPLES]
-            .into_iter()
-            .flat_map(examples);
-        let known: BTreeSet<String> = all.map(|(operation, _)| operation).collect();
-        for (path, methods) in told["paths"].as_object().unwrap() {
-            let described =
-                is_about_money_or_goods(path) || is_about_events(path) || is_about_capture(path);
-            if !described || path.ends_with("/agreements/schema") {
-                continue;
+        fn check(&mut self, name: &str, schema: &Value, example: &Value) {
+            let Types { told, components, known, wrong: all } = self;
+            let validator = known.entry(schema.to_string()).or_insert_with(|| {
+                let mut schema = closed(schema, told, true);
+                schema["components"] = components.clone();
+                jsonschema::draft202012::new(&schema).unwrap_or_else(|wrong| {
+                    panic!("{name}: {wrong}");
+                })
+            });
+            let wrong = validator.iter_errors(example);
+            all.extend(wrong.map(|wrong| format!("{name} {}: {wrong}", wrong.instance_path())));
+        }
+
+        /// Checks the example of this content, and says whether there is one.
+        fn checks(&mut self, name: &str, media: &str, content: &Value) -> bool {
+            let schema = &content["schema"];
+            let of = if schema["items"].is_object() { &schema["items"] } else { schema };
+            let of_others = OF_OTHERS.iter().any(|(of, _)| *of == media);
+            let is_told = is_json(media) || media.ends_with("ndjson");
+            if is_told && !of_others && !of["$ref"].is_string() {
+                self.wrong.push(format!("{name} {media}: no type"));
             }
-            for (method, operation) in methods.as_object().unwrap() {
-                let name = format!("{method} {path}");
-                let (mut examples, mut shows) = (0, false);
-                for (status, answer) in operation["responses"].as_object().unwrap() {
-                    let kinds = answer["content"].as_object().into_iter().flatten();
-                    for (_, content) in kinds.filter(|(kind, _)| kind.ends_with("json")) {
-                        shows |= status.starts_with('2');
-                        let list = &content["schema"]["items"];
-                        let one = if list.is_object() { list } else { &content["schema"] };
-                        let schema = one["$ref"].as_str();
-                        let schema = schema.and_then(|at| at.rsplit('/').next());
-                        let schema = schema.unwrap_or_else(|| panic!("{name} {status}: no type"));
-                        let Some(example) = content.get("example") else { continue };
-                        let all = example.as_array().filter(|_| list.is_object());
-                        for example in all.map_or(std::slice::from_ref(example), Vec::as_slice) {
-                            reads_as(schema, example).unwrap_or_else(|wrong| {
-                                panic!("{name} {status} is no {schema}: {wrong}")
-                            });
+            let Some(example) = content.get("example") else { return false };
+            match example.as_str().filter(|_| !is_json(media)) {
+                None => self.check(name, schema, example),
+                Some(text) => {
+                    assert!(!text.is_empty(), "{name} {media}");
+                    for line in text.lines().filter(|_| media.ends_with("ndjson")) {
+                        let line = serde_json::from_str(line).unwrap();
+                        if of["$ref"].is_string() {
+                            self.check(name, schema, &line);
                         }
-                        examples += usize::from(status.starts_with('2'));
                     }
                 }
-                assert!(examples > 0 || !shows, "{name} shows no answer");
-                let operation_name = format!("{} {path}", method.to_uppercase());
-                if !shows && !known.contains(&operation_name) {
-                    continue;
+            }
+            true
+        }
+    }
+
+    /// Whether an answer is of this component of the description, without a field it does not tell.
+    pub fn assert_is(component: &str, answer: &Value) {
+        let mut types = Types::of(document());
+        let schema = json!({"$ref": format!("#/components/schemas/{component}")});
+        types.check(component, &schema, answer);
+        assert!(types.wrong.is_empty(), "{:#?} in {answer:#}", types.wrong);
+    }
+
+    /// Promises P89 and P126: every operation has an example of what it answers, and of what it is
+    /// sent, in each form; every example is of the type that the description tells, without a field
+    /// that it does not tell; and no example is of anything else.
+    #[test]
+    fn every_operation_has_examples_of_their_types() {
+        let told = document();
+        let mut types = Types::of(told.clone());
+        let mut known: BTreeMap<String, Value> = BTreeMap::new();
+        for (operation, examples) in examples() {
+            let twice = known.insert(operation.clone(), examples);
+            assert!(twice.is_none(), "{operation} is in two files of examples");
+        }
+        let mut without = BTreeSet::new();
+        let mut seen = BTreeSet::new();
+        for (path, methods) in told["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                let name = format!("{} {path}", method.to_uppercase());
+                let mut shown: BTreeMap<&str, bool> = BTreeMap::new();
+                for (status, answer) in operation["responses"].as_object().unwrap() {
+                    for (media, content) in answer["content"].as_object().into_iter().flatten() {
+                        let is_shown = types.checks(&format!("{name} {status}"), media, content);
+                        if status.starts_with('2') {
+                            *shown.entry(media).or_default() |= is_shown;
+                        }
+                    }
                 }
-                let body = &operation["requestBody"]["content"]["application/json"];
-                if body.is_object() {
-                    assert!(body["schema"]["$ref"].is_string(), "{name}: its body has no type");
-                    assert!(body["example"].is_object(), "{name} shows no request");
+                let body = operation["requestBody"]["content"].as_object();
+                for (media, content) in body.into_iter().flatten() {
+                    let is_shown = types.checks(&format!("{name} request"), media, content);
+                    *shown.entry(media).or_insert(true) &= is_shown;
                 }
-                seen.insert(operation_name);
+                without.extend(
+                    shown
+                        .iter()
+                        .filter(|(_, is_shown)| !**is_shown)
+                        .map(|(m, _)| (name.clone(), *m)),
+                );
+                let answers = known.get(&name).and_then(Value::as_object).into_iter().flatten();
+                let walked = answers.filter(|(status, _)| status.starts_with('2')).count();
+                if walked == 0 && !WITHOUT_EXAMPLE.iter().any(|(of, _, _)| *of == name) {
+                    types.wrong.push(format!("{name} was never answered with success"));
+                }
+                seen.insert(name);
             }
         }
-        assert_eq!(known, seen, "an example of no endpoint, or an endpoint without");
+        assert!(types.wrong.is_empty(), "{:#?}", types.wrong);
+        let excused: BTreeSet<(String, &str)> =
+            WITHOUT_EXAMPLE.iter().map(|(of, media, _)| ((*of).to_owned(), *media)).collect();
+        let lacking: Vec<_> = without.difference(&excused).collect();
+        assert!(lacking.is_empty(), "no example: {lacking:#?}");
+        let needless: Vec<_> = excused.difference(&without).collect();
+        assert!(needless.is_empty(), "there is an example after all: {needless:?}");
+        let unknown: Vec<_> = known.keys().filter(|name| !seen.contains(*name)).collect();
+        assert!(unknown.is_empty(), "examples of no operation: {unknown:?}");
+    }
+
+    /// The check of types can fail.
+    #[test]
+    fn an_example_with_an_unknown_or_a_missing_field_is_found() {
+        let mut types = Types::of(document());
+        let schema = json!({"$ref": "#/components/schemas/AgreementView"});
+        let name = "GET /api/v1/agreements/{id}";
+        let examples = examples().find(|(operation, _)| operation == name).unwrap().1;
+        types.check(name, &schema, &examples["200"]);
+        assert!(types.wrong.is_empty(), "{:#?}", types.wrong);
+        let validator = types.known.values().next().unwrap();
+        let mut more = examples["200"].clone();
+        more["colour"] = json!("red");
+        assert!(!validator.is_valid(&more));
+        let mut deep = examples["200"].clone();
+        let deposit = deep.pointer_mut("/terms/deposits/0").unwrap();
+        deposit["colour"] = json!("red");
+        assert!(!validator.is_valid(&deep), "in what it holds");
+        let mut less = examples["200"].clone();
+        less.as_object_mut().unwrap().remove("id");
+        assert!(!validator.is_valid(&less));
     }
 
     /// Promise P96: every parameter of the query is described wherever it may be given.

@@ -25,7 +25,7 @@ pub async fn livez() -> &'static str {
 pub struct Readiness {
     /// Whether it can.
     pub ready: bool,
-    /// What it is doing: `rebuilding`, `opening`, `catching_up`, `ready`, `stopping`.
+    /// What it is doing: `rebuilding`, `opening`, `connecting`, `catching_up`, `ready`, `stopping`.
     pub phase: String,
     /// Blocks done in this phase, when it counts blocks.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -22,6 +22,7 @@ use tracehold_contracts::provenance::{
 };
 
 use super::extract::{Params, query_pairs};
+use super::goods::ItemView;
 use super::paging::{next_link, per_page, to_token};
 use super::problem::{Kind, Problem};
 use super::told::{
@@ -63,7 +64,7 @@ pub struct ItemQuery {
     ),
     responses(
         (status = 200, description = "What is known; `Link` with `rel=\"next\"` leads to more \
-            contents, if there are", body = serde_json::Value,
+            contents, if there are", body = ItemView,
             headers(("Link" = String, description = "the next page of contents"))),
         (status = 400, description = "A parameter is unknown or breaks a rule"),
         (status = 404, description = "No event on record names the item"),

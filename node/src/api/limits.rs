@@ -93,6 +93,9 @@ pub const MAX_ORIGINALS_BYTES: u64 = 1024 * 1024 * 1024;
 /// Errors that one capture job lists; a last entry tells how many more there were.
 pub const MAX_JOB_ERRORS: usize = 1_000;
 
+/// Notices that one capture job lists: the first ones.
+pub const MAX_JOB_NOTICES: usize = 100;
+
 /// Field errors that one problem lists.
 pub const MAX_FIELD_ERRORS: usize = 50;
 

@@ -63,6 +63,8 @@ pub struct LinkView {
 
 /// Records of links, in an order that does not change.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+// A record has `links` as well: by its other fields it is told from a page.
+#[serde(deny_unknown_fields)]
 pub struct LinksPage {
     /// One page of them.
     pub links: Vec<LinksView>,

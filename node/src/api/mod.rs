@@ -42,6 +42,7 @@ mod extract;
 mod feed;
 mod footprint;
 mod gauges;
+mod goods;
 mod headers;
 mod health;
 mod holds;

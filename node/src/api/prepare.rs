@@ -1,9 +1,8 @@
 //! From events to a signed transaction: eventIDs, salts, sections, signature.
 
-use std::collections::BTreeSet;
-
 use tracehold_chain::digest::{Digest, Domain, Hasher};
-use tracehold_chain::epcis::{Event, SectionName, SectionedEvent, Violation, hash_id};
+use tracehold_chain::epcis::hash_id::{self, EventHash, Reading};
+use tracehold_chain::epcis::{Event, SectionName, SectionedEvent, Violation};
 use tracehold_chain::masterdata::MasterData;
 use tracehold_chain::transaction::{Bundle, CapturedEvent, Command, Nonce, TransactionBody};
 use tracehold_chain::units::{ChainId, TimestampMs};
@@ -34,29 +33,27 @@ fn salt(secret: &[u8; 32], event_id: &str, section: SectionName) -> [u8; 32] {
 /// again has the same name.
 #[must_use]
 pub fn with_event_id(event: Event) -> Event {
-    named(event, &BTreeSet::new()).0
+    named(event, &Reading::default()).0
 }
 
-/// As [`with_event_id`], and whether the event is named by its hash id: then another event of that
-/// name says the same. `ignored` are members that its document says are no part of it.
+/// As [`with_event_id`] for an event of a document that is read so, and whether the event is named
+/// by a hash id that no other event has: then another event of that name says the same.
 #[must_use]
-pub fn named(event: Event, ignored: &BTreeSet<String>) -> (Event, bool) {
+pub fn named(event: Event, reading: &Reading) -> (Event, bool) {
     let given = event.event_id().map(str::to_owned);
+    let made = |event: &Event| hash_id::of_event(event, reading);
     match given {
         // Only what has the form can be one, and making one takes a while.
         Some(id) => {
-            let is_hash = hash_id::is_hash_id(&id) && id == hash(&event, ignored);
-            (event, is_hash)
+            let is_own = |made: EventHash| made.exact && made.id == id;
+            let by_hash = hash_id::is_hash_id(&id) && is_own(made(&event));
+            (event, by_hash)
         }
         None => {
-            let id = hash(&event, ignored);
-            (event.with_event_id(&id), true)
+            let made = made(&event);
+            (event.with_event_id(&made.id), made.exact)
         }
     }
-}
-
-fn hash(event: &Event, ignored: &BTreeSet<String>) -> String {
-    hash_id::of(event.object(), event.contexts(), ignored).id
 }
 
 /// Cuts an event, which has an eventID, into its salted sections.

@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
-use tracehold_chain::epcis::Normalisation;
+use tracehold_chain::epcis::{Normalisation, Violation};
 
 use super::limits::MAX_FIELD_ERRORS;
 
@@ -218,6 +218,13 @@ pub struct FieldError {
 }
 
 /// A change that the lenient reading made, told like a fault: what was broken, and what was done.
+impl From<Violation> for FieldError {
+    fn from(violation: Violation) -> FieldError {
+        let Violation { pointer, rule, message } = violation;
+        FieldError { field: pointer, rule: rule.to_owned(), mend: Some(message) }
+    }
+}
+
 impl From<Normalisation> for FieldError {
     fn from(change: Normalisation) -> FieldError {
         let Normalisation { pointer, rule, message } = change;

@@ -44,10 +44,13 @@ pub struct Wanted {
 }
 
 /// As of when an answer is.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = AsOf)]
 pub struct AsOfJson {
+    /// The block up to which it counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     height: Option<u64>,
+    /// The time up to which it counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     time: Option<String>,
     /// Whether that is all that is known.
@@ -150,10 +153,13 @@ pub fn unknown(id: &Canonical, wanted: &Wanted) -> Problem {
 }
 
 /// So much in a unit: UN/CEFACT Rec 20 codes, pieces when there is none.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Quantity<'a> {
+    /// A decimal as text.
     value: String,
+    /// The unit.
     #[serde(skip_serializing_if = "str::is_empty")]
+    #[schema(required = false)]
     uom: &'a str,
 }
 

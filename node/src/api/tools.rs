@@ -1,13 +1,12 @@
 //! `/api/v1/tools`: what helps without recording anything.
 
-use std::collections::BTreeSet;
-
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
-use tracehold_chain::epcis::{Document, Event, Violation, hash_id, json};
+use tracehold_chain::epcis::hash_id::{self, Reading};
+use tracehold_chain::epcis::{Document, Event, Violation, json};
 
 use super::capture::shown::Readable;
 use super::capture::{Media, read_document};
@@ -103,16 +102,16 @@ fn of_event(bytes: &[u8], lenient: bool) -> Result<EventHashes, Vec<Violation>> 
         (Event::parse_bare(bytes)?, Vec::new())
     };
     let normalised = changes.into_iter().map(FieldError::from).collect();
-    Ok(EventHashes { events: vec![hashed(0, &event, &BTreeSet::new())], normalised })
+    Ok(EventHashes { events: vec![hashed(0, &event, &Reading::default())], normalised })
 }
 
 fn of_document(
     document: Document,
     changes: Vec<tracehold_chain::epcis::Normalisation>,
 ) -> EventHashes {
-    let ignored = document.ignored_fields();
+    let reading = document.reading();
     let events = document.events.into_iter().enumerate().map(|(place, event)| match event {
-        Ok(event) => hashed(place, &event, &ignored),
+        Ok(event) => hashed(place, &event, &reading),
         Err(wrong) => HashedEvent {
             event: place,
             event_id: None,
@@ -125,8 +124,8 @@ fn of_document(
     EventHashes { events: events.collect(), normalised }
 }
 
-fn hashed(place: usize, event: &Event, ignored: &BTreeSet<String>) -> HashedEvent {
-    let made = hash_id::of(event.object(), event.contexts(), ignored);
+fn hashed(place: usize, event: &Event, reading: &Reading) -> HashedEvent {
+    let made = hash_id::of_event(event, reading);
     HashedEvent {
         event: place,
         event_id: event.event_id().map(str::to_owned),

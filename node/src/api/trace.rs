@@ -22,6 +22,8 @@ use tracehold_explorer::language::Language;
 use tracehold_explorer::pages::item::text_in;
 
 use super::extract::Params;
+use super::footprint::InTwoLanguages;
+use super::goods::AnomalyView;
 use super::limits::MAX_DRAWN_ITEMS;
 use super::paging::to_token;
 use super::problem::{Kind, Problem};
@@ -79,7 +81,7 @@ const SVG: &str = "image/svg+xml";
     ),
     responses(
         (status = 200, description = "The graph", content(
-            (serde_json::Value = "application/json"), (String = "image/svg+xml"))),
+            (Answer<'static> = "application/json"), (String = "image/svg+xml"))),
         (status = 400, description = "A parameter is unknown or breaks a rule"),
         (status = 404, description = "No event on record names the item"),
     ),
@@ -314,163 +316,271 @@ fn about_root(
     Ok(AboutRoot { story: story.collect(), is_whole, derived })
 }
 
-#[derive(Serialize)]
+/// Where a thing came from and what became of it. Items, events, places and parties are named by
+/// their place in their lists.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = TraceView)]
 struct Answer<'a> {
+    /// The thing that was asked for.
     id: &'a str,
+    /// `back`, `forward` or `both`.
     direction: &'static str,
+    /// Levels of transformations and packing.
     depth: u8,
+    /// As of when.
     as_of: AsOfJson,
+    /// The things, the one that was asked for first.
     items: Vec<ItemJson<'a>>,
+    /// The events, in the order in which things happened.
     events: Vec<EventJson<'a>>,
+    /// Which thing is in which event.
     links: Vec<LinkJson<'a>>,
+    /// What was packed in what.
     packing: Vec<StayJson<'a>>,
+    /// The places of the events.
     places: Vec<PlaceJson<'a>>,
+    /// Who recorded, sent and received.
     parties: Vec<PartyJson<'a>>,
+    /// The story of the thing itself, containers included.
     story: Vec<ChapterJson<'a>>,
+    /// Whether the story is all of it.
     story_is_whole: bool,
+    /// What is derived at reading of the thing itself.
+    #[schema(value_type = Vec<AnomalyView>)]
     derived: Vec<serde_json::Value>,
     /// What each code of an anomaly above means.
+    #[schema(value_type = BTreeMap<String, AnomalyView>)]
     anomaly_kinds: BTreeMap<&'static str, serde_json::Value>,
+    /// Where the graph was cut: the first of them.
     cuts: Vec<CutJson>,
+    /// How often it was cut.
     cut_count: usize,
 }
 
-#[derive(Serialize)]
+/// A thing of the graph.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = TracedItem)]
 struct ItemJson<'a> {
+    /// The thing.
     id: &'a str,
+    /// What it is: `instance`, `lot` …
     kind: &'static str,
+    /// How many levels it is away.
     depth: u8,
+    /// `back` or `forward`; absent for the one that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     way: Option<&'static str>,
+    /// Whether it is here as the container of another.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
     container: bool,
+    /// Events of it that are not shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     events_left_out: Option<u64>,
+    /// What its product is called, by language.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
     product: Option<&'a BTreeMap<String, String>>,
+    /// Whether it has begun and whether it has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     life: Option<&'static str>,
+    /// The last business step.
     #[serde(skip_serializing_if = "Option::is_none")]
     biz_step: Option<&'a str>,
+    /// The last disposition.
     #[serde(skip_serializing_if = "Option::is_none")]
     disposition: Option<&'a str>,
+    /// Where it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     place: Option<&'a str>,
+    /// Who has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     holder: Option<String>,
+    /// Codes of what does not add up.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     open_anomalies: Vec<&'static str>,
 }
 
-#[derive(Serialize)]
+/// An event of the graph.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = TracedEvent)]
 struct EventJson<'a> {
+    /// Its eventID.
     event_id: Option<&'a str>,
+    /// Its place in the feed.
     cursor: String,
+    /// Its digest.
     digest: String,
+    /// Its type.
     #[serde(rename = "type")]
     type_: &'static str,
+    /// Its action.
     #[serde(skip_serializing_if = "Option::is_none")]
     action: Option<&'static str>,
+    /// Its business step.
     #[serde(skip_serializing_if = "Option::is_none")]
     biz_step: Option<&'a str>,
+    /// Its disposition.
     #[serde(skip_serializing_if = "Option::is_none")]
     disposition: Option<&'a str>,
+    /// Its eventTime.
     happened: String,
+    /// The time of its block.
     recorded: String,
+    /// Who recorded it, of the parties.
     recorded_by: Option<usize>,
+    /// Where it was read, of the places.
     #[serde(skip_serializing_if = "Option::is_none")]
     read_point: Option<usize>,
+    /// Where things are since, of the places.
     #[serde(skip_serializing_if = "Option::is_none")]
     biz_location: Option<usize>,
+    /// Who gave, of the parties.
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<usize>,
+    /// Who took, of the parties.
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<usize>,
+    /// The error declaration that takes it back.
     #[serde(skip_serializing_if = "Option::is_none")]
     voided_by: Option<EventRef>,
+    /// The event that this error declaration takes back.
     #[serde(skip_serializing_if = "Option::is_none")]
     corrects: Option<EventRef>,
+    /// Whether sensors reported with it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
     sensors: bool,
 }
 
 /// An event by its place among the events, or by its cursor when the answer does not show it.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
 #[serde(untagged)]
 enum EventRef {
     Shown(usize),
     Elsewhere(String),
 }
 
-#[derive(Serialize)]
+/// A thing in an event.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = TracedLink)]
 struct LinkJson<'a> {
+    /// Which event.
     event: usize,
+    /// Which thing.
     item: usize,
+    /// As what it is in it, such as `input` or `child`.
     role: &'static str,
+    /// What the event is to the thing: whether it counts.
     standing: &'static str,
+    /// Whether it is somebody's word only, who has no part in it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
     claim: bool,
+    /// How much of it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     quantities: Vec<Quantity<'a>>,
+    /// What does not add up.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     anomalies: Vec<AnomalyJson>,
 }
 
-#[derive(Serialize)]
+/// Something that does not add up.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = TracedAnomaly)]
 struct AnomalyJson {
+    /// Its stable code.
     code: &'static str,
+    /// Whether it stands.
     open: bool,
+    /// The event that mended it.
     #[serde(skip_serializing_if = "Option::is_none")]
     resolved_by: Option<EventRef>,
 }
 
-#[derive(Serialize)]
+/// A stay in a container.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = TracedStay)]
 struct StayJson<'a> {
+    /// Which thing.
     item: usize,
+    /// In which container.
     container: usize,
+    /// Whether packed or fitted.
     kind: &'static str,
+    /// The event that put it in.
     joined: EventRef,
+    /// When.
     joined_at: String,
+    /// The event that took it out.
     #[serde(skip_serializing_if = "Option::is_none")]
     left: Option<EventRef>,
+    /// When.
     #[serde(skip_serializing_if = "Option::is_none")]
     left_at: Option<String>,
+    /// How.
     #[serde(skip_serializing_if = "Option::is_none")]
     left_how: Option<&'static str>,
+    /// How much of it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     quantities: Vec<Quantity<'a>>,
 }
 
-#[derive(Serialize)]
+/// A place of the graph.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = TracedPlace)]
 struct PlaceJson<'a> {
+    /// The place.
     id: &'a str,
+    /// What its owner calls it, by language.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(required = false, value_type = BTreeMap<String, String>)]
     names: &'a BTreeMap<String, String>,
 }
 
-#[derive(Serialize)]
+/// A party of the graph.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = TracedParty)]
 struct PartyJson<'a> {
+    /// The member.
     #[serde(skip_serializing_if = "Option::is_none")]
     member: Option<&'a str>,
+    /// The URI of who is no member.
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a str>,
+    /// What it is called.
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
 }
 
-#[derive(Serialize)]
+/// A chapter of the thing's own story.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = TracedChapter)]
 struct ChapterJson<'a> {
+    /// Which event.
     event: EventRef,
     /// Containers, from the inside out; empty for the item's own events.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    #[schema(required = false, value_type = Vec<String>)]
     through: &'a [String],
 }
 
-#[derive(Serialize)]
+/// Where the graph was cut.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = TracedCut)]
 struct CutJson {
+    /// At which thing.
     item: usize,
+    /// Why: `depth` …
     reason: &'static str,
+    /// How much is not shown.
     left_out: u64,
+    /// The same for people.
+    #[schema(value_type = InTwoLanguages)]
     sentence: serde_json::Value,
     /// Where to go on.
     go_on: String,

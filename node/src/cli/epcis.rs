@@ -1,12 +1,11 @@
 //! `tracehold epcis`: what is wrong with an EPCIS file, and the names its events give themselves.
 
-use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde_json::Value;
-use tracehold_chain::epcis::hash_id::{self, EventHash};
+use tracehold_chain::epcis::hash_id::{self, EventHash, Reading};
 use tracehold_chain::epcis::{Document, DocumentKind, Event, Normalisation, Violation};
 use tracehold_chain::units::TimestampMs;
 
@@ -74,7 +73,8 @@ struct Read {
     count: usize,
     /// Where its events stand; empty when it is one event.
     list: &'static str,
-    ignored: BTreeSet<String>,
+    /// How hash ids of its events are made.
+    reading: Reading,
     problems: Vec<Violation>,
     changes: Vec<Normalisation>,
 }
@@ -115,8 +115,13 @@ fn read_file(path: &Path, lenient: bool) -> Result<Read, Failure> {
 
 fn read(bytes: &[u8], lenient: bool) -> Read {
     if bytes.trim_ascii_start().starts_with(b"<") {
-        return match Document::parse_xml(bytes) {
-            Ok(document) => from_document(document, Vec::new()),
+        let document = if lenient {
+            Document::parse_xml_lenient(bytes)
+        } else {
+            Document::parse_xml(bytes).map(|document| (document, Vec::new()))
+        };
+        return match document {
+            Ok((document, changes)) => from_document(document, changes),
             Err(problems) => Read { problems, ..Read::default() },
         };
     }
@@ -154,7 +159,7 @@ fn from_document(document: Document, changes: Vec<Normalisation>) -> Read {
     let mut read = Read {
         count: document.events.len(),
         list: kind.event_list(),
-        ignored: document.ignored_fields(),
+        reading: document.reading(),
         changes,
         ..Read::default()
     };
@@ -249,8 +254,7 @@ fn line_of((event, violation): &(Option<usize>, Violation)) -> Line<'_> {
 fn hash(args: &Hash) -> Result<(), Failure> {
     let read = read_file(&args.file, args.lenient)?;
     for (index, event) in &read.events {
-        let EventHash { prehash, id } =
-            hash_id::of(event.object(), event.contexts(), &read.ignored);
+        let EventHash { prehash, id, .. } = hash_id::of_event(event, &read.reading);
         if args.json {
             output::json(&serde_json::json!({
                 "event": index,

@@ -1,9 +1,8 @@
 //! The order of fields in the pre-hash string (CBV 2.0 §8.9.2, "canonical property order").
 
-use std::collections::BTreeSet;
-
 use serde_json::Value;
 
+use super::Reading;
 use super::value::{any, instant, plain_text, word};
 use crate::epcis::check::Object;
 use crate::epcis::context::{Contexts, RDFS};
@@ -131,22 +130,19 @@ const SENSOR_ELEMENT: &[(&str, Kind)] = &[
 ];
 
 /// The pre-hash string.
-pub(super) fn prehash(
-    event: &Object,
-    contexts: Contexts<'_>,
-    ignored: &BTreeSet<String>,
-) -> String {
-    let writer = Writer { contexts };
+pub(super) fn prehash(event: &Object, contexts: Contexts<'_>, reading: &Reading) -> String {
+    let values = if reading.from_xml { Contexts::default() } else { contexts };
+    let writer = Writer { names: contexts, values };
     let mut out = String::from("eventType=");
     let name = event.get("type").map(plain_text).unwrap_or_default();
     out.push_str(&contexts.expand(&name).unwrap_or(name));
     writer.fields(event, EVENT, &mut out);
-    let mut rest = Vec::new();
+    let mut rest = writer.unlisted(event, EVENT);
     for (key, value) in event {
         let left_out =
             matches!(key.as_str(), "type" | "recordTime" | "eventID" | "errorDeclaration")
                 || EVENT.iter().any(|(name, _)| name == key)
-                || ignored.contains(key);
+                || reading.ignored.contains(key);
         if left_out {
             continue;
         }
@@ -160,7 +156,10 @@ pub(super) fn prehash(
 }
 
 struct Writer<'a> {
-    contexts: Contexts<'a>,
+    /// What prefixes in names stand for.
+    names: Contexts<'a>,
+    /// What prefixes in values stand for.
+    values: Contexts<'a>,
 }
 
 impl Writer<'_> {
@@ -209,25 +208,67 @@ impl Writer<'_> {
     fn value(&self, name: &str, value: &Value, kind: Kind) -> String {
         let text = match kind {
             Kind::Time => instant(value),
-            Kind::Word(vocabulary) => word(value, vocabulary, self.contexts),
-            _ => any(value, self.contexts),
+            Kind::Word(vocabulary) => word(value, vocabulary, self.values),
+            _ => any(value, self.values),
         };
         if text.is_empty() { String::new() } else { format!("{name}={text}") }
     }
 
-    /// An object under its name: fields in order, then everything else, sorted.
+    /// An object under its name: fields in order, then its extensions, sorted.
     fn object(&self, name: &str, value: &Value, fields: &[(&str, Kind)]) -> String {
         let Value::Object(object) = value else { return self.value(name, value, Kind::Any) };
         let mut inside = String::new();
         self.fields(object, fields, &mut inside);
         let mut rest = Vec::new();
         for (key, value) in object {
-            if !fields.iter().any(|(field, _)| field == key) {
+            if is_extension(key) {
                 self.extension(key, value, &mut rest);
             }
         }
         push_sorted(rest, &mut inside);
         if inside.is_empty() { inside } else { format!("{name}{inside}") }
+    }
+
+    /// Fields of the standard that the order has no place for, such as the bizRules of a
+    /// sensorReport, under the names of what encloses them.
+    fn unlisted(&self, object: &Object, fields: &[(&str, Kind)]) -> Vec<String> {
+        let mut found = Vec::new();
+        for (key, kind) in fields {
+            let (name, fields, once) = match kind {
+                Kind::Members(fields) => (*key, *fields, false),
+                Kind::Elements(name, fields) => (*name, *fields, true),
+                Kind::Any | Kind::Time | Kind::Word(_) | Kind::List(_) => continue,
+            };
+            let elements = match object.get(*key) {
+                Some(Value::Array(elements)) => elements.as_slice(),
+                Some(single) => std::slice::from_ref(single),
+                None => continue,
+            };
+            let mut parts = Vec::new();
+            for element in elements.iter().filter_map(Value::as_object) {
+                let mut inside = self.unlisted(element, fields);
+                for (key, value) in element {
+                    let listed = fields.iter().any(|(field, _)| field == key);
+                    if !listed && !is_extension(key) && !self.is_comment(key) {
+                        inside.push(self.field(key, value, Kind::Any));
+                    }
+                }
+                inside.retain(|part| !part.is_empty());
+                if !inside.is_empty() {
+                    let mut whole = name.to_owned();
+                    push_sorted(inside, &mut whole);
+                    parts.push(whole);
+                }
+            }
+            if once && !parts.is_empty() {
+                let mut whole = (*key).to_owned();
+                push_sorted(parts, &mut whole);
+                found.push(whole);
+            } else {
+                found.extend(parts);
+            }
+        }
+        found
     }
 
     /// Adds a field of an extension: once for each member of a list.
@@ -267,13 +308,13 @@ impl Writer<'_> {
                         self.extension(key, value, &mut parts);
                     }
                 }
-                object.get("#text").map(|text| any(text, self.contexts)).unwrap_or_default()
+                object.get("#text").map(|text| any(text, self.values)).unwrap_or_default()
             }
             Value::Array(elements) => {
                 parts.extend(elements.iter().map(|element| self.free("", element)));
                 String::new()
             }
-            single => any(single, self.contexts),
+            single => any(single, self.values),
         };
         if !text.is_empty() {
             out.push('=');
@@ -286,19 +327,24 @@ impl Writer<'_> {
     fn is_comment(&self, key: &str) -> bool {
         key == "comment"
             || key == "rdfs:comment"
-            || key.strip_suffix(":comment").and_then(|p| self.contexts.namespace(p)) == Some(RDFS)
+            || key.strip_suffix(":comment").and_then(|p| self.names.namespace(p)) == Some(RDFS)
     }
 
     /// The name of an extension field: `{namespace}name` when its prefix is declared.
     fn name(&self, key: &str) -> String {
         let parts = key.split_once(':').filter(|(_, name)| !name.starts_with("//"));
-        let found = parts
-            .and_then(|(prefix, name)| self.contexts.xml_namespace(prefix).map(|ns| (ns, name)));
+        let found =
+            parts.and_then(|(prefix, name)| self.names.xml_namespace(prefix).map(|ns| (ns, name)));
         match found {
             Some((namespace, name)) => format!("{{{namespace}}}{name}"),
             None => key.to_owned(),
         }
     }
+}
+
+/// Whether a field is an extension's: only those have a prefix.
+fn is_extension(key: &str) -> bool {
+    key.contains(':')
 }
 
 /// Appends the parts in the order of their bytes.

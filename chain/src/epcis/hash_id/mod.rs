@@ -17,12 +17,17 @@
 //! implementations were checked against them: `certificationInfo` follows the zone offset;
 //! `parentID` comes before `epcList`; the lists of business transactions, destinations and sources
 //! stand, in this order, among `ilmd` and the extensions behind all other fields, and in each entry
-//! the type comes first. Times between two milliseconds are rounded half up, as the text says.
+//! the type comes first; a field that the text gives no place, such as bizRules in a sensorReport,
+//! stands there too. Prefixes that a document in XML declares count for names and not for values
+//! ([`Reading::from_xml`]), and numbers go through a double ([`EventHash::exact`]). Times between
+//! two milliseconds are rounded half up, as the text says.
 
 mod layout;
 mod value;
 
 use std::collections::BTreeSet;
+
+use serde_json::Value;
 
 use super::Event;
 use super::check::Object;
@@ -36,21 +41,44 @@ pub struct EventHash {
     pub prehash: String,
     /// The id: a `ni` URI of RFC 6920.
     pub id: String,
+    /// Whether events of this id are one event. A number of more than 15 digits is rounded, so
+    /// that two events that differ in its last digits have one id.
+    pub exact: bool,
 }
 
-/// The hash id of an event that has been validated.
-#[must_use]
-pub fn of_event(event: &Event) -> EventHash {
-    of(event.object(), event.contexts(), &BTreeSet::new())
+/// What the document of an event says of how its id is made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// Members of the event that are no part of it, as they are spelled there.
+    pub ignored: BTreeSet<String>,
+    /// Whether the document was in XML. There a prefix belongs to the name of an element or
+    /// attribute; a value is a whole URI, so that of `example:x` nothing is expanded. GS1's own
+    /// prefixes (`gs1:`, `cbv:`) are.
+    pub from_xml: bool,
 }
 
-/// The hash id of an event object. `ignored` are members of it that its document says are not
-/// part of the event (see [`super::Document::ignored_fields`]), as they are spelled there.
+/// The hash id of an event that has been validated, of a document read so (see
+/// [`super::Document::reading`]).
 #[must_use]
-pub fn of(event: &Object, contexts: Contexts<'_>, ignored: &BTreeSet<String>) -> EventHash {
-    let prehash = layout::prehash(event, contexts, ignored);
+pub fn of_event(event: &Event, reading: &Reading) -> EventHash {
+    of(event.object(), event.contexts(), reading)
+}
+
+/// The hash id of an event object.
+#[must_use]
+pub fn of(event: &Object, contexts: Contexts<'_>, reading: &Reading) -> EventHash {
+    let prehash = layout::prehash(event, contexts, reading);
     let id = format!("ni:///sha-256;{}?ver=CBV2.0", Digest::of_file(prehash.as_bytes()));
-    EventHash { prehash, id }
+    EventHash { prehash, id, exact: event.values().all(is_exact) }
+}
+
+/// Whether no number in `value` may be rounded.
+fn is_exact(value: &Value) -> bool {
+    match value {
+        Value::Array(list) => list.iter().all(is_exact),
+        Value::Object(object) => object.values().all(is_exact),
+        single => !value::may_be_rounded(&value::plain_text(single)),
+    }
 }
 
 /// Whether `uri` has the form of an event hash id of CBV 2.0.

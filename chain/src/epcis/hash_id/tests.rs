@@ -7,7 +7,7 @@ use crate::epcis::testing::sample_event;
 fn prehash(event: &Value) -> String {
     let context = json!([GS1_CONTEXT, {"ext": "https://ns.example.com/x/"}]);
     let contexts = Contexts::new(Some(&context), event.get("@context"));
-    of(event.as_object().unwrap(), contexts, &BTreeSet::new()).prehash
+    of(event.as_object().unwrap(), contexts, &Reading::default()).prehash
 }
 
 fn event(more: Value) -> Value {
@@ -26,7 +26,7 @@ const START: &str = "eventType=ObjectEventeventTime=2026-03-01T09:00:00.124Z\
 
 #[test]
 fn the_id_is_the_sha_256_of_the_prehash() {
-    let found = of_event(&Event::from_value(sample_event(), None).unwrap());
+    let found = of_event(&Event::from_value(sample_event(), None).unwrap(), &Reading::default());
     let hash = Digest::of_file(found.prehash.as_bytes());
     assert_eq!(found.id, format!("ni:///sha-256;{hash}?ver=CBV2.0"));
     assert!(is_hash_id(&found.id));
@@ -135,12 +135,73 @@ fn what_says_nothing_of_the_event_is_left_out() {
         "other:hash": "z",
     }));
     let contexts = Contexts::default();
-    let ignored = BTreeSet::from(["other:hash".to_owned()]);
-    let of = |event: &Value, ignored: &BTreeSet<String>| {
-        of(event.as_object().unwrap(), contexts, ignored)
-    };
-    assert_eq!(of(&bare, &BTreeSet::new()), of(&more, &ignored));
-    assert_ne!(of(&bare, &BTreeSet::new()), of(&more, &BTreeSet::new()));
+    let none = Reading::default();
+    let ignored =
+        Reading { ignored: BTreeSet::from(["other:hash".to_owned()]), ..Reading::default() };
+    let of = |event: &Value, reading: &Reading| of(event.as_object().unwrap(), contexts, reading);
+    assert_eq!(of(&bare, &none), of(&more, &ignored));
+    assert_ne!(of(&bare, &none), of(&more, &none));
     more["eventTime"] = json!("2026-03-01T10:00:01Z");
     assert_ne!(of(&bare, &ignored), of(&more, &ignored));
+}
+
+#[test]
+fn fields_without_a_place_stand_behind_all_others() {
+    let report = |rules: &str| json!({"type": "Angle", "bizRules": rules, "ext:r": "x"});
+    let given = event(json!({
+        "ilmd": {"ext:grade": "A"},
+        "sourceList": [{"source": "urn:x:s", "type": "location"}],
+        "sensorElementList": [
+            {"sensorReport": [report("https://b.example/2"), report("https://b.example/1")]},
+            {"sensorReport": [{"type": "Angle"}]},
+        ],
+    }));
+    assert_eq!(
+        prehash(&given),
+        format!(
+            "{START}action=OBSERVEsensorElementListsensorElementsensorReporttype=https://gs1.org/\
+             voc/AnglesensorElementsensorReporttype=https://gs1.org/voc/Angle\
+             {{https://ns.example.com/x/}}r=xsensorReporttype=https://gs1.org/voc/Angle\
+             {{https://ns.example.com/x/}}r=x\
+             ilmd{{https://ns.example.com/x/}}grade=A\
+             sensorElementListsensorElementsensorReportbizRules=https://b.example/1\
+             sensorReportbizRules=https://b.example/2\
+             sourceListtype=https://ref.gs1.org/cbv/SDT-locationsource=urn:x:s"
+        )
+    );
+}
+
+/// A prefix of XML stands for a namespace in names only, GS1's own also in values.
+#[test]
+fn values_of_xml_are_whole_uris() {
+    let given = event(json!({"ext:kind": ["ext:mine", "gs1:Angle"]}));
+    let context = json!([GS1_CONTEXT, {"ext": "https://ns.example.com/x/"}]);
+    let contexts = Contexts::new(Some(&context), None);
+    let from_xml = Reading { from_xml: true, ..Reading::default() };
+    let key = "{https://ns.example.com/x/}kind";
+    assert_eq!(
+        of(given.as_object().unwrap(), contexts, &from_xml).prehash,
+        format!("{START}action=OBSERVE{key}=ext:mine{key}=https://gs1.org/voc/Angle")
+    );
+    assert_eq!(
+        prehash(&given),
+        format!(
+            "{START}action=OBSERVE{key}=https://gs1.org/voc/Angle\
+             {key}=https://ns.example.com/x/mine"
+        )
+    );
+}
+
+/// What differs only in digits that a double does not hold has one id, which then is no proof that
+/// two events are one.
+#[test]
+fn an_id_that_rounds_says_so() {
+    let of = |number: &str| {
+        let event = event(json!({"ext:list": [{"ext:number": number}]}));
+        of(event.as_object().unwrap(), Contexts::default(), &Reading::default())
+    };
+    let (one, other) = (of("040123451111111110"), of("040123451111111111"));
+    assert_eq!(one.id, other.id);
+    assert!(!one.exact && !other.exact);
+    assert!(of("123456789012345").exact);
 }

@@ -1,9 +1,10 @@
 //! Events of the XML binding as events of the JSON binding.
 
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
 use super::Names;
 use super::tree::Node;
+use crate::epcis::json::parse_strict;
 use crate::epcis::vocabulary::Vocabulary;
 
 type Object = Map<String, Value>;
@@ -70,9 +71,36 @@ fn free(node: &Node, names: &Names) -> Value {
     Value::Object(object)
 }
 
-/// A number when the text is one, else the text, which validation refuses.
+/// A number when the text is one, and one that JSON keeps, else the text, which validation refuses.
 fn number(text: &str) -> Value {
-    text.trim().parse::<Number>().map_or_else(|_| text.into(), Value::Number)
+    let text = text.trim();
+    let spelled = as_json(text).unwrap_or_else(|| text.to_owned());
+    match parse_strict(spelled.as_bytes()) {
+        Ok(number @ Value::Number(_)) => number,
+        _ => text.into(),
+    }
+}
+
+/// A decimal of XML Schema as JSON spells it: `+5`, `.5`, `5.` and `05` are none there.
+fn as_json(text: &str) -> Option<String> {
+    let (sign, unsigned) = match text.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (mantissa, exponent) = match unsigned.find(['e', 'E']) {
+        Some(at) => unsigned.split_at_checked(at)?,
+        None => (unsigned, ""),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    if whole.is_empty() && fraction.is_empty() {
+        return None;
+    }
+    let whole = match whole.trim_start_matches('0') {
+        "" => "0",
+        digits => digits,
+    };
+    let point = if fraction.is_empty() { "" } else { "." };
+    Some(format!("{sign}{whole}{point}{fraction}{exponent}"))
 }
 
 /// A value of the vocabulary as JSON has it: the bare word.

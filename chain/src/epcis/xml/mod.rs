@@ -4,7 +4,8 @@
 //! other, and is validated as such. Namespaces become prefixes in `@context`, the URNs of the
 //! vocabulary bare words, what stands in `extension` and `baseExtension` a plain field, and
 //! attributes of sensors fields of sensors. Of the header, master data are read; what business
-//! document headers (SBDH) say is passed over, since no field of the JSON binding holds it.
+//! document headers (SBDH) and the headers of query documents say is passed over, since no field
+//! of the JSON binding holds it.
 
 mod event;
 mod tree;
@@ -13,9 +14,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::Document;
 use super::context::GS1_CONTEXT;
 use super::violation::Violation;
+use super::{Document, Normalisation};
 use tree::{Name, Node, Tree, fault};
 
 impl Document {
@@ -25,7 +26,21 @@ impl Document {
     /// # Errors
     /// What is wrong with the XML, or everything that is wrong with the document's frame.
     pub fn parse_xml(bytes: &[u8]) -> Result<Document, Vec<Violation>> {
-        Document::from_value(xml_to_json(bytes).map_err(|violation| vec![violation])?)
+        let json = xml_to_json(bytes).map_err(|violation| vec![violation])?;
+        Ok(Document { from_xml: true, ..Document::from_value(json)? })
+    }
+
+    /// Reads a document as [`Document::parse_xml`] does, after bringing it into the standard's form
+    /// as [`Document::parse_lenient`] does.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the document's frame even so.
+    pub fn parse_xml_lenient(
+        bytes: &[u8],
+    ) -> Result<(Document, Vec<Normalisation>), Vec<Violation>> {
+        let json = xml_to_json(bytes).map_err(|violation| vec![violation])?;
+        let (document, changes) = Document::parse_lenient(json.to_string().as_bytes())?;
+        Ok((Document { from_xml: true, ..document }, changes))
     }
 }
 
@@ -55,7 +70,8 @@ pub fn xml_to_json(bytes: &[u8]) -> Result<Value, Violation> {
     if let Some(created) = root.attribute("creationDate") {
         document.insert("creationDate".to_owned(), created.into());
     }
-    if let Some(header) = root.child("EPCISHeader")
+    // A query document has no header in JSON.
+    if let Some(header) = root.child("EPCISHeader").filter(|_| !is_query)
         && let Some(vocabularies) = find(header, "VocabularyList", 4)
     {
         let list = vocabularies.children.iter().map(vocabulary).collect::<Vec<_>>();
@@ -65,14 +81,27 @@ pub fn xml_to_json(bytes: &[u8]) -> Result<Value, Violation> {
     let body = root.child("EPCISBody").ok_or_else(|| fault("required", "EPCISBody is missing"))?;
     let list = find(body, "EventList", 4);
     let events: Vec<Value> = list.into_iter().flat_map(|list| event::all(list, &names)).collect();
-    let body = if is_query {
+    let mut holder = Map::new();
+    if is_query {
         let name = find(body, "queryName", 4).map_or("SimpleEventQuery", Node::trimmed);
-        json!({"queryResults": {"queryName": name, "resultsBody": {"eventList": events}}})
+        holder.insert("queryName".to_owned(), name.into());
+        holder.insert("resultsBody".to_owned(), json!({"eventList": events}));
+        holder.extend(ignored_fields(&root, &names));
+        document.insert("epcisBody".to_owned(), json!({"queryResults": holder}));
     } else {
-        json!({"eventList": events})
-    };
-    document.insert("epcisBody".to_owned(), body);
+        document.extend(ignored_fields(&root, &names));
+        document.insert("epcisBody".to_owned(), json!({"eventList": events}));
+    }
     Ok(Value::Object(document))
+}
+
+/// The extension field `ignoreFields` of the document, in which each element stands for the field
+/// of its name, as JSON has it: a list of names.
+fn ignored_fields(root: &Node, names: &Names) -> Option<(String, Value)> {
+    let is_list = |node: &&Node| !node.name.namespace.is_empty() && node.name.local == IGNORED;
+    let node = root.children.iter().find(is_list)?;
+    let fields = node.children.iter().map(|field| Value::from(names.key(&field.name)));
+    Some((names.key(&node.name), fields.collect()))
 }
 
 /// The first element of that local name, at most so many levels down.
@@ -121,6 +150,9 @@ fn vocabulary_element(node: &Node) -> Value {
     }
     element
 }
+
+/// The extension of repositories that lists what they have added to events.
+const IGNORED: &str = "ignoreFields";
 
 /// How namespaces are written as prefixes.
 struct Names {

@@ -99,6 +99,51 @@ fn a_document_of_1_2_becomes_the_json_that_says_the_same() {
 }
 
 #[test]
+fn numbers_of_xml_are_numbers_of_json() {
+    let read = |number: &str| {
+        let text = DOCUMENT.replace(">2.5<", &format!("> {number} <"));
+        Document::parse_xml(text.as_bytes()).unwrap().all_events()
+    };
+    for (given, expected) in [
+        ("+5", json!(5)),
+        (".5", json!(0.5)),
+        ("5.", json!(5)),
+        ("-007.50", json!(-7.5)),
+        ("0", json!(0)),
+        ("1.5E+2", json!(150)),
+    ] {
+        let events = read(given).unwrap_or_else(|wrong| panic!("{given}: {wrong:?}"));
+        let quantity = &events[0].object()["quantityList"][0]["quantity"];
+        assert_eq!(*quantity, expected, "{given}");
+    }
+    // Nothing is rounded in silence.
+    for wrong in ["", ".", "five", "INF", "1e", "--1", "0.12345678901234567890123"] {
+        let found = read(wrong).unwrap_err();
+        assert_eq!(found[0].pointer, "/epcisBody/eventList/0/quantityList/0/quantity", "{wrong}");
+    }
+}
+
+/// What a repository has added to events it passes on is no part of them.
+#[test]
+fn fields_to_ignore_are_read() {
+    let with = "<ex:ignoreFields><ex:note/><cbvmda:x/></ex:ignoreFields><EPCISBody>";
+    let capture = DOCUMENT.replace("<EPCISBody>", with);
+    let query = capture
+        .replace("EPCISDocument", "EPCISQueryDocument")
+        .replace("<EventList>", "<epcis:QueryResults><resultsBody><EventList>")
+        .replace("</EventList>", "</EventList></resultsBody></epcis:QueryResults>");
+    for text in [capture, query] {
+        let document = Document::parse_xml(text.as_bytes()).unwrap();
+        let reading = document.reading();
+        assert!(reading.from_xml);
+        assert_eq!(reading.ignored, ["cbvmda:x", "ex:note"].map(str::to_owned).into());
+        assert_eq!(document.all_events().unwrap().len(), 2);
+        let (lenient, changes) = Document::parse_xml_lenient(text.as_bytes()).unwrap();
+        assert_eq!((lenient.reading(), changes.len()), (reading, 0));
+    }
+}
+
+#[test]
 fn what_is_no_such_document_is_refused() {
     let rule = |text: &str| xml_to_json(text.as_bytes()).unwrap_err().rule;
     assert_eq!(rule(""), "xml");

@@ -30,8 +30,6 @@ use crate::fault::Fault;
 use crate::view::ReadView;
 
 pub use act::*;
-#[cfg(test)]
-pub use checked::{CheckView, FilledView, Templates};
 pub use explain::*;
 pub use terms::*;
 pub use told::{agreement_view, step_view};

@@ -40,18 +40,19 @@ pub async fn proceed(
         let (document, told) = given.read().map_err(|wrong| prepare::invalid(&wrong))?;
         count(document.events.len(), MAX_PROCEED_EVENTS)?;
         let changes = Changes::of(&document);
-        let ignored = document.ignored_fields();
+        let reading = document.reading();
         let mut good = Vec::with_capacity(document.events.len());
         let mut bad = Vec::new();
         for (place, event) in document.events.into_iter().enumerate() {
             match event {
-                Ok(event) => good.push(Ready::new(&cutter, place, event, &ignored)),
+                Ok(event) => good.push(Ready::new(&cutter, place, event, &reading)),
                 Err(wrong) => bad.push(prepare::invalid(&wrong).event(place, None)),
             }
         }
         Ok((good, bad, changes, told))
     });
-    let (good, bad, changes, told) = prepared.await?;
+    let (good, bad, changes, mut told) = prepared.await?;
+    told.look_up(state).await?;
     let Resolved { records, done } = masterdata::resolve(state, &agent, changes).await?;
     let id = random_id();
     let member = agent.agent_id.member().clone();

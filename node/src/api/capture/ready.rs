@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use tracehold_chain::digest::Digest;
+use tracehold_chain::epcis::hash_id::Reading;
 use tracehold_chain::epcis::{Event, SectionedEvent};
 use tracehold_chain::units::TimestampMs;
 
@@ -18,15 +19,9 @@ pub struct Ready {
 }
 
 impl Ready {
-    /// The event at `place` of its document, named and cut. `ignored` are members that the
-    /// document says are no part of its events.
-    pub fn new(
-        agent: &AgentSigner,
-        place: usize,
-        event: Event,
-        ignored: &BTreeSet<String>,
-    ) -> Ready {
-        let (event, by_hash) = prepare::named(event, ignored);
+    /// The event at `place` of its document, named as `reading` of the document asks, and cut.
+    pub fn new(agent: &AgentSigner, place: usize, event: Event, reading: &Reading) -> Ready {
+        let (event, by_hash) = prepare::named(event, reading);
         let cut = prepare::sectioned(agent, &event);
         let name = Name {
             place,
@@ -47,7 +42,7 @@ pub struct Name {
     pub declared_at: Option<TimestampMs>,
     /// The same for the same event of the same member.
     pub digest: Digest,
-    /// Whether the eventID is its hash id: what has the same one is the same event.
+    /// Whether the eventID is its hash id, and what has the same one is the same event.
     pub by_hash: bool,
 }
 

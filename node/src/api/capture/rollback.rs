@@ -30,13 +30,14 @@ pub async fn rollback(
         let (document, told) = given.read().map_err(|wrong| prepare::invalid(&wrong))?;
         count(document.events.len(), MAX_EVENTS_PER_TRANSACTION)?;
         let changes = Changes::of(&document);
-        let ignored = document.ignored_fields();
+        let reading = document.reading();
         let events = document.all_events().map_err(|wrong| prepare::invalid(&wrong))?;
         let events = events.into_iter().enumerate();
-        let ready = events.map(|(place, event)| Ready::new(&cutter, place, event, &ignored));
+        let ready = events.map(|(place, event)| Ready::new(&cutter, place, event, &reading));
         Ok((ready.collect::<Vec<Ready>>(), changes, told))
     });
-    let (ready, changes, told) = prepared.await?;
+    let (ready, changes, mut told) = prepared.await?;
+    told.look_up(state).await?;
     let Resolved { records, done } = masterdata::resolve(state, &agent, changes).await?;
     let known = Known::look_up(state, &ready).await?;
     let has_something = !ready.is_empty() || done.is_some();

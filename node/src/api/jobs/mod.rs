@@ -70,6 +70,10 @@ pub struct Job {
     /// What the lenient reading changed, each with its place in the document.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub normalised: Vec<FieldError>,
+    /// What no rule forbids but good sense does, such as a wrong check digit or an eventTime to
+    /// come, each with its place in the document: it refuses nothing. The first 100.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<FieldError>,
     /// The document as it was sent; absent when the job is told from the ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original: Option<Original>,
@@ -126,6 +130,8 @@ pub struct NewJob {
     pub keep: Option<Vec<u8>>,
     /// What the lenient reading changed.
     pub normalised: Vec<FieldError>,
+    /// What is against good sense.
+    pub notices: Vec<FieldError>,
 }
 
 impl Job {
@@ -140,6 +146,7 @@ impl Job {
             errors: Vec::new(),
             already_recorded: 0,
             normalised: Vec::new(),
+            notices: Vec::new(),
             original: None,
             master_data: None,
         }
@@ -172,7 +179,7 @@ impl Job {
         };
         let left_out = self.master_data.iter().flat_map(|done| &done.left_out);
         self.errors.iter().map(|problem| problem.weight()).sum::<usize>()
-            + self.normalised.iter().chain(left_out).map(field).sum::<usize>()
+            + self.normalised.iter().chain(&self.notices).chain(left_out).map(field).sum::<usize>()
     }
 }
 
@@ -293,8 +300,8 @@ impl Jobs {
     /// # Errors
     /// [`Kind::Unavailable`] when too many run; [`Kind::Internal`] when it cannot be written.
     pub async fn begin(&self, new: NewJob, now: TimestampMs) -> Result<Running, Problem> {
-        let NewJob { id, member, behaviour, original, keep, normalised } = new;
-        let mut job = Job { original, normalised, ..Job::new(id.clone(), behaviour, now) };
+        let NewJob { id, member, behaviour, original, keep, normalised, notices } = new;
+        let mut job = Job { original, normalised, notices, ..Job::new(id.clone(), behaviour, now) };
         if let Some(original) = job.original.as_mut().filter(|_| keep.is_some()) {
             original.document = Some(format!("/epcis/v2/capture/{id}/document"));
         }

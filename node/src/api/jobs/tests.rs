@@ -20,6 +20,7 @@ fn new(id: &str, behaviour: ErrorBehaviour) -> NewJob {
         original: None,
         keep: None,
         normalised: Vec::new(),
+        notices: Vec::new(),
     }
 }
 

@@ -24,6 +24,47 @@ const SERIES_FIELDS: [&str; 7] = ["item", "device", "type", "uom", "readPoint", 
 const READING_FIELDS: [&str; 2] = ["time", "value"];
 const SUMMARY_FIELDS: [&str; 7] = ["start", "end", "min", "max", "mean", "count", "outsideSeconds"];
 
+/// A reading (`time`, `value`), or a device's own summary of many (`start`, `end`, `min`, `max`,
+/// `mean`, `count`).
+#[derive(utoipa::ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "described here, read field by field")]
+pub struct ReadingLine {
+    /// What it was measured on: the item's, lot's or logistic unit's EPC URN or Digital Link.
+    item: String,
+    /// What measured: the device's GIAI or another URI of it.
+    device: String,
+    /// What was measured, such as `Temperature`.
+    #[schema(rename = "type")]
+    type_: String,
+    /// The unit: a UN/CEFACT Rec 20 code such as `CEL`.
+    uom: String,
+    /// Where: the place's URI.
+    read_point: Option<String>,
+    /// Below this is outside.
+    low: Option<f64>,
+    /// Above this is outside.
+    high: Option<f64>,
+    /// When a reading was taken (RFC 3339).
+    time: Option<String>,
+    /// What was read, with at most 4 decimals.
+    value: Option<f64>,
+    /// The beginning of what a summary is about.
+    start: Option<String>,
+    /// The end of it.
+    end: Option<String>,
+    /// The least.
+    min: Option<f64>,
+    /// The most.
+    max: Option<f64>,
+    /// The mean, with at most 6 decimals.
+    mean: Option<f64>,
+    /// How many readings it stands for.
+    count: Option<u64>,
+    /// For how many seconds it was outside.
+    outside_seconds: Option<f64>,
+}
+
 /// What is wrong with a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LineError {

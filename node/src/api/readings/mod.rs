@@ -27,7 +27,7 @@ use super::limits::{MAX_FIELD_ERRORS, MIN_READING_INTERVAL};
 use super::problem::{FieldError, Kind, Problem};
 use super::submit::{refused, repeated, submit};
 use super::{capture, now, prepare};
-use line::{Line, LineError, Summary};
+use line::{Line, LineError, ReadingLine, Summary};
 
 /// The query of a batch.
 #[derive(Debug, Deserialize)]
@@ -98,8 +98,9 @@ pub struct ReadingsEvent {
         ("onError" = Option<String>, Query, description = "`refuse` (default): a bad line refuses \
             the batch; `skip`: the good lines are recorded and the bad ones listed"),
     ),
-    request_body(content = String, content_type = "application/x-ndjson",
-        description = "one JSON object a line; or a JSON array of them as application/json"),
+    request_body(content(
+        (ReadingLine = "application/x-ndjson"), (Vec<ReadingLine> = "application/json")),
+        description = "one JSON object a line, or a JSON array of them"),
     responses(
         (status = 200, description = "All of it was on record before", body = ReadingsAnswer),
         (status = 201, description = "Recorded", body = ReadingsAnswer),

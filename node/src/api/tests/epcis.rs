@@ -17,6 +17,61 @@ async fn count(api: &Api) -> usize {
     api.get("/epcis/v2/events?perPage=1000").await.events().len()
 }
 
+/// Promise P127.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_against_good_sense_is_told_in_the_job() {
+    let api = Api::start().await;
+    let mut odd = event(1, 1);
+    odd["epcList"] = json!(["https://id.gs1.org/01/09521321001016/21/1"]);
+    odd["eventTime"] = json!("2999-01-01T00:00:00Z");
+    let mut wrong = event(2, 2);
+    assert_eq!(api.capture(&[wrong.clone()], &[]).await.get("notices"), None);
+    wrong["errorDeclaration"] = json!({"declarationTime": "2026-03-02T08:00:00Z",
+        "correctiveEventIDs": [event_id(1), event_id(2), event_id(3)]});
+    for headers in [&[][..], &[PROCEED]] {
+        let job = api.capture(&[odd.clone(), wrong.clone()], headers).await;
+        assert_eq!(job["success"], true, "{job}");
+        let notices = job["notices"].as_array().unwrap();
+        let told: Vec<(&str, &str)> = notices
+            .iter()
+            .map(|notice| (notice["field"].as_str().unwrap(), notice["rule"].as_str().unwrap()))
+            .collect();
+        let list = "/epcisBody/eventList";
+        let expected = [
+            (format!("{list}/0/epcList/0"), "check-digit"),
+            (format!("{list}/0/eventTime"), "future-event-time"),
+            (format!("{list}/1/errorDeclaration/correctiveEventIDs/2"), "unknown-corrective-event"),
+        ];
+        let expected: Vec<_> = expected.iter().map(|(at, rule)| (at.as_str(), *rule)).collect();
+        assert_eq!(told, expected);
+        assert!(notices.iter().all(|notice| notice["mend"].is_string()), "{job}");
+    }
+    api.stop().await;
+}
+
+/// Promise P80: numbers of which an id keeps the first digits only make no two events one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_that_an_id_cannot_tell_apart_are_not_taken_for_one_another() {
+    let api = Api::start().await;
+    let long = |number: &str| {
+        let mut event = unnamed(1, 1);
+        event["example:pallet"] = json!(number);
+        event
+    };
+    let first = long("040123451111111110");
+    assert_eq!(api.capture(std::slice::from_ref(&first), &[]).await["success"], true);
+    for headers in [&[][..], &[PROCEED]] {
+        let job = api.capture(&[long("040123451111111111")], headers).await;
+        assert_eq!(job["success"], false, "{job}");
+        assert_eq!(job["errors"][0]["code"], "event-id-taken", "{job}");
+        let again = api.capture(std::slice::from_ref(&first), headers).await;
+        let told = (&again["success"], &again["alreadyRecorded"]);
+        assert_eq!(told, (&json!(true), &json!(1)), "{again}");
+        assert_eq!(count(&api).await, 1);
+    }
+    api.stop().await;
+}
+
 /// Promise P100.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_document_that_is_sent_again_gives_the_same_and_records_nothing_twice() {
@@ -58,7 +113,7 @@ async fn a_document_that_is_sent_again_gives_the_same_and_records_nothing_twice(
     api.stop().await;
 }
 
-const XML: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
+pub(super) const XML: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 <epcis:EPCISDocument xmlns:epcis="urn:epcglobal:epcis:xsd:2" schemaVersion="2.0"
     creationDate="2026-03-01T09:00:00Z" xmlns:example="http://ns.example.com/epcis/">
   <EPCISBody><EventList>

@@ -1,3 +1,4 @@
+use super::super::described::tests::assert_is;
 use super::*;
 
 const PALLET: &str = "https://id.gs1.org/00/095213210000000018";
@@ -109,6 +110,10 @@ async fn an_item_tells_what_is_known_and_which_event_says_so() {
     assert_eq!(resolved["code"], "commissioned-twice");
     assert_eq!(resolved["resolved_by"]["event_id"], event_id(4), "the declaration has its name");
     assert_ne!(resolved["resolved_by"]["cursor"], resolved["event"]["cursor"]);
+    let lot = api.get(&path("items", "https://id.gs1.org/01/09521321001015/10/raw", "")).await;
+    for told in [item, then, pallet, mended, lot.json()] {
+        assert_is("ItemView", &told);
+    }
     api.stop().await;
 }
 
@@ -154,6 +159,9 @@ async fn a_trace_is_a_graph_and_a_drawing() {
     );
     let go_on = cut["cuts"][0]["go_on"].as_str().unwrap();
     assert_eq!(api.get(go_on).await.json()["items"].as_array().unwrap().len(), 4);
+    for told in [trace, inside, cut] {
+        assert_is("TraceView", &told);
+    }
 
     let drawing = api.get(&path("trace", lot, "&format=svg&lang=zh")).await;
     assert_eq!((drawing.status.as_u16(), drawing.header("content-type")), (200, "image/svg+xml"));

@@ -3,6 +3,7 @@
 mod agreements;
 mod capture;
 mod epcis;
+mod everything;
 mod evidence;
 mod examples;
 mod footprint;
@@ -23,6 +24,7 @@ mod scan;
 mod search;
 mod standing;
 mod taking;
+mod walk;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -288,6 +290,9 @@ impl Api {
         assert!(page.text.contains("This node is just starting"), "{}", page.text);
         testing::running(&api.handle).await;
         state.attach(api.handle.clone());
+        // As the node's own loop tells it.
+        let phase = "ready".to_owned();
+        state.set_readiness(Readiness { ready: true, phase, done: None, of: None, detail: None });
         api.deliverer.run(Arc::new(NodeHistory::new(api.handle.clone())));
         api
     }
@@ -332,10 +337,15 @@ impl Api {
         self.send(self.request("GET", path).body(Body::empty()).unwrap()).await
     }
 
+    /// What an agent authorizes itself with.
+    pub fn bearer(&self, agent: &str) -> String {
+        let own = (self.agent.to_string() == agent).then_some(&self.key);
+        format!("Bearer {}", own.unwrap_or_else(|| &self.keys[agent]))
+    }
+
     /// By an agent of another member.
     pub async fn by(&self, agent: &str, method: &str, path: &str, body: &Value) -> Answer {
-        let own = (self.agent.to_string() == agent).then_some(&self.key);
-        let key = format!("Bearer {}", own.unwrap_or_else(|| &self.keys[agent]));
+        let key = self.bearer(agent);
         let request = Request::builder().method(method).uri(path).header("authorization", key);
         let request = request.header("content-type", "application/json");
         let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };

@@ -1,6 +1,6 @@
 //! Recalls over HTTP, and on the pages of what they reach.
 
-use super::examples::Walk;
+use super::walk::{Sent, Walk};
 use super::*;
 
 const LOT: &str = "https://id.gs1.org/01/09521321001015/10/L1";
@@ -69,7 +69,7 @@ fn page_of(uri: &str) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_examples_of_recalls_are_answers_of_a_real_node() {
     let api = api().await;
-    let mut walk = Walk { api: &api, seen: serde_json::Map::new() };
+    let mut walk = Walk::of(&api);
     let base = "/api/v1/recalls";
     walk.ask("acme/gate", &format!("POST {base}"), &[], recall("R-2026-01", &[LOT]), 201).await;
     let foreign = recall("R-2026-02", &[LOT]);
@@ -77,11 +77,14 @@ async fn the_examples_of_recalls_are_answers_of_a_real_node() {
     let id = ["acme:R-2026-01"];
     let affected = format!("GET {base}/{{id}}/affected");
     walk.ask("other/erp", &affected, &id, Value::Null, 200).await;
+    let table = [("accept", "text/csv")];
+    let sent = Sent { agent: "other/erp", headers: &table, body: b"" };
+    walk.send(&affected, &id, sent, 200).await;
     walk.ask("other/erp", &format!("GET {base}/{{id}}"), &id, Value::Null, 200).await;
     let why = json!({"reason": {"en": "The laboratory was wrong."}});
     walk.ask("acme/gate", &format!("POST {base}/{{id}}/withdraw"), &id, why, 200).await;
     walk.ask("other/erp", &format!("GET {base}"), &[], Value::Null, 200).await;
-    walk.compare(super::super::described::RECALL_EXAMPLES, "recalls/examples.json");
+    walk.compare("recalls.json");
     api.stop().await;
 }
 
