@@ -1,7 +1,7 @@
 //! Which recalls belong to the story of an item.
 //!
-//! As with logs and events, that is not for the maker of a file to say: which identifiers are looked
-//! up follows from the walk, and which recalls are shown from the lists that stand at those
+//! As with logs and events, that is not for the maker of a file to say: which identifiers are
+//! looked up follows from the walk, and which recalls are shown from the lists that stand at those
 //! identifiers under the state root.
 
 use std::collections::{BTreeMap, BTreeSet};

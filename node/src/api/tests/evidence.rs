@@ -123,7 +123,7 @@ async fn evidence_has_the_recalls_of_its_story() {
     assert_eq!(open(&report), both);
     let (report, _) = checked(&api, &of(&format!("{class}/21/none"))).await;
     assert!(!report.exists && report.recalls.len() == 1);
-    // What was said before the recall is not believed by whoever knows that there was a block since.
+    // Whoever knows that there was a block since does not believe what was said before the recall.
     let fresh = Trust { least_height: Some(report.height), ..trust(&api) };
     let Err(VerifyError::Failed(failure)) = verify(text.as_bytes(), &fresh) else {
         panic!("an old head hides a recall");
