@@ -88,6 +88,27 @@ fn who_recorded_each_event_is_told() {
     assert_eq!(told[1], wanted.map(|(who, level)| (who.to_owned(), level)));
 }
 
+/// Promise P111: what happens to a container belongs to the story of what was packed in it a second
+/// time, when the container was emptied in between and the thing's own log does not tell so.
+#[test]
+fn a_container_that_was_emptied_and_filled_again_is_followed() {
+    let mut history = History::new();
+    history.object("mill", 1, "ADD", "commissioning", &case(0));
+    history.pack("mill", 2, "ADD", &pallet(0), &[case(0)]);
+    history.pack("mill", 3, "DELETE", &pallet(0), &[]);
+    history.object("mill", 4, "OBSERVE", "storing", &pallet(0));
+    history.pack("mill", 5, "ADD", &pallet(0), &[case(0)]);
+    history.object("mill", 6, "OBSERVE", "inspecting", &pallet(0));
+    let file = history.of(&case(0), 0);
+    let report = check(&file).unwrap();
+    let steps = ["commissioning", "inspecting", "storing"];
+    let has = steps.map(|step| file.to_text().contains(step));
+    assert_eq!(has, [true, true, false], "it was stored without the case");
+    assert_eq!(report.item.as_ref().map(|item| item.spans.len()), Some(2));
+    let said = in_the_browser([(file.to_text(), trust(None))].into_iter(), &[]);
+    assert_eq!(browser::found(&said[0]).0, summary(&report));
+}
+
 /// Promise P112: of 10,000 files in which one thing was dropped, added, reordered, altered or taken
 /// from another file, every one is refused, by this checker and by the browser's, which shares no
 /// line with it; and the browser's accepts what they were made from.

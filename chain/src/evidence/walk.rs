@@ -330,9 +330,9 @@ impl<L: Logs> Walk<'_, L> {
                         _ => return Err(self.logs.names_missing(id, index)),
                     };
                     self.found.named.insert((id.to_owned(), index));
-                    if !stays.iter().any(|stay| stay.left.is_none() && stay.name == parent) {
-                        stays.push(Stay { parent: uri, name: parent, joined: mark, left: None });
-                    }
+                    // Also when it is in there already as far as its own log tells: the container
+                    // may have been emptied in between, which only the container's log tells.
+                    stays.push(Stay { parent: uri, name: parent, joined: mark, left: None });
                 }
                 Leads::OutOf { parent, whole } if whole && leaf.counts => {
                     close(&|stay| stay.name == parent);

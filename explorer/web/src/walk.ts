@@ -202,9 +202,8 @@ export class Walk {
           throw misnamed(log, index);
         }
         this.named.add(entry);
-        if (!stays.some((stay) => !stay.to && stay.name === leads.parent)) {
-          stays.push({ uri, name: leads.parent, from: mark });
-        }
+        // Also when it is in there as far as its own log tells: the container's may tell otherwise.
+        stays.push({ uri, name: leads.parent, from: mark });
       } else if (leads.to === "out-of" && leads.whole && counts) {
         close((stay) => stay.name === leads.parent);
       } else if (leads.to === "ended" && counts) {
