@@ -185,7 +185,7 @@ pub struct InTwoLanguages {
 ///
 /// Adds the legs that reached a thing by the method of ISO 14083, shared out by mass through
 /// packing and transformations, in whole milligrams. Legs of which something is not known are
-/// listed as open and are not in the sum. Without a key it is told when everybody who recorded a leg
+/// listed as open and are not in the sum. Without a key it is told when all who recorded a leg
 /// made public what the leg did. `docs/footprint.md` explains the method.
 #[utoipa::path(
     get, path = "/api/v1/footprint", tag = "Ledger",
