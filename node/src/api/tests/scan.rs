@@ -214,7 +214,7 @@ async fn a_scan_shows_a_verdict_and_claims_no_check() {
     api.stop().await;
 }
 
-/// Promise P128: a page is kept in one file with its evidence, which holds, and whoever keeps it has
+/// Promise P128: a page is kept in one file with its evidence, which holds, and who keeps it has
 /// no more in it than what anybody may see.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_is_kept_with_its_evidence() {
