@@ -63,7 +63,8 @@ struct Report {
     /// The whole list again after one more block with an affected thing in it.
     after_a_block_ms: f64,
     rss_mb_max: u64,
-    /// Whether the whole list comes in under a second, as JSON, as CSV and after one more block.
+    /// Whether the list comes in under a second: the first time, whole as JSON and as CSV, and after
+    /// one more block.
     meets: bool,
     messages: Vec<String>,
 }
@@ -130,8 +131,8 @@ fn measure_recall(
     let after = whole(&client, &list)?;
     let (listed_ms, csv_ms) = (Finality::of(&mut listed), Finality::of(&mut csv));
     let (found_ms, after_a_block_ms) = (ms(found), ms(after));
-    let meets = messages.is_empty()
-        && [listed_ms.p50, csv_ms.p50, after_a_block_ms].iter().all(|ms| *ms < BAR_MS);
+    let bars = [found_ms, listed_ms.p50, csv_ms.p50, after_a_block_ms];
+    let meets = messages.is_empty() && bars.iter().all(|ms| *ms < BAR_MS);
     let rss = network.nodes.iter().map(|node| measure::rss_max_mib(node.pid())).max();
     Ok(Report {
         nodes: network.nodes.len(),
