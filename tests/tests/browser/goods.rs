@@ -99,6 +99,8 @@ impl<'n> Goods<'n> {
             object.insert("readPoint".to_owned(), json!({"id": at}));
         }
         object.extend(more.as_object().expect("an object").clone());
+        // The one before may have been recorded at another node.
+        self.network.caught_up();
         let (status, answer) = self.network.post_event(member, &event);
         assert!(status < 300, "{event}: {answer}");
     }
@@ -375,6 +377,7 @@ impl<'n> Goods<'n> {
             },
             "contact": "recall@seaway.example", "web": "https://seaway.example/recall",
         });
+        self.network.caught_up();
         let client = self.network.net.nodes[2].client();
         let answer = client.post("/api/v1/recalls", body.to_string().as_bytes(), &[]);
         let answer = answer.expect("an answer");

@@ -31,12 +31,15 @@ fn done(answer: Result<Answer, Unreachable>, what: &str) -> Value {
     answer.json
 }
 
+/// What came before may have been written at another node, which this one must know of.
 fn post(network: &Network, member: usize, path: &str, body: &Value) -> Value {
+    network.caught_up();
     let client = network.net.nodes[member].client();
     done(client.post(path, body.to_string().as_bytes(), &[]), path)
 }
 
 fn put(network: &Network, member: usize, path: &str, body: &Value) -> Value {
+    network.caught_up();
     let client = network.net.nodes[member].client();
     done(client.put(path, body.to_string().as_bytes()), path)
 }
@@ -117,6 +120,7 @@ pub fn record(network: &Network) -> Sales {
         "eventID": "urn:example:delivery-3", "eventTime": "2026-11-01T10:00:00Z",
         "eventTimeZoneOffset": "+01:00", "epcList": [format!("{}/21/sale-3", goods::product(0, 1))],
     });
+    network.caught_up();
     let (status, answer) = network.post_event(BUYER, &delivery);
     assert_eq!(status, 201, "{answer}");
     delivery["errorDeclaration"] = json!({

@@ -86,6 +86,14 @@ impl Network {
         self.status(node)["height"].as_u64().expect("a height")
     }
 
+    /// Waits until every node has what any of them has: an answer says that a thing is on record,
+    /// and a moment later the other nodes know it too.
+    pub fn caught_up(&self) {
+        let nodes = 0..self.net.nodes.len();
+        let newest = nodes.clone().map(|node| self.height(node)).max().expect("a node");
+        wait_until("all nodes", || nodes.clone().all(|node| self.height(node) >= newest));
+    }
+
     /// Posts one bare event; the answer comes when it is committed.
     pub fn post_event(&self, node: usize, event: &Value) -> (u16, Value) {
         let client = self.net.nodes[node].client();
