@@ -62,48 +62,63 @@ function said(texts) {
 /** The public sections of the events in the evidence, by eventID; each was proved by its digest. */
 function proved(events, told) {
   const byId = new Map();
-  events.forEach(({ public: section }, i) => {
+  events.forEach(({ public: section }, at) => {
     if (!section?.text) return;
-    const event = JSON.parse(section.text);
-    const all = byId.get(event.eventID) ?? [];
-    byId.set(event.eventID, [...all, { ...event, ...told[i] }]);
+    const event = { ...JSON.parse(section.text), ...told[at], at };
+    byId.set(event.eventID, [...byId.get(event.eventID) ?? [], event]);
   });
   return byId;
 }
 
 /**
- * What of the page the evidence does not have, how many of its steps are further back than the
- * evidence goes, and whether that has something newer.
+ * Whether the page tells something else than the evidence; how many of its steps are further back
+ * than the evidence goes; how many proved events of the thing it does not tell; and whether one of
+ * these is newer than all that it tells. What the page says of itself, such as that it is a part of
+ * a longer story, is not believed.
  */
 function compare(byId, isCut) {
-  const steps = [...document.querySelectorAll("[data-events]")];
-  const shown = new Set();
+  const shown = new Map();
   let last = -Infinity;
   let beyond = 0;
-  for (const { dataset } of steps) {
+  let newer = false;
+  for (const { dataset, classList } of document.querySelectorAll("[data-events]")) {
     const ids = dataset.events.split(" ").map(decodeURIComponent);
-    ids.forEach((id) => shown.add(id));
     if (ids.some((id) => !byId.has(id))) {
       if (!isCut) return { differs: true };
       beyond += 1;
       continue;
     }
+    // An error declaration has the eventID of what it declares wrong.
     const same = (event) => event.eventTime === dataset.time && event.recorder === dataset.by
-      && (event.bizStep ?? "") === dataset.step && (event.disposition ?? "") === dataset.state;
+      && (event.bizStep ?? "") === dataset.step && (event.disposition ?? "") === dataset.state
+      && Boolean(event.errorDeclaration) === "corrects" in dataset;
     if (!byId.get(ids[0]).some(same)) return { differs: true };
-    for (const id of ids) for (const { eventTime } of byId.get(id)) last = Math.max(last, Date.parse(eventTime));
+    for (const id of ids) {
+      const events = byId.get(id);
+      shown.set(id, (shown.get(id) ?? 0) + 1);
+      for (const { eventTime } of events) last = Math.max(last, Date.parse(eventTime));
+      const isDeclared = (event) => !event.errorDeclaration
+        && events.some((other) => other.errorDeclaration && other.at > event.at && other.recorder === event.recorder);
+      if (!("corrects" in dataset) && !classList.contains("wrong") && events.every((event) => event.errorDeclaration || isDeclared(event))) newer = true;
+    }
   }
-  // One part of a long story ends before the newest step.
-  const isPart = document.querySelector("a[rel=next]") !== null;
-  const isNewer = (event) => event.level === 0 && Date.parse(event.eventTime) > last;
-  const newer = !isPart && [...byId].some(([id, events]) => !shown.has(id) && events.some(isNewer));
-  return { steps: steps.length, beyond, newer };
+  let untold = 0;
+  for (const [id, events] of byId) {
+    const own = events.filter(({ level }) => level === 0);
+    const missing = Math.max(0, own.length - (shown.get(id) ?? 0));
+    untold += missing;
+    if (missing > 0 && own.some(({ eventTime }) => Date.parse(eventTime) > last)) newer = true;
+  }
+  return { beyond, untold, newer };
 }
 
 /** A recall in words: from whom, why, what to do, whom to ask. */
 const notice = ({ id, reason, whatToDo, contact }) => say(
   `Recall ${id}: ${said(reason)} What to do: ${said(whatToDo)} Contact: ${contact}`,
   `召回 ${id}：${said(reason)}处理办法：${said(whatToDo)}联系方式：${contact}`);
+
+/** The recalls that a page shows in full; of more it says how many there are. */
+const MOST_NOTICES = 10;
 
 /** The product that a thing is one of (docs/evidence.md, "Recalls"). */
 const PRODUCT = /^https:\/\/id\.gs1\.org\/(?:01\/\d{14}(?=\/)|8006\/\d{18}(?=\/)|8003\/\d{14})/;
@@ -115,8 +130,9 @@ const PRODUCT = /^https:\/\/id\.gs1\.org\/(?:01\/\d{14}(?=\/)|8006\/\d{18}(?=\/)
 function recalls({ recalls: open, exists }) {
   const { id: thing, at } = box.dataset;
   const shown = new Set([...document.querySelectorAll("[data-recall]")].map((one) => one.dataset.recall));
-  const isCut = document.querySelector("[data-more-recalls]") !== null;
-  const hidden = isCut ? [] : open.filter(({ id }) => !shown.has(id));
+  const missing = open.filter(({ id }) => !shown.has(id));
+  // A page has so many and says that there are more.
+  const hidden = shown.size < MOST_NOTICES ? missing : [];
   if (hidden.length > 0) {
     const lines = hidden.map(notice);
     const isNewer = hidden.every(({ declaredAt }) => declaredAt > Number(at));
@@ -141,6 +157,10 @@ function recalls({ recalls: open, exists }) {
   const unproved = [...shown].filter((id) => !open.some((one) => one.id === id)).length;
   if (unproved > 0) {
     return say("Not checked: why each recall above concerns it.", "未核验：上述各召回为何涉及该物品。");
+  }
+  if (missing.length > 0) {
+    return say(`Recalls: those above are on record and open, and ${missing.length} more.`,
+      `召回：上述召回均有记录且仍有效，另有 ${missing.length} 项。`);
   }
   if (shown.size > 0) {
     return say("Recalls: those above are on record and open.", "召回：上述召回均有记录且仍有效。");
@@ -187,10 +207,14 @@ async function verify() {
   }
   const { events: files = [] } = JSON.parse(text);
   const { told = [], cuts = [], from = 0, events = 0, withheldEvents = 0 } = report.item ?? {};
-  const isShort = cuts.some(({ reason }) => reason !== "inputs" && reason !== "joined")
-    || files.some(({ public: section }) => !section.text);
-  const { differs, steps, beyond, newer } = compare(proved(files, told), isShort);
-  if (differs || (steps > 0 && !report.exists)) {
+  const keptBack = files.filter(({ public: section }, at) => !section.text && told[at]?.level === 0).length;
+  if (keptBack > 0) {
+    return cannot(say(`The node kept back parts that everybody may see, of so many events: ${keptBack}.`,
+      `节点未给出本应公开的内容，涉及事件数：${keptBack}。`));
+  }
+  const isCut = cuts.some(({ reason }) => reason !== "inputs" && reason !== "joined");
+  const { differs, beyond, untold, newer } = compare(proved(files, told), isCut);
+  if (differs || (!report.exists && document.querySelector("[data-events]"))) {
     return failed("page-differs", say("This page tells something else than the record that was proved.",
       "此页面所述与经核验的记录不一致。"));
   }
@@ -205,13 +229,17 @@ async function verify() {
     return tell("held", say("Checked on your phone: not on record", "已在您的手机上核验：没有记录"),
       say("No event about this number is recorded.", "没有任何事件记录此编号。"), [recalled, fresh]);
   }
-  if (newer) {
+  // Whoever asked for an earlier part of a long story has it.
+  const asked = new URLSearchParams(location.search);
+  const isPart = asked.has("story");
+  if (newer && !isPart) {
     return cannot(say("The record has something newer than this page: load it again.", "记录中有比此页更新的内容：请重新加载。"));
   }
   if (beyond > 0) {
     return cannot(say(`Steps of this page that are further back than the evidence goes: ${beyond}. The others are as they were recorded.`,
       `此页中超出证据范围的步骤数：${beyond}。其余步骤与记录一致。`), [recalled, fresh]);
   }
+  const isWhole = asked.get("view") === "full" || !document.querySelector(".scan");
   const lines = [
     say(`Final: ${report.votes} of ${report.validators} validators signed it.`,
       `已定案：${report.validators} 个验证节点中有 ${report.votes} 个签名。`),
@@ -219,12 +247,21 @@ async function verify() {
       `未被篡改：${events} 个事件与记录时一致（其中 ${withheldEvents} 个含未公开部分），此页的步骤均在其中。`),
     from > 0 || cuts.length > 0
       ? say("Complete, but for what is older or further away than the evidence goes.", "在证据所及范围内完整。")
-      : say("Complete: no recorded event of this thing is missing.", "完整：没有遗漏任何已记录的事件。"),
+      : say("Complete: no recorded event of this thing is missing from the evidence.", "完整：证据没有遗漏该物品的任何已记录事件。"),
+    ...untold > 0
+      ? [say(`Recorded events of it that this page does not tell: ${untold}.`, `此页未列出的该物品已记录事件数：${untold}。`)]
+      : [],
     recalled,
     fresh,
     say("Not checked: whether what was recorded is true, whether something does not add up, photograph and names. For these, this page is the node's word.",
       "未核验：所记录内容本身是否属实、是否存在不符之处、图片和名称。这些由本节点提供。"),
   ];
+  if (isPart || (isWhole && untold > 0)) {
+    box.dataset.code = "part";
+    tell("held", say("Checked on your phone: this part of its story", "已在您的手机上核验：其经历的这一部分"), "", lines);
+    return confirm(say("Of this, its recalls and the steps below were checked on your phone, which are not all.",
+      "其中的召回和以下步骤已在您的手机上核验，但并非全部步骤。"));
+  }
   tell("held", say("Checked on your phone", "已在您的手机上核验"), "", lines);
   document.querySelector(".told").classList.add("checked");
   confirm(say("Its steps and recalls were checked on your phone.", "其经历和召回已在您的手机上核验。"));

@@ -5,12 +5,11 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
 import { craft } from "./craft.mjs";
+import { wcag } from "./wcag.mjs";
 
 const plan = JSON.parse(readFileSync(process.argv[2], "utf8"));
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const reader = createRequire(import.meta.url).resolve("jsqr");
 const WIDTHS = [320, 390, 1280];
-const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
 
 const browser = await chromium.launch({
   executablePath: plan.chromium,
@@ -43,13 +42,7 @@ async function look(page, one, where, { language, scripts, width }) {
   if (layout.wide.length > 0) find(where, `reaches beyond the right edge: ${layout.wide}`);
   if (!layout.lang.startsWith(language)) find(where, `is in ${layout.lang}`);
   if (layout.h1 !== 1) find(where, `has ${layout.h1} h1`);
-  if (scripts && width !== 390) {
-    await page.evaluate(axe);
-    const result = await page.evaluate((tags) => axe.run(document, { runOnly: { type: "tag", values: tags } }), TAGS);
-    for (const violation of result.violations) {
-      find(where, `axe ${violation.id}: ${violation.nodes.slice(0, 2).map((n) => `${n.html.slice(0, 160)} ${n.any.map((a) => a.message).join(" ")}`)}`);
-    }
-  }
+  if (scripts && width !== 390) await wcag(page, where, find);
   // Pictures load when they come into view.
   await page.evaluate(() => { for (const e of document.querySelectorAll("img")) e.loading = "eager"; });
   await page.waitForLoadState("load");

@@ -1,8 +1,11 @@
 // The page of a scan on a phone and at a desk: three honest states, no green before a check, recalls
 // above all, another member's node one tap away, and a page that can be kept. Pictures of every state
 // are kept as scan-STATE-LANGUAGE-WIDTH.png.
+import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
+
+import { wcag } from "./wcag.mjs";
 
 const SIZES = [{ width: 320, height: 740 }, { width: 1280, height: 900 }];
 const PATIENCE = 20_000;
@@ -36,8 +39,29 @@ const digit = (where) => changed((text) => text.replace(where, (_, before, old) 
 /** A page that says nothing of its recalls. */
 const quiet = (text) => text.replace(/<section class="verdict finding stop" data-recall[\s\S]*?<\/section>/g, "");
 
+/** A page without the step that was recorded last. */
+const stale = (text) => text.replace(/<li data-events="(?![\s\S]*<li data-events=")[\s\S]*?<\/li>/, "");
+/** A page without its second step. */
+const holed = (text) => text.replace(/(<li data-events=[\s\S]*?)<li data-events=[\s\S]*?(?=<li data-events=)/, "$1");
+/** A page that says what the words say of itself. */
+const saying = (html) => (text) => text.replace("</main>", `${html}</main>`);
+
+/** Evidence in which what everybody may see of the newest event is but a digest. */
+function keptBack(text) {
+  const evidence = JSON.parse(text);
+  const newest = evidence.events.at(-1);
+  const { salt, text: section } = newest.public;
+  const name = "public";
+  const tag = "tracehold/1/event-section";
+  const bytes = [Buffer.of(tag.length), tag, Buffer.of(name.length), name, Buffer.from(salt, "hex"), section];
+  const hash = createHash("sha256");
+  for (const part of bytes) hash.update(part);
+  newest.public = { leaf: hash.digest("hex") };
+  return JSON.stringify(evidence);
+}
+
 /** What a page is made to be, and what it must say of itself. */
-function states({ scan, pictured, recalled, made, serial, scans, vaccine }) {
+function states({ scan, pictured, recalled, made, serial, scans, vaccine, corrected }) {
   const evidence = (change) => [isEvidence, change];
   const of = (path, change) => [isPage(path), change];
   return [
@@ -59,9 +83,18 @@ function states({ scan, pictured, recalled, made, serial, scans, vaccine }) {
       route: of(scan, changed((text) => text.replace(/data-by="[^"]*"/, 'data-by="member-9"'))) },
     { name: "failed-made-up", state: "failed", code: "page-differs",
       route: of(scan, changed((text) => text.replace(/data-events="/, 'data-events="urn%3Amade%3Aup '))) },
-    // The page leaves out what was recorded last.
-    { name: "newer", state: "not",
-      route: of(scan, changed((text) => text.replace(/<li data-events="(?![\s\S]*<li data-events=")[\s\S]*?<\/li>/, ""))) },
+    // The page leaves out what was recorded last, whatever it says of itself.
+    { name: "newer", state: "not", route: of(scan, changed(stale)) },
+    { name: "newer-in-parts", state: "not",
+      route: of(scan, changed((text) => saying('<a href="#" rel="next">Later events</a>')(stale(text)))) },
+    // The evidence holds, but what was recorded last is but a digest in it, and not on the page.
+    { name: "kept-back", state: "not", says: /kept back[\s\S]*: 1\.|本应公开的内容，涉及事件数：1/,
+      route: [evidence(changed(keptBack)), of(scan, changed(stale))] },
+    { name: "story-with-a-hole", path: `${scan}?view=full`, state: "held", code: "part", isPart: true,
+      says: /does not tell: 1\.|未列出的该物品已记录事件数：1/, route: of(scan, changed(holed)) },
+    { name: "corrected", path: corrected, state: "held" },
+    { name: "correction-hidden", path: corrected, state: "not", says: /something newer|更新的内容/,
+      route: of(corrected, changed((text) => text.replace(/ class="wrong"/, ""))) },
     // Too large with what it was made of: its own history alone.
     { name: "large", path: pictured, state: "held", isGreen: true,
       route: [(url) => isEvidence(url) && url.searchParams.has("inputs"), (route) => route.fulfill({ status: 413, body: "{}" })] },
@@ -69,6 +102,8 @@ function states({ scan, pictured, recalled, made, serial, scans, vaccine }) {
     { name: "recalled-input", path: made, state: "held", first: "recall", says: /are on record and open|均有记录且仍有效/ },
     { name: "recall-hidden", path: recalled, state: "failed", code: "recall-hidden", says: /Glass splinters|玻璃碎片/,
       route: of(recalled, changed(quiet)) },
+    { name: "recall-hidden-as-more", path: recalled, state: "failed", code: "recall-hidden",
+      route: of(recalled, changed((text) => saying("<p data-more-recalls></p>")(quiet(text)))) },
     { name: "recall-newer", path: recalled, state: "not", code: "recall-newer", first: "check", says: /Load this page again[\s\S]*Glass splinters|请重新加载[\s\S]*玻璃碎片/,
       route: of(recalled, changed((text) => quiet(text).replace(/data-at="\d+"/, 'data-at="1"'))) },
     { name: "recall-near", path: made, state: "not", code: "recall-near", first: "check", says: /Glass splinters|玻璃碎片/,
@@ -93,13 +128,14 @@ async function farApart(plan, path) {
 }
 
 async function look(browser, plan, find, one, language, viewport) {
-  const { name, state, code, route, isGreen, says, first: wanted, scripts = true } = one;
+  const { name, state, code, route, isGreen, isPart, says, first: wanted, scripts = true } = one;
   const path = one.path ?? plan.scan;
   const where = `scan ${name} in ${language} at ${viewport.width}`;
   const context = await browser.newContext({ viewport, javaScriptEnabled: scripts });
   const page = await context.newPage();
   page.on("pageerror", (error) => find(where, `script: ${error.message}`));
-  if (route) await page.route(...route);
+  const routes = typeof route?.[0] === "function" ? [route] : route ?? [];
+  for (const one of routes) await page.route(...one);
   const joint = path.includes("?") ? "&" : "?";
   await page.goto(`${plan.base}${path}${joint}lang=${language}`, { waitUntil: "load" });
   const box = page.locator("#check");
@@ -124,6 +160,7 @@ async function look(browser, plan, find, one, language, viewport) {
   // The check's own word may be green of a thing to take care with; nothing else is.
   if (!isGreen && greens > 0 && state !== "held") find(where, `${greens} things are green`);
   const words = await page.locator("main").innerText();
+  if (isPart && (await page.locator(".told.checked").count()) > 0) find(where, "is green as a whole");
   if (says && !says.test(words)) find(where, `does not say ${says}: ${await box.innerText()}`);
   const unchecked = /Not checked yet|尚未核验。/.test(words);
   if (unchecked && state === "held") find(where, "still says that its verdict is not checked");
@@ -132,6 +169,7 @@ async function look(browser, plan, find, one, language, viewport) {
   }
   if (!route && !words.includes(await box.getAttribute("data-genesis"))) find(where, "does not name the genesis record");
   if (await page.evaluate(() => document.documentElement.scrollWidth > innerWidth)) find(where, "scrolls sideways");
+  if (scripts && viewport === SIZES[0]) await wcag(page, where, find);
   await page.screenshot({ path: `${plan.out}/scan-${name}-${language}-${viewport.width}.png`, fullPage: true });
   await context.close();
 }

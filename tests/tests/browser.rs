@@ -54,9 +54,15 @@ fn furnished() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let shop = root.join("../target/browser");
     std::fs::create_dir_all(shop.join("seen")).expect("target can be written");
-    for file in
-        ["package.json", "package-lock.json", "check.mjs", "craft.mjs", "scan.mjs", "evidence.mjs"]
-    {
+    for file in [
+        "package.json",
+        "package-lock.json",
+        "check.mjs",
+        "craft.mjs",
+        "scan.mjs",
+        "evidence.mjs",
+        "wcag.mjs",
+    ] {
         std::fs::copy(root.join("browser").join(file), shop.join(file)).expect("a copy");
     }
     let npm = program(&["npm"], "npm");
@@ -225,6 +231,7 @@ fn pages_are_fine_in_a_real_browser() {
         "item": format!("{vaccine}?view=full"), "pictured": bag,
         "scan": copied.replace("/21/B1", "/21/FINE"), "biggest": everything,
         "recalled": recalled, "made": made, "vaccine": vaccine,
+        "corrected": format!("{}/21/sale-3", path(&goods::product(0, 1))),
         "serial": bag.replace("/21/1", "/21/9999"),
         "scans": {"copied": copied, "warned": bag.replace("/21/1", "/21/3")},
         "table": "/network", "label": label, "attack": goods::ATTACK,

@@ -29,9 +29,10 @@ pub struct Record<'a> {
 
 /// Decides what `caller` sees of `record`.
 ///
-/// Today every agent of every member sees everything, as every node's operator can; a caller
-/// without a key sees the public section. The record is an argument so that finer rules (by
-/// recorder, party, accreditation) change this function and nothing else.
+/// Every agent of every member sees everything, as every node's operator can
+/// (`docs/decisions/0013-what-a-member-sees.md`); a caller without a key sees the public section.
+/// The record is an argument so that finer rules (by recorder, party, accreditation) change this
+/// function and nothing else.
 #[must_use]
 pub fn visible(caller: &Caller, _record: &Record<'_>) -> Sight {
     match caller {
