@@ -161,6 +161,39 @@ fn ten_thousand_mutations_are_caught_by_both_checkers() {
     assert!(in_the_browser(whole, &[]).iter().all(|said| said.starts_with("holds")));
 }
 
+/// Promise P112: whichever byte of a file is changed, and though it can be read as before, both
+/// checkers refuse it. Both see every byte of a file about an item, with its container.
+#[test]
+fn no_byte_can_be_changed() {
+    let text = journey().of(&case(0), 0).to_text();
+    let changed: Vec<String> =
+        (0..text.len()).filter_map(|at| with_another_byte(&text, at)).collect();
+    assert!(changed.len() > 10_000, "{}", changed.len());
+    for file in &changed {
+        let (code, place) = fault(file, &trust(None));
+        assert_ne!(code, "ok", "{place}: {file}");
+    }
+    let theirs = in_the_browser(changed.iter().map(|file| (file.clone(), trust(None))), &[]);
+    assert_eq!(theirs.len(), changed.len());
+    let taken = theirs.iter().zip(&changed).find(|(said, _)| said.starts_with("holds"));
+    assert_eq!(taken, None);
+}
+
+/// The text with another byte of its kind at this place: a digit for a digit, a letter for a letter.
+fn with_another_byte(text: &str, at: usize) -> Option<String> {
+    let mut bytes = text.as_bytes().to_vec();
+    bytes[at] = match bytes[at] {
+        b'9' => b'8',
+        b'f' => b'e',
+        b'z' => b'y',
+        b'Z' => b'Y',
+        byte @ (b'0'..=b'8' | b'a'..=b'e' | b'g'..=b'y' | b'A'..=b'Y') => byte + 1,
+        byte if byte.is_ascii() => b'~',
+        _ => return None,
+    };
+    String::from_utf8(bytes).ok()
+}
+
 /// Files and what was made of them.
 fn mutations(count: usize) -> impl Iterator<Item = (String, String, Touched)> {
     let mut dice = Dice(7);

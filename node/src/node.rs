@@ -271,6 +271,7 @@ async fn tell_readiness(state: ApiState, handle: NodeHandle, quorum: Quorum) {
             running_since = Some(Instant::now());
             state.attach(handle.clone());
             state.deliverer().run(Arc::new(NodeHistory::new(handle.clone())));
+            tokio::spawn(api::find_recalls_ahead(state.clone()));
         }
         let readiness = readiness(&phase, &handle, &quorum, running_since, told.as_ref());
         if told.as_ref() != Some(&readiness) {

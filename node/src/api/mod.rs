@@ -93,6 +93,7 @@ pub use health::Readiness;
 pub use jobs::Jobs;
 pub use metrics::SharedRegistry;
 pub use openapi::{document as openapi_document, router};
+pub use recalls::find_ahead as find_recalls_ahead;
 pub use server::serve;
 pub use state::{ApiParts, ApiState};
 

@@ -1,6 +1,7 @@
 //! `/api/v1/recalls`: what must not be used any more, and everything that it reaches.
 
 mod affected;
+mod ahead;
 mod csv;
 mod notice;
 pub mod pages;
@@ -33,6 +34,7 @@ use super::{ApiState, prepare};
 use crate::view::ReadView;
 
 pub use affected::*;
+pub use ahead::find_ahead;
 pub(super) use notice::{newest_open, notices};
 
 /// A recall.
@@ -259,20 +261,7 @@ pub async fn post_recall(
     let command = RecallCommand::Declare { reference: id.reference.clone(), notice };
     hand_in(&state, &keyed.agent, Command::Recall(command), field).await?;
     let told = told(&state, &id).await?;
-    warm(&state);
     Ok((StatusCode::CREATED, Json(told)).into_response())
-}
-
-/// Begins to find what open recalls reach, so that who asks next need not wait for it.
-fn warm(state: &ApiState) {
-    let state = state.clone();
-    tokio::spawn(async move {
-        let own = state.clone();
-        let done = state.read_much(move |view| own.recalls().bring_to(view)).await;
-        if let Err(problem) = done {
-            tracing::debug!(detail = problem.detail, "recalls are found when somebody asks");
-        }
-    });
 }
 
 /// Withdraw a recall
