@@ -209,7 +209,7 @@ async function verify() {
   const { told = [], cuts = [], from = 0, events = 0, withheldEvents = 0 } = report.item ?? {};
   const keptBack = files.filter(({ public: section }, at) => !section.text && told[at]?.level === 0).length;
   if (keptBack > 0) {
-    return cannot(say(`The node kept back parts that everybody may see, of so many events: ${keptBack}.`,
+    return cannot(say(`Events of which the node kept back what everybody may see: ${keptBack}.`,
       `节点未给出本应公开的内容，涉及事件数：${keptBack}。`));
   }
   const isCut = cuts.some(({ reason }) => reason !== "inputs" && reason !== "joined");
@@ -259,8 +259,8 @@ async function verify() {
   if (isPart || (isWhole && untold > 0)) {
     box.dataset.code = "part";
     tell("held", say("Checked on your phone: this part of its story", "已在您的手机上核验：其经历的这一部分"), "", lines);
-    return confirm(say("Of this, its recalls and the steps below were checked on your phone, which are not all.",
-      "其中的召回和以下步骤已在您的手机上核验，但并非全部步骤。"));
+    return confirm(say("Its recalls and the steps below were checked on your phone. It has more steps than these.",
+      "其召回和以下步骤已在您的手机上核验。此外还有其他步骤。"));
   }
   tell("held", say("Checked on your phone", "已在您的手机上核验"), "", lines);
   document.querySelector(".told").classList.add("checked");
