@@ -141,8 +141,9 @@ fn the_demo_plays_three_journeys_and_goes_on_where_it_was_stopped() {
     let (votes, follows) = (json!("validator"), json!("follower"));
     assert_eq!(roles, [&votes, &votes, &votes, &votes, &follows, &follows]);
 
-    let height = up.height(SHOP);
-    wait_until("the follower", || up.height(BANK) >= height);
+    let nodes = 0..roles.len();
+    let newest = nodes.clone().map(|node| up.height(node)).max().expect("a node");
+    wait_until("all nodes", || nodes.clone().all(|node| up.height(node) >= newest));
     for reader in [up.client(SHOP), up.client(BANK)] {
         journeys(&up, &reader);
     }
@@ -204,8 +205,10 @@ fn journeys(up: &Up, reader: &Client) {
         }
         let told = item(reader, thing);
         let picture = told["product"]["picture"].as_str().expect("a picture");
-        let shown = reader.get_as(&format!("/api/v1/pictures/{picture}"), "image/*");
-        assert_eq!(shown.expect("a picture").status, 200);
+        let path = format!("/api/v1/pictures/{picture}");
+        let shown = || reader.get_as(&path, "image/*").expect("an answer").status == 200;
+        // A node asks the peers that it is connected to, and asks again after a while.
+        wait_until("the picture", shown);
     }
     // Kilograms are conserved, and every leg of the way is known.
     let lot = format!(
