@@ -13,7 +13,7 @@ use tracehold_chain::epcis::canonical;
 use tracehold_chain::masterdata::product_of;
 use tracehold_chain::state::{ItemRole, Position};
 use tracehold_contracts::Verdict;
-use tracehold_contracts::provenance::trace::{Told, present};
+use tracehold_contracts::provenance::trace::{Told, TraceReader as _, present};
 use tracehold_contracts::provenance::{ItemRecord, Party};
 use tracehold_contracts::recall::affected::{
     Affected, Flow, Goods, How, Look, Reached, Touched, reached,
@@ -24,10 +24,24 @@ use goods::{Store, World, case, event, lot, made, packed, pallet, seen, wrong};
 impl Goods for Store {
     type Error = Infallible;
 
-    fn looks(&self, uris: &[String]) -> Result<Vec<Option<Box<Look>>>, Infallible> {
-        uris.iter()
-            .map(|uri| Ok(Told::read(self, uri, None)?.map(|told| Box::new(Look::of(told)))))
-            .collect()
+    fn looks(&self, uris: &[String], whole: bool) -> Result<Vec<Option<Box<Look>>>, Infallible> {
+        let look = |uri: &String| {
+            let is_plain =
+                !self.are(&[uri], ItemRole::Parent) && !self.are(&[uri], ItemRole::Input);
+            Ok(if is_plain && !whole {
+                self.item(uri)?.map(|record| Box::new(Look::of_now(record.state)))
+            } else {
+                Told::read(self, uri, None)?.map(|told| Box::new(Look::of(told)))
+            })
+        };
+        uris.iter().map(look).collect()
+    }
+
+    fn uses_up_containers(&self) -> Result<bool, Infallible> {
+        let items = self.bodies.values().flat_map(|body| &body.facts.items);
+        let used = items.filter(|item| item.role == ItemRole::Input);
+        let used: Vec<&String> = used.map(|item| &item.named.uri).collect();
+        Ok(self.are(&used, ItemRole::Parent))
     }
 
     fn reached(&self, flows: &[Flow]) -> Result<Vec<Reached>, Infallible> {
@@ -45,11 +59,21 @@ impl Goods for Store {
 }
 
 trait ClassFlow {
+    /// Whether any event names any of these in a role.
+    fn are(&self, uris: &[&String], role: ItemRole) -> bool;
     fn class_flow(&self, at: Position, class: &str) -> Option<Flow>;
     fn touched(&self, from: u64) -> Vec<Touched>;
 }
 
 impl ClassFlow for Store {
+    fn are(&self, uris: &[&String], role: ItemRole) -> bool {
+        let mut items = self.bodies.values().flat_map(|body| &body.facts.items);
+        items.any(|item| {
+            uris.contains(&&item.named.uri)
+                && (item.role == role || item.amounts.iter().any(|amount| amount.role == role))
+        })
+    }
+
     fn class_flow(&self, position: Position, class: &str) -> Option<Flow> {
         let facts = &self.bodies[&position].facts;
         let named = facts.items.iter().find(|item| item.named.uri == class && !item.has_log)?;

@@ -44,7 +44,7 @@ const CACHED_COLUMNS: usize = 128;
 const REMOVED_AT_ONCE: usize = 10_000;
 
 /// What the index is made like; one of another version is made anew.
-const INDEX_VERSION: u16 = 1;
+const INDEX_VERSION: u16 = 2;
 
 /// How far the index in the table has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -236,6 +236,42 @@ impl EventIndex {
         let bytes = self.table.get(&segment_terms_key(segment, block))?;
         let bytes = bytes.ok_or_else(|| damaged("a block of terms is missing"))?;
         segment::find(&bytes, term).ok_or_else(|| damaged("a block of terms cannot be read"))
+    }
+
+    /// Whether any event is filed under a term.
+    ///
+    /// # Errors
+    /// [`TableError`] when it cannot be read.
+    pub fn has(&self, term: &Term) -> Result<bool, TableError> {
+        for segment in (0..self.segments()).rev() {
+            if !self.postings(segment, term)?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Where the events stand that are filed under a term, at most `limit` of them, in the order in
+    /// which they were recorded.
+    ///
+    /// # Errors
+    /// [`TableError`] when it cannot be read.
+    pub fn positions(&self, term: &Term, limit: usize) -> Result<Vec<Position>, TableError> {
+        let mut found = Vec::new();
+        for segment in 0..self.segments() {
+            let postings = self.postings(segment, term)?;
+            if postings.is_empty() {
+                continue;
+            }
+            let columns = self.columns(segment)?;
+            let position = |number: &u32| columns.positions.get(to_usize(*number)).copied();
+            found.extend(postings.iter().filter_map(position));
+            if found.len() >= limit {
+                found.truncate(limit);
+                break;
+            }
+        }
+        Ok(found)
     }
 
     /// Where the events of a segment stand and when they happened.

@@ -1,10 +1,12 @@
 //! Recalls, and what a list of affected things reads.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 
 use tracehold_chain::codec;
 use tracehold_chain::digest::Digest;
-use tracehold_chain::epcis::{Action, EventType, canonical};
+use tracehold_chain::epcis::query::terms::Term;
+use tracehold_chain::epcis::{Action, EventType, Level, canonical};
 use tracehold_chain::masterdata::product_of;
 use tracehold_chain::recall::{RecallCount, RecallId, RecallRecord};
 use tracehold_chain::state::key::{item_range, journal_key, name_digest, recall_numbers_range};
@@ -21,6 +23,14 @@ const ITEMS_PAGE: usize = 4_096;
 
 /// Events of one product without lot or serial that are looked at together.
 const EVENTS_PAGE: usize = 500;
+
+/// Pieces of one product that are looked at together before the index is asked about the product:
+/// for fewer, reading their journals is as soon done.
+const MIN_PIECES: usize = 64;
+
+/// Events that use up things by their own numbers which are looked through for containers; when
+/// there are as many, some are taken to be.
+const MAX_USED_UP: usize = 256;
 
 /// Threads that read journals side by side: more than a small machine has cores, since half of the
 /// time each waits for the disk.
@@ -123,17 +133,66 @@ fn side_by_side<Q: Sync, A: Send>(
     Ok(answers)
 }
 
+/// The product of which this is a piece with a number of its own.
+fn piece_of(uri: &str) -> Option<String> {
+    let identifier = canonical(uri);
+    if identifier.level() == Level::Instance { product_of(&identifier) } else { None }
+}
+
+impl ReadView {
+    /// Products of many of these things, of whose pieces no event says that anything was in them or
+    /// that they were used up.
+    fn plain_products(&self, uris: &[String]) -> Result<BTreeSet<String>, Fault> {
+        let mut pieces: BTreeMap<String, usize> = BTreeMap::new();
+        if uris.len() < MIN_PIECES {
+            return Ok(BTreeSet::new());
+        }
+        for uri in uris {
+            if let Some(product) = piece_of(uri) {
+                *pieces.entry(product).or_default() += 1;
+            }
+        }
+        let mut plain = BTreeSet::new();
+        for (product, _) in pieces.into_iter().filter(|(_, count)| *count >= MIN_PIECES) {
+            let index = self.index();
+            if !self.table(index.has(&Term::held_in(&product)))?
+                && !self.table(index.has(&Term::used_up(&product)))?
+            {
+                plain.insert(product);
+            }
+        }
+        Ok(plain)
+    }
+
+    /// Whether this view shows all that the record tells: the table may have run ahead of it.
+    fn shows(&self, record: &ItemRecord) -> bool {
+        let newest = record.tail.last().map_or(record.state.last.position, |step| step.position);
+        newest.height <= self.height()
+    }
+}
+
 impl Goods for ReadView {
     type Error = Fault;
 
-    fn looks(&self, uris: &[String]) -> Result<Vec<Option<Box<Look>>>, Fault> {
+    fn looks(&self, uris: &[String], whole: bool) -> Result<Vec<Option<Box<Look>>>, Fault> {
+        let plain = if whole { BTreeSet::new() } else { self.plain_products(uris)? };
         // In the order in which records and journals are stored: each page of the table is then
         // read once, and not again for every thing on it.
         let mut order: Vec<(Digest, usize)> =
             uris.iter().enumerate().map(|(at, uri)| (name_digest(uri), at)).collect();
         order.sort_unstable();
         let look = |(_, at): &(Digest, usize)| {
-            let told = Told::read(self, &uris[*at], None)?;
+            let uri = &uris[*at];
+            if !plain.is_empty() && piece_of(uri).is_some_and(|of| plain.contains(&of)) {
+                match self.item(uri)? {
+                    None => return Ok(None),
+                    Some(record) if self.shows(&record) => {
+                        return Ok(Some(Box::new(Look::of_now(record.state))));
+                    }
+                    Some(_) => {}
+                }
+            }
+            let told = Told::read(self, uri, None)?;
             Ok(told.map(|told| Box::new(Look::of(told))))
         };
         let mut looks: Vec<Option<Box<Look>>> = uris.iter().map(|_| None).collect();
@@ -141,6 +200,38 @@ impl Goods for ReadView {
             looks[*at] = look;
         }
         Ok(looks)
+    }
+
+    fn uses_up_containers(&self) -> Result<bool, Fault> {
+        let index = self.index();
+        if self.table(index.has(&Term::held_in_a_lot()))? {
+            return Ok(true);
+        }
+        let events = self.table(index.positions(&Term::uses_up_things(), MAX_USED_UP))?;
+        if events.len() >= MAX_USED_UP {
+            return Ok(true);
+        }
+        let mut products = BTreeSet::new();
+        for position in events {
+            // The index may have come further than this view.
+            let Some(stored) = self.event_at(position)? else { continue };
+            for item in &super::reading::facts_of(&stored)?.items {
+                let is_thing = item.has_log && item.named.level != Level::Lot;
+                if is_thing && item.role == ItemRole::Input {
+                    match piece_of(&item.named.uri) {
+                        Some(product) => products.insert(product),
+                        // A logistic unit, or of a kind that is not known here.
+                        None => return Ok(true),
+                    };
+                }
+            }
+        }
+        for product in products {
+            if self.table(index.has(&Term::held_in(&product)))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn reached(&self, flows: &[Flow]) -> Result<Vec<Reached>, Fault> {

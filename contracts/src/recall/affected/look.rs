@@ -20,6 +20,8 @@ pub struct Look {
     pub emptied: Vec<Mark>,
     /// What is known of it now.
     pub now: Now,
+    /// Whether the journal was not read: `stays` has what it is in now, and the other lists nothing.
+    pub is_short: bool,
 }
 
 /// A time in a container.
@@ -60,6 +62,7 @@ impl Look {
             stays: Vec::new(),
             emptied: told.emptied,
             now: Now::of(told.state),
+            is_short: false,
         };
         let mut joins = Vec::new();
         for (step, judgement) in told.steps.iter().zip(&told.judgements) {
@@ -102,6 +105,26 @@ impl Look {
         look
     }
 
+    /// What is known of an item now, of which no event says that anything was in it or that it was
+    /// used up.
+    #[must_use]
+    pub fn of_now(state: ItemState) -> Look {
+        let now = Now::of(state);
+        let stay = |said: &Said<String>| StayOf {
+            parent: said.what.clone(),
+            joined: said.mark,
+            left: None,
+        };
+        Look {
+            used_in: Vec::new(),
+            packed_by: Vec::new(),
+            stays: now.parent.iter().map(stay).collect(),
+            emptied: Vec::new(),
+            now,
+            is_short: true,
+        }
+    }
+
     /// Packed again in what it was not taken out of, it is inside anew: the container may have been
     /// emptied in between, which a story that was recorded late does not tell of the thing.
     fn stay_again(&mut self, joins: Vec<(String, Mark)>) {
@@ -131,13 +154,15 @@ impl Look {
     #[must_use]
     pub fn is_kept_by(&self, now: Option<&Look>, ends_count: bool) -> bool {
         let Some(now) = now else { return false };
-        let stays = self.stays.iter().zip(&now.stays).all(|(before, now)| {
-            before.parent == now.parent
-                && before.joined == now.joined
-                && (before.left == now.left || before.left.is_none() && !ends_count)
-        });
+        let are_known = !self.is_short && !now.is_short;
+        let stays = !are_known
+            || self.stays.len() <= now.stays.len()
+                && self.stays.iter().zip(&now.stays).all(|(before, now)| {
+                    before.parent == now.parent
+                        && before.joined == now.joined
+                        && (before.left == now.left || before.left.is_none() && !ends_count)
+                });
         stays
-            && self.stays.len() <= now.stays.len()
             && self.used_in.iter().all(|used| now.used_in.contains(used))
             && self.packed_by.iter().all(|packed| now.packed_by.contains(packed))
             && self.emptied.iter().all(|emptied| now.emptied.contains(emptied))

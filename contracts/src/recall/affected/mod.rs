@@ -12,6 +12,11 @@
 //! Claims of those without standing and what was declared wrong lead nowhere. A container is not
 //! affected by what is in it: it *holds* what is affected, and so do the containers around it.
 //!
+//! What was in what in former times matters for the fourth rule only. While no container was ever
+//! used up, of things that hold nothing and were not used up themselves only what is known of them
+//! now is read: that is most of what a recall reaches, and their journals are most of what would be
+//! read.
+//!
 //! [`Affected`] is grown once and then follows the ledger: told which items new events name, it
 //! looks at those again ([`Affected::follow`]). What it keeps of an item is a [`Look`]; where it
 //! reads from is [`Goods`], which is asked for many things at once and may read them side by side.
@@ -43,11 +48,20 @@ pub trait Goods {
     /// Why something cannot be read.
     type Error;
 
-    /// What the journals of these items say, in the order given; `None` of what has none.
+    /// What the journals of these items say, in the order given; `None` of what has none. Unless
+    /// `whole` is asked for, what is known of it now ([`Look::of_now`]) will do for an item of which
+    /// no event says that anything was in it or that it was used up.
     ///
     /// # Errors
     /// When they cannot be read.
-    fn looks(&self, uris: &[String]) -> Result<Vec<Option<Box<Look>>>, Self::Error>;
+    fn looks(&self, uris: &[String], whole: bool) -> Result<Vec<Option<Box<Look>>>, Self::Error>;
+
+    /// Whether anything that things were ever in may have been used up: whether events say both of
+    /// one thing.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn uses_up_containers(&self) -> Result<bool, Self::Error>;
 
     /// What these flows lead to, in the order given (see [`reached`]).
     ///
@@ -177,6 +191,8 @@ pub struct Affected {
     around: BTreeMap<String, Option<Box<Look>>>,
     /// Whether there is more than [`MAX_AFFECTED`].
     is_cut: bool,
+    /// Whether whole journals are read, because containers were used up.
+    whole: bool,
 }
 
 impl Affected {
@@ -194,6 +210,7 @@ impl Affected {
             processes: BTreeMap::new(),
             around: BTreeMap::new(),
             is_cut: false,
+            whole: goods.uses_up_containers()?,
         };
         let mut next: Vec<usize> =
             named.iter().filter_map(|uri| found.add(uri, How::Named, None, None)).collect();
@@ -220,6 +237,9 @@ impl Affected {
     /// When something cannot be read; the list is then as it was or a part of what it will be, and
     /// has to be found anew.
     pub fn follow<G: Goods>(&mut self, goods: &G, touched: &[Touched]) -> Result<bool, G::Error> {
+        if !self.whole && !touched.is_empty() && goods.uses_up_containers()? {
+            return self.start_over(goods);
+        }
         let mut again = BTreeSet::new();
         let (mut containers, mut fresh, mut flows) = (BTreeSet::new(), Vec::new(), Vec::new());
         for one in touched {
@@ -253,7 +273,7 @@ impl Affected {
         let again: Vec<usize> = again.into_iter().collect();
         for part in again.chunks(BATCH) {
             let uris: Vec<String> = part.iter().map(|at| self.entries[*at].uri.clone()).collect();
-            for (at, look) in part.iter().zip(goods.looks(&uris)?) {
+            for (at, look) in part.iter().zip(goods.looks(&uris, self.whole)?) {
                 let before = std::mem::replace(&mut self.entries[*at].look, look);
                 let now = self.entries[*at].look.as_deref();
                 if before.is_some_and(|before| !before.is_kept_by(now, ends_count)) {
@@ -263,7 +283,7 @@ impl Affected {
         }
         let containers: Vec<String> = containers.into_iter().collect();
         for part in containers.chunks(BATCH) {
-            for (uri, look) in part.iter().zip(goods.looks(part)?) {
+            for (uri, look) in part.iter().zip(goods.looks(part, self.whole)?) {
                 let before = self.around.insert(uri.clone(), look).flatten();
                 let now = self.around.get(uri).and_then(Option::as_deref);
                 if before.is_some_and(|before| !before.is_kept_by(now, ends_count)) {
@@ -345,7 +365,7 @@ impl Affected {
                 for part in next.chunks(BATCH) {
                     let uris: Vec<String> =
                         part.iter().map(|at| self.entries[*at].uri.clone()).collect();
-                    for (at, look) in part.iter().zip(goods.looks(&uris)?) {
+                    for (at, look) in part.iter().zip(goods.looks(&uris, self.whole)?) {
                         self.entries[*at].look = look;
                     }
                     let flows: Vec<(usize, Flow)> =
@@ -403,7 +423,7 @@ impl Affected {
         for _ in 0..=MAX_PACKING_DEPTH {
             let mut outer = BTreeSet::new();
             for part in next.chunks(BATCH) {
-                for (uri, look) in part.iter().zip(goods.looks(part)?) {
+                for (uri, look) in part.iter().zip(goods.looks(part, self.whole)?) {
                     let stays = look.iter().flat_map(|look| &look.stays);
                     outer.extend(stays.map(|stay| stay.parent.clone()));
                     self.around.insert(uri.clone(), look);
@@ -426,7 +446,7 @@ impl Affected {
 
     /// The flows from containers that were used up while something affected was inside.
     fn flows_of_containers(&self) -> Vec<(usize, Flow)> {
-        if !self.has_used_up() {
+        if !self.whole || !self.has_used_up() {
             return Vec::new();
         }
         let mut flows = Vec::new();

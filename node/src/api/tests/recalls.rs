@@ -22,18 +22,19 @@ fn thing(serial: u32) -> String {
 
 const PALLET: &str = "https://id.gs1.org/00/095213210000000018";
 
+fn event(number: u32, more: Value) -> Value {
+    let mut event = json!({
+        "eventID": event_id(number),
+        "eventTime": format!("2026-03-01T08:00:{number:02}Z"),
+        "eventTimeZoneOffset": "+01:00",
+        "readPoint": {"id": "https://id.gs1.org/414/9521321000018"},
+    });
+    event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    event
+}
+
 /// A lot becomes things 1 and 2; thing 1 is packed on a pallet, which goes to another.
 fn goods() -> Vec<Value> {
-    let event = |number: u32, more: Value| {
-        let mut event = json!({
-            "eventID": event_id(number),
-            "eventTime": format!("2026-03-01T08:00:{number:02}Z"),
-            "eventTimeZoneOffset": "+01:00",
-            "readPoint": {"id": "https://id.gs1.org/414/9521321000018"},
-        });
-        event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        event
-    };
     vec![
         event(
             1,
@@ -274,5 +275,60 @@ async fn the_list_of_what_is_affected_has_holders_and_places() {
     let all = api.anonymous("/recalls?lang=zh").await;
     assert!(all.text.contains("发现玻璃碎片。") && all.text.contains("召回中"));
     assert_eq!(api.anonymous("/recalls/acme:R-7").await.status, 404);
+    api.stop().await;
+}
+
+/// Promise P116: many pieces of one product, whose journals are not read while nothing goes on from
+/// such pieces; and then one is used up, and then the pallet with all of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_pieces_are_followed_from_where_something_goes_on() {
+    let api = Api::of_members(&[("other", &[], &["erp"])]).await;
+    let pieces: Vec<String> = (100..200).map(thing).collect();
+    let goods = [
+        event(
+            1,
+            json!({"type": "TransformationEvent", "bizStep": "commissioning",
+            "inputQuantityList": [{"epcClass": LOT, "quantity": 5, "uom": "KGM"}],
+            "outputEPCList": pieces}),
+        ),
+        event(
+            2,
+            json!({"type": "AggregationEvent", "action": "ADD", "bizStep": "packing",
+            "parentID": PALLET, "childEPCs": pieces}),
+        ),
+    ];
+    assert_eq!(api.capture(&goods, &[]).await["success"], true);
+    assert_eq!(api.post("/api/v1/recalls", &recall("R-1", &[LOT]), &[]).await.status, 201);
+    let listed = async |reference: &str| {
+        let path = format!("/api/v1/recalls/acme:{reference}/affected?perPage=1000");
+        let told = api.get(&path).await.json();
+        let items = told["items"].as_array().unwrap();
+        let is_on_pallet = items.iter().filter(|item| item["container"] == PALLET).count();
+        (told["affected"].as_u64().unwrap(), told["holding"].as_u64().unwrap(), is_on_pallet)
+    };
+    assert_eq!(listed("R-1").await, (101, 1, 100));
+
+    // One is taken out and used up; then the pallet is, with the others.
+    let used = |number, input: &str, output| {
+        event(
+            number,
+            json!({"type": "TransformationEvent", "bizStep": "commissioning",
+            "inputEPCList": [input], "outputEPCList": [thing(output)]}),
+        )
+    };
+    let taken_out = event(
+        3,
+        json!({"type": "AggregationEvent", "action": "DELETE", "bizStep": "unpacking",
+        "parentID": PALLET, "childEPCs": [thing(100)]}),
+    );
+    let one = [taken_out, used(4, &thing(100), 900)];
+    assert_eq!(api.capture(&one, &[]).await["success"], true);
+    assert_eq!(listed("R-1").await, (102, 1, 99));
+    assert_eq!(api.capture(&[used(5, PALLET, 901)], &[]).await["success"], true);
+    let after = listed("R-1").await;
+    assert_eq!(after.0, 103, "what the pallet became is affected");
+    // Found anew it is the same.
+    assert_eq!(api.post("/api/v1/recalls", &recall("R-2", &[LOT]), &[]).await.status, 201);
+    assert_eq!(listed("R-2").await, after);
     api.stop().await;
 }

@@ -19,7 +19,7 @@ use super::{LinkField, PlaceField};
 use crate::digest::{Domain, Hasher};
 use crate::epcis::check::Object;
 use crate::epcis::digital_link::CANONICAL_DOMAIN;
-use crate::epcis::event::{Event, Named};
+use crate::epcis::event::{Event, Named, Role};
 use crate::epcis::identifier::{Level, canonical};
 use crate::epcis::vocabulary::Vocabulary;
 use crate::units::TimestampMs;
@@ -53,6 +53,31 @@ impl Term {
         Term(term)
     }
 
+    /// The term of events that say that things were in something of a class: the product of a
+    /// piece, by its canonical identifier.
+    #[must_use]
+    pub fn held_in(class: &str) -> Term {
+        Term::of(HELD_IN, &[class])
+    }
+
+    /// The term of events that use up a thing of a class by its own number.
+    #[must_use]
+    pub fn used_up(class: &str) -> Term {
+        Term::of(USED_UP, &[class])
+    }
+
+    /// The term of events that use up any thing by its own number.
+    #[must_use]
+    pub fn uses_up_things() -> Term {
+        Term::of(USED_UP, &[])
+    }
+
+    /// The term of events that say that things were in a lot.
+    #[must_use]
+    pub fn held_in_a_lot() -> Term {
+        Term::of(HELD_IN, &[])
+    }
+
     /// The term of a value that can be browsed.
     #[must_use]
     pub fn of_value(field: Browsed, value: &str) -> Term {
@@ -75,6 +100,10 @@ const MANY_FIELDS: u8 = b'Y';
 const CLASS: u8 = b'G';
 /// The class of something that it names, which may be a class.
 const UNDER_CLASS: u8 = b'g';
+/// What it says that things were in, by its class.
+const HELD_IN: u8 = b'P';
+/// What it uses up by its own number, by its class.
+const USED_UP: u8 = b'i';
 const BEGINS: u8 = b'k';
 const KEY: u8 = b'K';
 const URN_SCHEME: u8 = b'U';
@@ -236,7 +265,9 @@ impl Filing<'_> {
             if named.level == Level::Class || (named.by_class && !named.has_log()) {
                 self.terms.push(Term::of(CLASS, &[&named.uri]));
             }
-            match GS1Key::of(named) {
+            let key = GS1Key::of(named);
+            self.part(named, key.as_ref().and_then(|key| key.class));
+            match key {
                 Some(key) => {
                     if let Some(class) = key.class {
                         classes.insert(class);
@@ -260,6 +291,24 @@ impl Filing<'_> {
                 self.add(KEY, &[key]);
                 self.add(BEGINS, &[key, digits]);
             }
+        }
+    }
+
+    /// Files the event under the part that a thing has in it, when that is one that a recall goes
+    /// on from: what things were in, and what was used up by its own number.
+    fn part(&mut self, named: &Named, class: Option<&str>) {
+        match named.role {
+            Role::Parent => {
+                self.terms.extend(class.map(Term::held_in));
+                if named.level == Level::Lot {
+                    self.terms.push(Term::held_in_a_lot());
+                }
+            }
+            Role::Input if named.has_log() && named.level != Level::Lot => {
+                self.terms.extend(class.map(Term::used_up));
+                self.terms.push(Term::uses_up_things());
+            }
+            _ => {}
         }
     }
 
