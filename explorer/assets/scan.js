@@ -59,16 +59,20 @@ function said(texts) {
   return of(say("en", "zh")) ?? of("en") ?? Object.values(texts)[0] ?? "";
 }
 
-/** The public sections of the events in the evidence, by eventID; each was proved by its digest. */
+/** The public sections of the events in the evidence, each proved by its digest, with what is told of it. */
 function proved(events, told) {
-  const byId = new Map();
-  events.forEach(({ public: section }, at) => {
-    if (!section?.text) return;
-    const event = { ...JSON.parse(section.text), ...told[at], at };
-    byId.set(event.eventID, [...byId.get(event.eventID) ?? [], event]);
-  });
-  return byId;
+  return events.map(({ public: section }, at) => ({ ...section?.text ? JSON.parse(section.text) : {}, ...told[at], at }))
+    .filter(({ eventID }) => eventID);
 }
+
+/** Which stands later in the story: above zero the first. */
+function later(one, other) {
+  const at = one.findIndex((value, i) => value !== other[i]);
+  return at < 0 ? 0 : one[at] - other[at];
+}
+
+/** A row of readings is told as one step. */
+const isReading = ({ bizStep = "", errorDeclaration }) => /(^|[-:])sensor_reporting$/.test(bizStep) && !errorDeclaration;
 
 /**
  * Whether the page tells something else than the evidence; how many of its steps are further back
@@ -76,40 +80,61 @@ function proved(events, told) {
  * these is newer than all that it tells. What the page says of itself, such as that it is a part of
  * a longer story, is not believed.
  */
-function compare(byId, isCut) {
-  const shown = new Map();
-  let last = -Infinity;
+function compare(events, isCut) {
+  const own = events.filter(({ level }) => level === 0);
+  const told = new Set();
+  const isWrong = ({ eventID, errorDeclaration, recorder, at }) => !errorDeclaration && own.some((other) =>
+    other.errorDeclaration && other.eventID === eventID && other.recorder === recorder && other.at > at);
+  let last;
   let beyond = 0;
   let newer = false;
-  for (const { dataset, classList } of document.querySelectorAll("[data-events]")) {
-    const ids = dataset.events.split(" ").map(decodeURIComponent);
-    if (ids.some((id) => !byId.has(id))) {
-      if (!isCut) return { differs: true };
-      beyond += 1;
-      continue;
-    }
-    // An error declaration has the eventID of what it declares wrong.
-    const same = (event) => event.eventTime === dataset.time && event.recorder === dataset.by
-      && (event.bizStep ?? "") === dataset.step && (event.disposition ?? "") === dataset.state
-      && Boolean(event.errorDeclaration) === "corrects" in dataset;
-    if (!byId.get(ids[0]).some(same)) return { differs: true };
+  for (const step of document.querySelectorAll("[data-events]")) {
+    const { events: list, time, by, step: doing, state, corrects } = step.dataset;
+    const ids = list.split(" ").map(decodeURIComponent);
+    const isStruck = step.classList.contains("wrong");
+    let first;
     for (const id of ids) {
-      const events = byId.get(id);
-      shown.set(id, (shown.get(id) ?? 0) + 1);
-      for (const { eventTime } of events) last = Math.max(last, Date.parse(eventTime));
-      const isDeclared = (event) => !event.errorDeclaration
-        && events.some((other) => other.errorDeclaration && other.at > event.at && other.recorder === event.recorder);
-      if (!("corrects" in dataset) && !classList.contains("wrong") && events.every((event) => event.errorDeclaration || isDeclared(event))) newer = true;
+      // Each is told once; an error declaration has the eventID of what it declares wrong.
+      const event = own.find((one) => one.eventID === id && !told.has(one)
+        && Boolean(one.errorDeclaration) === (corrects !== undefined)
+        && (first
+          ? one.recorder === by && isReading(one) && isReading(first) && !isWrong(one)
+          : one.eventTime === time && one.recorder === by && (one.bizStep ?? "") === doing && (one.disposition ?? "") === state));
+      if (!event) {
+        if (!isCut || events.some(({ eventID }) => eventID === id)) return { differs: true };
+        beyond += 1;
+        break;
+      }
+      const isBefore = last && later(event.mark, last.mark) < 0;
+      if (isBefore && Date.parse(event.eventTime) < Date.parse(last.eventTime)) return { differs: true };
+      if (isStruck && !isWrong(event)) return { differs: true };
+      if (!isStruck && isWrong(event)) newer = true;
+      if (!isBefore) last = event;
+      first ??= event;
+      told.add(event);
     }
   }
-  let untold = 0;
-  for (const [id, events] of byId) {
-    const own = events.filter(({ level }) => level === 0);
-    const missing = Math.max(0, own.length - (shown.get(id) ?? 0));
-    untold += missing;
-    if (missing > 0 && own.some(({ eventTime }) => Date.parse(eventTime) > last)) newer = true;
-  }
-  return { beyond, untold, newer };
+  const untold = own.filter((event) => !told.has(event));
+  newer ||= untold.some(({ mark }) => !last || later(mark, last.mark) > 0);
+  return { beyond, untold: untold.length, newer };
+}
+
+/** The numbers of a thing in the path of a GS1 Digital Link. */
+function numbers(path) {
+  const parts = path.split("/").filter(Boolean).map(decodeURIComponent);
+  const found = Object.fromEntries(parts.flatMap((ai, at) => /^(00|01|10|21)$/.test(ai) && at % 2 === 0 ? [[ai, parts[at + 1]]] : []));
+  if (found["01"]) found["01"] = found["01"].padStart(14, "0");
+  // With a number of its own its lot says nothing more.
+  if (found["21"]) delete found["10"];
+  return found;
+}
+
+/** Whether the address that was opened names another thing than the page is about. */
+function isAnother(id) {
+  if (!/^https?:$/.test(location.protocol)) return false;
+  const opened = numbers(location.pathname);
+  const about = numbers(new URL(id).pathname);
+  return Object.keys(opened).some((ai) => opened[ai] !== about[ai]);
 }
 
 /** A recall in words: from whom, why, what to do, whom to ask. */
@@ -129,10 +154,12 @@ const PRODUCT = /^https:\/\/id\.gs1\.org\/(?:01\/\d{14}(?=\/)|8006\/\d{18}(?=\/)
  */
 function recalls({ recalls: open, exists }) {
   const { id: thing, at } = box.dataset;
-  const shown = new Set([...document.querySelectorAll("[data-recall]")].map((one) => one.dataset.recall));
+  const notices = [...document.querySelectorAll("main [data-recall]")].filter((one) => one.checkVisibility?.() !== false);
+  const shown = new Set(notices.map((one) => one.dataset.recall));
   const missing = open.filter(({ id }) => !shown.has(id));
+  const unproved = [...shown].filter((id) => !open.some((one) => one.id === id)).length;
   // A page has so many and says that there are more.
-  const hidden = shown.size < MOST_NOTICES ? missing : [];
+  const hidden = shown.size - unproved < MOST_NOTICES ? missing : [];
   if (hidden.length > 0) {
     const lines = hidden.map(notice);
     const isNewer = hidden.every(({ declaredAt }) => declaredAt > Number(at));
@@ -154,7 +181,6 @@ function recalls({ recalls: open, exists }) {
     loud();
     return false;
   }
-  const unproved = [...shown].filter((id) => !open.some((one) => one.id === id)).length;
   if (unproved > 0) {
     return say("Not checked: why each recall above concerns it.", "未核验：上述各召回为何涉及该物品。");
   }
@@ -171,18 +197,18 @@ function recalls({ recalls: open, exists }) {
     : say("Recalls: no open one names it or its product.", "召回：没有有效的召回涉及该物品或其产品。");
 }
 
-async function verify() {
+async function verify(evidence) {
   const { checker, id, genesis, height } = box.dataset;
+  // Too much went into it: then its own history alone.
+  const alone = evidence.replace(/&inputs=\d+/, "");
   tell("", say("Checking on your phone …", "正在您的手机上核验……"), "");
-  const evidence = box.querySelector("a[download]").href;
   const ask = (url) => fetch(url, { cache: "no-store" });
   let text;
   let check;
   try {
     const [module, first] = await Promise.all([import(checker), ask(evidence)]);
     check = module.check;
-    // Too much went into it: then its own history alone.
-    const answer = first.status === 413 ? await ask(evidence.replace(/&inputs=\d+/, "")) : first;
+    const answer = first.status === 413 ? await ask(alone) : first;
     if (!answer.ok) {
       return cannot(say(`The node gave no evidence (${answer.status}): load the page again in a moment.`,
         `节点没有提供证据（${answer.status}）：请稍后重新加载。`));
@@ -207,10 +233,16 @@ async function verify() {
   }
   const { events: files = [] } = JSON.parse(text);
   const { told = [], cuts = [], from = 0, events = 0, withheldEvents = 0 } = report.item ?? {};
-  const keptBack = files.filter(({ public: section }, at) => !section.text && told[at]?.level === 0).length;
+  const isKeptBack = ({ public: section }, at) => !section.text && told[at]?.level === 0;
+  const keptBack = files.filter(isKeptBack).length;
+  if (keptBack > 0 && alone !== evidence) return verify(alone);
   if (keptBack > 0) {
-    return cannot(say(`Events of which the node kept back what everybody may see: ${keptBack}.`,
-      `节点未给出本应公开的内容，涉及事件数：${keptBack}。`));
+    return cannot(say(`Events of which the file does not have what everybody may see: ${keptBack}.`,
+      `文件中缺少公开内容的事件数：${keptBack}。`));
+  }
+  if (isAnother(id)) {
+    return failed("other-thing", say(`This page is about ${id}, which is not what was opened.`,
+      `此页面内容为 ${id}，与所打开的物品不符。`));
   }
   const isCut = cuts.some(({ reason }) => reason !== "inputs" && reason !== "joined");
   const { differs, beyond, untold, newer } = compare(proved(files, told), isCut);
@@ -229,9 +261,11 @@ async function verify() {
     return tell("held", say("Checked on your phone: not on record", "已在您的手机上核验：没有记录"),
       say("No event about this number is recorded.", "没有任何事件记录此编号。"), [recalled, fresh]);
   }
-  // Whoever asked for an earlier part of a long story has it.
   const asked = new URLSearchParams(location.search);
-  const isPart = asked.has("story");
+  const isWhole = asked.get("view") === "full" || !document.querySelector(".scan");
+  // Whoever asked for an earlier part of a long story has it; and of a story that is too long for
+  // a page and for the evidence the page has its own choice.
+  const isPart = isWhole && untold > 0 && (!newer || asked.has("story") || isCut);
   if (newer && !isPart) {
     return cannot(say("The record has something newer than this page: load it again.", "记录中有比此页更新的内容：请重新加载。"));
   }
@@ -239,12 +273,12 @@ async function verify() {
     return cannot(say(`Steps of this page that are further back than the evidence goes: ${beyond}. The others are as they were recorded.`,
       `此页中超出证据范围的步骤数：${beyond}。其余步骤与记录一致。`), [recalled, fresh]);
   }
-  const isWhole = asked.get("view") === "full" || !document.querySelector(".scan");
   const lines = [
+    say(`Checked: ${id}`, `核验对象：${id}`),
     say(`Final: ${report.votes} of ${report.validators} validators signed it.`,
       `已定案：${report.validators} 个验证节点中有 ${report.votes} 个签名。`),
-    say(`Unaltered: ${events} events are as they were recorded (${withheldEvents} with parts withheld), and the steps here are among them.`,
-      `未被篡改：${events} 个事件与记录时一致（其中 ${withheldEvents} 个含未公开部分），此页的步骤均在其中。`),
+    say(`Unaltered: ${events} events are as they were recorded (of ${withheldEvents} parts are not shown), and the steps here are among them.`,
+      `未被篡改：${events} 个事件与记录时一致（其中 ${withheldEvents} 个有未显示的部分），此页的步骤均在其中。`),
     from > 0 || cuts.length > 0
       ? say("Complete, but for what is older or further away than the evidence goes.", "在证据所及范围内完整。")
       : say("Complete: no recorded event of this thing is missing from the evidence.", "完整：证据没有遗漏该物品的任何已记录事件。"),
@@ -253,14 +287,14 @@ async function verify() {
       : [],
     recalled,
     fresh,
-    say("Not checked: whether what was recorded is true, whether something does not add up, photograph and names. For these, this page is the node's word.",
-      "未核验：所记录内容本身是否属实、是否存在不符之处、图片和名称。这些由本节点提供。"),
+    say("Not checked: whether what was recorded is true, whether something does not add up, and the words, names and pictures that the page puts to the steps. For these, it is the node's word.",
+      "未核验：所记录内容本身是否属实、是否存在不符之处，以及此页为各步骤配上的文字、名称和图片。这些由本节点提供。"),
   ];
-  if (isPart || (isWhole && untold > 0)) {
+  if (isPart) {
     box.dataset.code = "part";
-    tell("held", say("Checked on your phone: this part of its story", "已在您的手机上核验：其经历的这一部分"), "", lines);
-    return confirm(say("Its recalls and the steps below were checked on your phone. It has more steps than these.",
-      "其召回和以下步骤已在您的手机上核验。此外还有其他步骤。"));
+    tell("", say("Checked on your phone in part", "已在您的手机上核验一部分"), say("It has more steps than these.", "此外还有其他步骤。"), lines);
+    return confirm(say("Its recalls and the steps below were checked on your phone.",
+      "其召回和以下步骤已在您的手机上核验。"));
   }
   tell("held", say("Checked on your phone", "已在您的手机上核验"), "", lines);
   document.querySelector(".told").classList.add("checked");
@@ -285,7 +319,8 @@ async function tellZone() {
 }
 
 if (box) {
-  verify();
+  verify(box.querySelector("a[download]").href).catch(() => cannot(
+    say("This page could not be compared with the record.", "无法将此页面与记录进行比对。")));
   // A page that is kept is no scan.
   if (document.querySelector("#scan-count") && !document.querySelector("base")) tellZone().catch(() => {});
 }

@@ -40,9 +40,19 @@ const digit = (where) => changed((text) => text.replace(where, (_, before, old) 
 const quiet = (text) => text.replace(/<section class="verdict finding stop" data-recall[\s\S]*?<\/section>/g, "");
 
 /** A page without the step that was recorded last. */
-const stale = (text) => text.replace(/<li data-events="(?![\s\S]*<li data-events=")[\s\S]*?<\/li>/, "");
+const stale = (text) => text.replace(/<li data-events="(?![\s\S]*<li data-events=")[\s\S]*?(?=<\/ol>)/, "");
 /** A page without its second step. */
 const holed = (text) => text.replace(/(<li data-events=[\s\S]*?)<li data-events=[\s\S]*?(?=<li data-events=)/, "$1");
+/** A page whose first step takes the second one's event with it. */
+const merged = (text) => {
+  const [first, second] = [...text.matchAll(/<li data-events="([^"]*)"/g)].map(([, ids]) => ids);
+  return holed(text).replace(`data-events="${first}"`, `data-events="${first} ${second}"`);
+};
+/** A page with its first two steps changed. */
+const steps = (change) => (text) => text.replace(/(<li data-events=[\s\S]*?<\/li>)([\s\S]*?)(<li data-events=[\s\S]*?<\/li>)/,
+  (_, one, between, other) => change(one, between, other));
+/** The page of one thing, shown as that of another. */
+const instead = (base, path) => async (route) => route.fulfill({ response: await route.fetch({ url: `${base}${path}?lang=en` }) });
 /** A page that says what the words say of itself. */
 const saying = (html) => (text) => text.replace("</main>", `${html}</main>`);
 
@@ -61,7 +71,7 @@ function keptBack(text) {
 }
 
 /** What a page is made to be, and what it must say of itself. */
-function states({ scan, pictured, recalled, made, serial, scans, vaccine, corrected }) {
+function states({ base, scan, pictured, recalled, made, serial, scans, vaccine, corrected }) {
   const evidence = (change) => [isEvidence, change];
   const of = (path, change) => [isPage(path), change];
   return [
@@ -88,10 +98,18 @@ function states({ scan, pictured, recalled, made, serial, scans, vaccine, correc
     { name: "newer-in-parts", state: "not",
       route: of(scan, changed((text) => saying('<a href="#" rel="next">Later events</a>')(stale(text)))) },
     // The evidence holds, but what was recorded last is but a digest in it, and not on the page.
-    { name: "kept-back", state: "not", says: /kept back[\s\S]*: 1\.|本应公开的内容，涉及事件数：1/,
+    { name: "kept-back", state: "not", says: /does not have what everybody may see: 1\.|缺少公开内容的事件数：1/,
       route: [evidence(changed(keptBack)), of(scan, changed(stale))] },
-    { name: "story-with-a-hole", path: `${scan}?view=full`, state: "held", code: "part", isPart: true,
+    { name: "story-with-a-hole", path: `${scan}?view=full`, state: "not", code: "part", isPart: true,
       says: /does not tell: 1\.|未列出的该物品已记录事件数：1/, route: of(scan, changed(holed)) },
+    { name: "earlier-part", path: `${scan}?view=full&story=9`, state: "not", code: "part", isPart: true, route: of(scan, changed(stale)) },
+    { name: "only-part", path: `${scan}?view=full&story=1`, state: "held", isGreen: true },
+    { name: "failed-merged", path: `${scan}?view=full`, state: "failed", code: "page-differs", route: of(scan, changed(merged)) },
+    { name: "failed-twice", state: "failed", code: "page-differs", route: of(scan, changed(steps((one, between, other) => one + one + between + other))) },
+    { name: "failed-order", state: "failed", code: "page-differs", route: of(scan, changed(steps((one, between, other) => other + between + one))) },
+    { name: "failed-struck", state: "failed", code: "page-differs",
+      route: of(scan, changed((text) => text.replace(/(<li data-events=[^>]*)>/, '$1 class="wrong">'))) },
+    { name: "failed-other-thing", path: serial, state: "failed", code: "other-thing", route: of(serial, instead(base, scan)) },
     { name: "corrected", path: corrected, state: "held" },
     { name: "correction-hidden", path: corrected, state: "not", says: /something newer|更新的内容/,
       route: of(corrected, changed((text) => text.replace(/ class="wrong"/, ""))) },
@@ -104,6 +122,8 @@ function states({ scan, pictured, recalled, made, serial, scans, vaccine, correc
       route: of(recalled, changed(quiet)) },
     { name: "recall-hidden-as-more", path: recalled, state: "failed", code: "recall-hidden",
       route: of(recalled, changed((text) => saying("<p data-more-recalls></p>")(quiet(text)))) },
+    { name: "recall-hidden-by-others", path: recalled, state: "failed", code: "recall-hidden",
+      route: of(recalled, changed((text) => saying("<p data-recall=\"made:up-X\">Recall</p>".repeat(10).replace(/X/g, () => Math.random()))(quiet(text)))) },
     { name: "recall-newer", path: recalled, state: "not", code: "recall-newer", first: "check", says: /Load this page again[\s\S]*Glass splinters|请重新加载[\s\S]*玻璃碎片/,
       route: of(recalled, changed((text) => quiet(text).replace(/data-at="\d+"/, 'data-at="1"'))) },
     { name: "recall-near", path: made, state: "not", code: "recall-near", first: "check", says: /Glass splinters|玻璃碎片/,

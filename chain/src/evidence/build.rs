@@ -157,7 +157,8 @@ pub fn draft<S: Source>(
     for (position, digest) in &walked.events {
         let body = source.event(*position).map_err(Unsealed::Source)?;
         let body = body.filter(|body| body.digest() == *digest).ok_or(Unsealed::Moved)?;
-        shown = shown.saturating_add(body.text_bytes());
+        let texts = show.sections.iter().map(|name| body.section(*name).json().len());
+        shown = texts.fold(shown, usize::saturating_add);
         let sections = if shown > MAX_SHOWN_BYTES { &[] } else { show.sections.as_slice() };
         events.push(shown_event(&body, sections));
     }

@@ -335,7 +335,7 @@ function checkItem(
     from: own.from,
     claims: own.entries.filter(({ leaf }) => !leaf.counts).length,
     events: events.length,
-    told: wanted.map(({ recorder, level }) => ({ recorder, level })),
+    told: wanted.map(({ recorder, mark, level }) => ({ recorder, mark, level })),
     withheldEvents: withheld.filter((sections) => sections > 0).length,
     withheldSections: withheld.reduce((one, other) => one + other, 0),
     spans: walk.spans,

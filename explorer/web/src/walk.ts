@@ -43,9 +43,10 @@ type Task =
   | { id: string; level: number }
   | { container: string; from: Mark; to: Mark | undefined; depth: number; level: number };
 
-/** An event of the story: who recorded it, and at which least level of what went in. */
+/** An event of the story: who recorded it, where it stands, at which least level of what went in. */
 export interface Told {
   recorder: string;
+  mark: Mark;
   level: number;
 }
 
@@ -94,10 +95,10 @@ export class Walk {
     return true;
   }
 
-  private add({ position, event, recorder }: Leaf, level: number): void {
+  private add({ position, event, recorder, mark }: Leaf, level: number): void {
     const at = position.join();
     const least = Math.min(level, this.events.get(at)?.level ?? level);
-    this.events.set(at, { position, event, recorder, level: least });
+    this.events.set(at, { position, event, recorder, mark, level: least });
   }
 
   private story(id: string, level: number): void {

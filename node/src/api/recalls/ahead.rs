@@ -13,13 +13,15 @@ pub async fn find_ahead(state: ApiState) {
     loop {
         changes.mark_unchanged();
         let count = state.read(|view| view.recall_count()).await.ok();
-        if count != known && count.is_some_and(|count| count.open > 0) {
-            let own = state.clone();
-            if let Err(problem) = state.read_much(move |view| own.recalls().bring_to(view)).await {
-                tracing::debug!(detail = problem.detail, "recalls are found when somebody asks");
-            }
+        let own = state.clone();
+        let find = state.read_much(move |view| own.recalls().bring_to(view));
+        if count == known || count.is_none_or(|count| count.open == 0) {
+            known = count;
+        } else if let Err(problem) = find.await {
+            tracing::debug!(detail = problem.detail, "recalls are found with the next block");
+        } else {
+            known = count;
         }
-        known = count;
         tokio::select! {
             changed = changes.changed() => if changed.is_err() { return },
             () = stopped(&mut stop) => return,
