@@ -88,13 +88,7 @@ async fn dairy(http: config::Http) -> Api {
 
 /// UNTP's schema of passports, when the public corpora are beside the repository.
 fn schema() -> Option<jsonschema::Validator> {
-    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let name = "shared/corpora/untp-dpp/schema/digitalProductPassport-v0.6.0.schema.json";
-    let found = here.ancestors().map(|dir| dir.join(name)).find(|path| path.exists());
-    let Some(path) = found else {
-        eprintln!("the schema of UNTP is not here: shapes are not compared with it");
-        return None;
-    };
+    let path = corpus("untp-dpp/schema/digitalProductPassport-v0.6.0.schema.json")?;
     let schema = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     Some(jsonschema::draft202012::new(&schema).unwrap())
 }
