@@ -49,7 +49,7 @@ fn event(numbers: &mut Numbers, number: u64) -> Value {
         event["action"] = "OBSERVE".into();
         event["bizStep"] = STEPS[usize::try_from(numbers.below(6)).unwrap()].into();
         event["epcList"] = json!([piece(0), piece(1)]);
-        let party = "https://id.gs1.org/417/9521101000013";
+        let party = "https://id.gs1.org/417/9521101000016";
         event["destinationList"] = json!([{"type": "owning_party", "destination": party}]);
     }
     event

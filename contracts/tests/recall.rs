@@ -127,7 +127,7 @@ fn a_recall_of_a_lot_reaches_what_was_made_of_it_and_finds_it() {
     let (bad, bar) = (lot("bad"), case(1));
     let mut shipped = seen(5, "01T05:00", "shipping", &[pallet(1)]);
     shipped["destinationList"] = json!([{"type": "possessing_party",
-        "destination": "https://id.gs1.org/417/9522200000018"}]);
+        "destination": "https://id.gs1.org/417/9522200000013"}]);
     world.records(&[
         transformed(1, "01T01:00", from_ref(&bad), &[bar.clone(), case(2)]),
         made(2, "01T02:00", &[case(3)]),

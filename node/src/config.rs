@@ -21,8 +21,9 @@ pub const CONFIG_FILE: &str = "tracehold.toml";
 pub const GENESIS_FILE: &str = "genesis.json";
 /// A settings variable begins so.
 pub const ENV_PREFIX: &str = "TRACEHOLD_";
-/// Variables that begin so but are no settings: what the command line itself reads.
-const ENV_NOT_SETTINGS: [&str; 4] = ["node", "api_key", "dir", "stop_with_parent"];
+/// Variables that begin so but are no settings: what the command line itself reads, and the tests.
+const ENV_NOT_SETTINGS: [&str; 6] =
+    ["node", "api_key", "dir", "lang", "stop_with_parent", "corpora"];
 
 /// Why a data folder's settings cannot be used.
 #[derive(Debug, thiserror::Error)]

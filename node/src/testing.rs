@@ -153,11 +153,11 @@ pub fn observed(event: u64, serial: u64) -> Value {
         "epcList": [item(serial)],
         "action": "OBSERVE",
         "bizStep": "inspecting",
-        "readPoint": {"id": "https://id.gs1.org/414/9521321000010"}
+        "readPoint": {"id": "https://id.gs1.org/414/9521321000018"}
     })
 }
 
 /// The canonical identifier of a serial number of the test product.
 pub fn item(serial: u64) -> String {
-    format!("https://id.gs1.org/01/09521321001017/21/{serial}")
+    format!("https://id.gs1.org/01/09521321001015/21/{serial}")
 }

@@ -80,7 +80,8 @@ fn put(document: &mut Value, pointer: &str, value: &Value) {
 /// GS1's published OpenAPI document without its mistakes, as a file that generators read: it gives
 /// a parameter to a path and again to its operation, which their programs do not bear.
 fn gs1_document(shop: &Path) -> Option<PathBuf> {
-    let text = std::fs::read_to_string(corpora()?.join("epcis-schema/openapi.json")).ok()?;
+    let text = std::fs::read_to_string(corpora()?.join("epcis-schema/openapi.json"));
+    let text = text.expect("the corpora have GS1's document");
     let mut document: Value = serde_json::from_str(&text).expect("GS1's document is JSON");
     let errata: Vec<Value> = serde_json::from_str(ERRATA).expect("the errata are a list");
     for mistake in &errata {

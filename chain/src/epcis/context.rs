@@ -167,35 +167,34 @@ fn gs1_namespace(prefix: &str) -> Option<&'static str> {
     GS1_PREFIXES.iter().find(|(known, _)| *known == prefix).map(|(_, uri)| *uri)
 }
 
-/// Reports extension fields, anywhere in `value`, whose prefix nothing declares.
+/// Reports extension fields, anywhere in `object`, whose prefix nothing declares.
 pub(super) fn undeclared(
     checker: &mut Checker,
     at: &Path<'_>,
-    value: &Value,
+    object: &Object,
     contexts: Contexts<'_>,
 ) {
-    match value {
-        Value::Object(object) => {
-            for (key, value) in object {
-                if key.starts_with('@') {
-                    continue;
-                }
-                let at = at.key(key);
-                if let Some((prefix, name)) = key.split_once(':')
-                    && !name.starts_with("//")
-                    && prefix != "urn"
-                    && contexts.namespace(prefix).is_none()
-                {
-                    let message =
-                        format!("the prefix {} is not declared: add it to @context", shown(prefix));
-                    checker.report(&at, "undeclared-prefix", message);
-                }
-                undeclared(checker, &at, value, contexts);
-            }
+    for (key, value) in object.iter().filter(|(key, _)| !key.starts_with('@')) {
+        let at = at.key(key);
+        if let Some((prefix, name)) = key.split_once(':')
+            && !name.starts_with("//")
+            && prefix != "urn"
+            && contexts.namespace(prefix).is_none()
+        {
+            let message =
+                format!("the prefix {} is not declared: add it to @context", shown(prefix));
+            checker.report(&at, "undeclared-prefix", message);
         }
+        undeclared_inside(checker, &at, value, contexts);
+    }
+}
+
+fn undeclared_inside(checker: &mut Checker, at: &Path<'_>, value: &Value, contexts: Contexts<'_>) {
+    match value {
+        Value::Object(object) => undeclared(checker, at, object, contexts),
         Value::Array(list) => {
             for (index, value) in list.iter().enumerate() {
-                undeclared(checker, &at.index(index), value, contexts);
+                undeclared_inside(checker, &at.index(index), value, contexts);
             }
         }
         _ => {}

@@ -55,17 +55,31 @@ pub struct Document {
 }
 
 impl Document {
-    /// Reads and validates an EPCISDocument or EPCISQueryDocument.
+    /// Reads and validates an EPCISDocument or EPCISQueryDocument; of its events, what is against
+    /// good sense ([`Event::strictly`]) is refused.
     ///
     /// # Errors
     /// Everything that is wrong with the document's frame; faults of single events are in
     /// [`Document::events`].
     pub fn parse(bytes: &[u8]) -> Result<Document, Vec<Violation>> {
         let depth = MAX_JSON_DEPTH + LEVELS_AROUND_AN_EVENT;
-        Document::from_value(parse_to_depth(bytes, depth).map_err(|error| vec![error.into()])?)
+        let value = parse_to_depth(bytes, depth).map_err(|error| vec![error.into()])?;
+        Ok(Document::from_value(value)?.checked(Event::strictly))
     }
 
-    /// Validates a document that [`super::json`] has read.
+    /// The document, its good events being asked for more; what `check` finds wrong has pointers
+    /// into the event.
+    #[must_use]
+    pub fn checked(mut self, check: impl Fn(Event) -> Result<Event, Vec<Violation>>) -> Document {
+        let list = self.kind.event_list();
+        let ask = |(index, event): (usize, Result<Event, Vec<Violation>>)| {
+            check(event?).map_err(|wrong| inside(list, index, wrong))
+        };
+        self.events = self.events.into_iter().enumerate().map(ask).collect();
+        self
+    }
+
+    /// Validates a document that [`super::json`] has read, leniently about its events.
     pub(super) fn from_value(value: Value) -> Result<Document, Vec<Violation>> {
         let at = Path::Root;
         let mut checker = Checker::default();
@@ -80,10 +94,8 @@ impl Document {
         let context = Arc::new(members.get("@context").cloned().expect("the frame has a context"));
         let (list, prefix) = take_events(&mut members, kind);
         let event = |(index, value): (usize, Value)| {
-            Event::from_value(value, Some(Arc::clone(&context))).map_err(|violations| {
-                let prefix = format!("{prefix}/{index}");
-                violations.into_iter().map(|violation| violation.inside(&prefix)).collect()
-            })
+            Event::from_value(value, Some(Arc::clone(&context)))
+                .map_err(|wrong| inside(prefix, index, wrong))
         };
         let events = list.into_iter().enumerate().map(event).collect();
         Ok(Document { kind, context, header, members, events, from_xml: false })
@@ -123,6 +135,12 @@ impl Document {
         let ignored = names.filter_map(|name| name.as_str().map(str::to_owned)).collect();
         Reading { ignored, from_xml: self.from_xml }
     }
+}
+
+/// Violations of an event, seen from the document.
+fn inside(list: &str, index: usize, violations: Vec<Violation>) -> Vec<Violation> {
+    let prefix = format!("{list}/{index}");
+    violations.into_iter().map(|violation| violation.inside(&prefix)).collect()
 }
 
 fn kind(checker: &mut Checker, at: &Path<'_>, members: &Object) -> DocumentKind {

@@ -49,7 +49,7 @@ const DOCUMENT_CONTEXT: &str = "@documentContext";
 pub enum SectionName {
     /// What a scan may show: step, time, identifiers, place, product facts, sensor summary.
     Public,
-    /// Business transactions, sources and destinations, quantities, exact positions.
+    /// Business transactions, sources and destinations, quantities, exact positions, prices.
     Trade,
     /// Everything else: extension fields, raw sensor data.
     Rest,

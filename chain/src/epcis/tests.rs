@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::hash_id::Reading;
 use super::testing::sample_event;
 use super::*;
 use crate::limits::{MAX_IDENTIFIERS_PER_EVENT, MAX_URI_BYTES};
@@ -297,8 +298,9 @@ fn numbers_and_depth_are_checked_in_values_too() {
     assert_eq!(whole.object()["ext:note"], json!(4));
 }
 
+/// Promise P82.
 #[test]
-fn oddities_are_noticed_and_accepted() {
+fn oddities_are_refused_strictly_and_noticed_leniently() {
     let mut value = sample_event();
     value["epcList"] = json!([
         "https://id.gs1.org/01/09521568251205/21/A1",
@@ -307,7 +309,13 @@ fn oddities_are_noticed_and_accepted() {
     ]);
     value["quantityList"] = json!([{"epcClass": "https://id.gs1.org/01/09521568251204/21/A1"}]);
     value["other:field"] = json!(1);
-    let found: Vec<_> = event(value)
+    let read = event(value.clone());
+    let bare = Event::parse_bare(value.to_string().as_bytes());
+    assert_eq!(bare, read.clone().strictly(), "one alone is read strictly");
+    let refused: Vec<&str> = bare.unwrap_err().iter().map(|fault| fault.rule).collect();
+    let rules = ["check-digit", "class-in-epc-list", "malformed-key", "instance-in-quantity-list"];
+    assert_eq!(refused, rules);
+    let found: Vec<_> = read
         .notices()
         .into_iter()
         .map(|notice| format!("{} {}", notice.pointer, notice.rule))
@@ -322,6 +330,30 @@ fn oddities_are_noticed_and_accepted() {
             "/other:field undeclared-prefix",
         ]
     );
+    // Published examples have these two wrong.
+    let mut value = sample_event();
+    value["epcList"] = json!([
+        "https://id.gs1.org/00/095213210000000019",
+        "https://id.gs1.org/8003/09521321000017XYZ",
+    ]);
+    let loose = event(value).strictly().unwrap();
+    assert!(loose.notices().iter().all(|notice| notice.rule == "check-digit"));
+    assert_eq!(loose.notices().len(), 2);
+}
+
+/// Promise P82.
+#[test]
+fn an_event_hash_id_of_other_content_is_noticed() {
+    let mut value = sample_event();
+    let own = hash_id::of_event(&event(value.clone()), &Reading::default()).id;
+    value["eventID"] = json!(own);
+    let rules = |value: &Value| {
+        let notices = event(value.clone()).notices_at(TimestampMs(u64::MAX), &Reading::default());
+        notices.into_iter().map(|notice| (notice.pointer, notice.rule)).collect::<Vec<_>>()
+    };
+    assert_eq!(rules(&value), []);
+    value["bizStep"] = json!("receiving");
+    assert_eq!(rules(&value), [("/eventID".to_owned(), "event-hash-id")]);
 }
 
 fn document(events: Value) -> Value {

@@ -80,6 +80,14 @@ fn is_made_of(text: &str, allowed: impl Fn(u8) -> bool) -> bool {
     true
 }
 
+/// What follows the scheme of a `geo:` URI (RFC 5870), an exact position. Schemes are in any case
+/// (RFC 3986 §3.1).
+#[must_use]
+pub fn geo(text: &str) -> Option<&str> {
+    let (scheme, rest) = text.split_once(':')?;
+    scheme.eq_ignore_ascii_case("geo").then_some(rest)
+}
+
 /// Decodes `%XX`; `None` when an escape is broken or the result is not UTF-8.
 #[must_use]
 pub fn percent_decoded(text: &str) -> Option<String> {

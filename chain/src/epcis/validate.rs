@@ -4,9 +4,10 @@
 //! Beyond the schema, refused: an aggregation added or deleted without parent, a parent among its
 //! own children (found with the identifiers, in [`super::event`]), times before 1970, JSON-LD
 //! keywords as fields, and the limits of [`crate::limits`]. Standard fields in events of an
-//! extension type keep their standard meaning. What published examples do against good sense
-//! (wrong check digits, undeclared prefixes, classes among instances) is accepted; see
-//! [`super::Event::notices`].
+//! extension type keep their standard meaning. What is against good sense (wrong check digits,
+//! classes among single things) is refused by the strict reading, [`super::Event::strictly`], and
+//! told of by [`super::Event::notices`]: that is asked of what comes in, not of what stands on a
+//! ledger.
 
 use serde_json::Value;
 

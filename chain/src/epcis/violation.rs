@@ -22,8 +22,11 @@
 //! | `xml`, `xml-size`, `xml-depth`, `xml-doctype` | XML that can be read, and its bounds |
 //! | `json-depth`, `json-number` | nesting, and numbers that RFC 8785 keeps |
 //!
-//! Notices, which refuse nothing: `check-digit`, `malformed-key`, `class-in-epc-list`,
-//! `instance-in-quantity-list`, `undeclared-prefix`, `set-and-unset`, `future-event-time`.
+//! Refused in the strict reading and noticed in the lenient one: `check-digit` (that of an SSCC or
+//! GRAI is noticed in both), `malformed-key`, `class-in-epc-list`, `instance-in-quantity-list`,
+//! `set-and-unset`; at a node, which has a clock, `future-event-time`.
+//!
+//! Notices, which refuse nothing: `undeclared-prefix`, `event-hash-id`.
 
 use std::fmt;
 

@@ -15,7 +15,10 @@ use crate::corpus;
 fn vectors(name: &str) -> Vec<Value> {
     let Some(file) = corpus(&format!("digital-link-vectors/{name}.jsonl")) else { return vec![] };
     let text = std::fs::read_to_string(file).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    let vectors: Vec<Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(!vectors.is_empty(), "{name} has no vectors");
+    vectors
 }
 
 /// Files of vectors that the tests here run, and those that are about compression.

@@ -37,6 +37,7 @@ fn expected_in(folder: &Path) -> Vec<(String, Vec<u8>, Value)> {
         }
     }
     all.sort_by(|a, b| a.0.cmp(&b.0));
+    assert!(!all.is_empty(), "{} has no vectors", folder.display());
     all
 }
 
@@ -79,6 +80,7 @@ fn equal_events_have_equal_ids_and_others_do_not() {
             }
         }
     }
+    assert!(equal > 0 && different > 0);
     println!("{equal} variants are equal, {different} are not");
 }
 
@@ -92,6 +94,7 @@ fn xml_in(folder: &Path) -> Vec<(String, Vec<u8>)> {
         .map(|(name, path)| (name, std::fs::read(path).unwrap()))
         .collect();
     all.sort();
+    assert!(!all.is_empty(), "{} has no documents in XML", folder.display());
     all
 }
 
@@ -116,6 +119,7 @@ fn events_in_xml_have_their_published_ids() {
             assert_eq!(found.id, expected["hashID"].as_str().unwrap(), "{name}");
         }
     }
+    assert!(events > 0);
     println!("{events} events in XML");
 }
 
@@ -125,7 +129,7 @@ fn equal_events_in_xml_have_equal_ids() {
     let Some(folder) = corpus("hash-vectors/equal-sets") else { return };
     for (name, bytes) in xml_in(&folder) {
         let found = xml_hashes(&name, &bytes);
-        println!("{name}: {} events", found.len());
+        assert!(!found.is_empty(), "{name}");
         for other in &found {
             assert_eq!(other.prehash, found[0].prehash, "{name}");
         }

@@ -1,7 +1,8 @@
 //! What the standards' authors and others publish as test data, against this crate.
 //!
 //! The corpora are not part of the project. They are read from `../shared/corpora` beside the
-//! repository; without them only the project's own fixtures run, and the tests say so.
+//! repository; without them only the project's own fixtures run, and the tests say so, or fail when
+//! `TRACEHOLD_CORPORA` is `required`.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot read its input fails")]
 
@@ -20,6 +21,8 @@ fn corpus(name: &str) -> Option<PathBuf> {
     if place.exists() {
         return Some(place);
     }
+    let is_required = std::env::var("TRACEHOLD_CORPORA").is_ok_and(|wanted| wanted == "required");
+    assert!(!is_required, "TRACEHOLD_CORPORA is required and {} is missing", place.display());
     println!("NOT RUN: no corpus at {}; the project's own fixtures only", place.display());
     None
 }

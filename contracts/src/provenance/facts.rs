@@ -6,7 +6,7 @@ use tracehold_chain::codec;
 use tracehold_chain::digest::{Digest, Domain};
 use tracehold_chain::epcis::{
     Action, Event, EventType, Level, Named, Role, SectionError, SectionedEvent, SensorReading,
-    TransferEnd,
+    TransferEnd, uri,
 };
 use tracehold_chain::state::ItemRole;
 use tracehold_chain::state::key::name_digest;
@@ -202,7 +202,7 @@ fn likeness(event: &Event) -> Digest {
         .map(|named| (item_role(named.role), named.uri.as_str()))
         .collect();
     // A position on the earth belongs to the trade section.
-    let place = |id: Option<&'_ str>| id.filter(|id| !id.starts_with("geo:")).map(str::to_owned);
+    let place = |id: Option<&'_ str>| id.filter(|id| uri::geo(id).is_none()).map(str::to_owned);
     let facts = (
         event.event_id(),
         event.type_name(),

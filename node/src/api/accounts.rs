@@ -13,8 +13,8 @@ use tracehold_contracts::money::Balance;
 use super::ApiState;
 use super::auth::Keyed;
 use super::entries::{
-    ApprovalRuleView, AssetTermsView, EntryView, MoneyView, account_in_path, decimal, parties_of,
-    path_of,
+    AccountPath, ApprovalRuleView, AssetTermsView, EntryView, MoneyView, account_in_path, decimal,
+    parties_of, path_of,
 };
 use super::extract::{InPath, Params, query_pairs};
 use super::limits::{MAX_HOLDERS_SUMMED, SUMMING_TRIES};
@@ -239,7 +239,8 @@ pub fn entry_token(token: Option<&str>) -> Result<Option<EntryId>, Problem> {
 #[utoipa::path(
     get, path = "/api/v1/accounts", tag = "Money",
     params(
-        ("perPage" = Option<usize>, Query, description = "1 to 1000, 30 by default"),
+        ("perPage" = Option<u32>, Query, minimum = 1, maximum = 1000,
+            description = "30 by default"),
         ("nextPageToken" = Option<String>, Query, description = "from the `Link` header"),
     ),
     responses(
@@ -283,8 +284,7 @@ pub async fn get_accounts(
 /// What is on it and its approval rule. The pot of an agreement is seen by every role of it.
 #[utoipa::path(
     get, path = "/api/v1/accounts/{id}", tag = "Money",
-    params(("id" = String, Path,
-        description = "`member:purpose` such as `buyer:main`, or `agreement:` and an id")),
+    params(AccountPath),
     responses(
         (status = 200, description = "The account", body = AccountView),
         (status = 400, description = "Not an account's name"),
@@ -311,9 +311,9 @@ pub async fn get_account(
 #[utoipa::path(
     get, path = "/api/v1/accounts/{id}/entries", tag = "Money",
     params(
-        ("id" = String, Path,
-            description = "`member:purpose` such as `buyer:main`, or `agreement:` and an id"),
-        ("perPage" = Option<usize>, Query, description = "1 to 1000, 30 by default"),
+        AccountPath,
+        ("perPage" = Option<u32>, Query, minimum = 1, maximum = 1000,
+            description = "30 by default"),
         ("nextPageToken" = Option<String>, Query, description = "from the `Link` header"),
     ),
     responses(

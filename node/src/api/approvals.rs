@@ -15,7 +15,7 @@ use super::ApiState;
 use super::auth::Keyed;
 use super::body::Fields;
 use super::command::{CommandAnswers, CommandView, Sent, own_account, reference_in_path, run};
-use super::entries::MoneyView;
+use super::entries::{AccountPath, MoneyView};
 use super::extract::InPath;
 use super::limits::{MAX_AGREEMENTS_SCANNED, MAX_WAITED_SEEN};
 use super::problem::Problem;
@@ -111,7 +111,8 @@ pub async fn get_approvals(
 }
 
 /// What a second agent says.
-#[derive(utoipa::ToSchema)]
+#[derive(serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "described here, read field by field")]
 pub struct ApprovalRequest {
     /// Your name for this answer, unique on the account for ever.
@@ -125,8 +126,9 @@ macro_rules! answers {
             #[utoipa::path(
                 post, path = $path, tag = "Money",
                 params(
-                    ("id" = String, Path, description = "the account: `member:purpose`"),
-                    ("waiting" = String, Path, description = "the reference of what waits"),
+                    AccountPath,
+                    ("waiting" = String, Path, pattern = "^[A-Za-z0-9_.:-]{1,64}$",
+                        description = "the reference of what waits"),
                 ),
                 request_body(content = ApprovalRequest, content_type = "application/json"),
                 responses(

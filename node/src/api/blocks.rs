@@ -414,7 +414,8 @@ fn read_bundle(bytes: &[u8], is_json: bool) -> Result<Bundle, Problem> {
 /// What became of a transaction
 #[utoipa::path(
     get, path = "/api/v1/transactions/{id}", tag = "Ledger",
-    params(("id" = String, Path, description = "the transaction's id, 64 hex digits")),
+    params(("id" = String, Path, pattern = "^[0-9a-f]{64}$",
+        description = "the transaction's id, 64 hex digits")),
     responses(
         (status = 200, description = "Its receipt", body = ReceiptView),
         (status = 400, description = "Not an id"),

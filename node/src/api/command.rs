@@ -262,6 +262,7 @@ impl utoipa::IntoResponses for CommandAnswers {
             told("201", "Done"),
             told("202", "It waits for a second agent, also when sent again"),
             told("400", "A field breaks a rule"),
+            told("403", "The account is not one that a member may pay from or into so"),
             told("404", "An account is not open, or not yours"),
             told("409", "The reference stands for another command, or was declined"),
             told("503", "The node cannot take it now"),

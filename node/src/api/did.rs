@@ -42,7 +42,8 @@ pub async fn own(State(state): State<ApiState>) -> Result<Response, Problem> {
 /// As for this node's member, of a member whose key this node holds.
 #[utoipa::path(
     get, path = "/member/{id}/did.json", tag = "Goods",
-    params(("id" = String, Path, description = "the member's short name", example = "acme")),
+    params(("id" = String, Path, pattern = "^[a-z0-9][a-z0-9.-]{0,63}$",
+        description = "the member's short name", example = "acme")),
     responses(
         (status = 200, description = "The DID document", body = Value,
             content_type = "application/did+json"),

@@ -181,6 +181,29 @@ impl From<&JournalEntry> for EntryView {
     }
 }
 
+/// The account in a path.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "described here, read by account_in_path")]
+pub struct AccountPath {
+    /// The account: `member:purpose` such as `buyer:main`, or `agreement:` and an id.
+    #[param(
+        pattern = "^([a-z0-9][a-z0-9.-]{0,63}[:/][a-z0-9-]{1,32}|agreement:[0-9a-f]{64})$",
+        example = "buyer:main"
+    )]
+    id: String,
+}
+
+/// The reference in a path.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "described here, read by reference_in_path")]
+pub struct ReferencePath {
+    /// The reference under which it was given: that of the payer for a hold.
+    #[param(pattern = "^[A-Za-z0-9_.:-]{1,64}$", example = "trip-9")]
+    reference: String,
+}
+
 /// The account that a path names: `buyer:main`, `agreement:` and an id, or the account's own
 /// spelling percent-encoded (`buyer%2Fmain`).
 ///

@@ -54,7 +54,8 @@ pub async fn post_event(
     let bytes = read_body(body, limit, state.limits().body).await?;
     let (chain_id, expires_at) = (state.chain_id().clone(), state.expiry());
     let prepared = state.compute(bytes.len(), move || {
-        let event = Event::parse_bare(&bytes).map_err(|wrong| prepare::invalid(&wrong))?;
+        let event = Event::parse_bare(&bytes).and_then(|event| prepare::not_ahead(event, now()));
+        let event = event.map_err(|wrong| prepare::invalid(&wrong))?;
         let event = prepare::with_event_id(event);
         let cut = vec![prepare::sectioned(&keyed.agent, &event)];
         Ok((prepare::signed(&keyed.agent, &chain_id, expires_at, Vec::new(), cut), event))

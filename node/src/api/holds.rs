@@ -14,7 +14,7 @@ use super::ApiState;
 use super::auth::Keyed;
 use super::body::Fields;
 use super::command::{CommandAnswers, give, own_account, reference_in_path};
-use super::entries::{MoneyView, account_in_path};
+use super::entries::{AccountPath, MoneyView, ReferencePath, account_in_path};
 use super::extract::InPath;
 
 use super::problem::{Kind, Problem};
@@ -43,7 +43,8 @@ pub struct HoldView {
 }
 
 /// Money to be set aside.
-#[derive(utoipa::ToSchema)]
+#[derive(serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "described here, read field by field")]
 pub struct HoldRequest {
     /// Your name for this hold, unique on the account for ever.
@@ -64,7 +65,7 @@ pub struct HoldRequest {
 /// part of it, gives it back, or its time is over.
 #[utoipa::path(
     post, path = "/api/v1/accounts/{id}/holds", tag = "Money",
-    params(("id" = String, Path, description = "the payer's account: `member:purpose`")),
+    params(AccountPath),
     request_body(content = HoldRequest, content_type = "application/json"),
     responses(
         CommandAnswers,
@@ -140,8 +141,8 @@ impl HoldView {
 #[utoipa::path(
     get, path = "/api/v1/accounts/{id}/holds/{reference}", tag = "Money",
     params(
-        ("id" = String, Path, description = "the payer's account: `member:purpose`"),
-        ("reference" = String, Path, description = "the payer's reference"),
+        AccountPath,
+        ReferencePath,
     ),
     responses(
         (status = 200, description = "How it stands", body = HoldView),
@@ -160,7 +161,8 @@ pub async fn get_hold(
 }
 
 /// What takes or gives back a hold.
-#[derive(utoipa::ToSchema)]
+#[derive(serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "described here, read field by field")]
 pub struct SettleRequest {
     /// The payee's name for this command, unique on the payee's account for ever.
@@ -175,8 +177,8 @@ pub struct SettleRequest {
 #[utoipa::path(
     post, path = "/api/v1/accounts/{id}/holds/{reference}/post", tag = "Money",
     params(
-        ("id" = String, Path, description = "the payer's account: `member:purpose`"),
-        ("reference" = String, Path, description = "the payer's reference"),
+        AccountPath,
+        ReferencePath,
     ),
     request_body(content = SettleRequest, content_type = "application/json"),
     responses(
@@ -203,8 +205,8 @@ pub async fn post_hold_post(
 #[utoipa::path(
     post, path = "/api/v1/accounts/{id}/holds/{reference}/void", tag = "Money",
     params(
-        ("id" = String, Path, description = "the payer's account: `member:purpose`"),
-        ("reference" = String, Path, description = "the payer's reference"),
+        AccountPath,
+        ReferencePath,
     ),
     request_body(content = SettleRequest, content_type = "application/json"),
     responses(

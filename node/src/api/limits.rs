@@ -6,6 +6,10 @@ use std::time::Duration;
 /// Events in one capture document with `proceed`.
 pub const MAX_PROCEED_EVENTS: usize = 10_000;
 
+/// Milliseconds that the clock which wrote an eventTime, or the time of a reading, may be ahead of
+/// this node's.
+pub const MAX_CLOCK_AHEAD_MS: u64 = 5 * 60 * 1_000;
+
 /// Bytes of the path and query of a request.
 pub const MAX_URI_BYTES: usize = 8 * 1024;
 

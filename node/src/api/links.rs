@@ -119,7 +119,8 @@ pub async fn put_links(
     get, path = "/api/v1/links", tag = "Master data",
     params(
         ("id" = Option<String>, Query, description = "any spelling of the identifier"),
-        ("perPage" = Option<usize>, Query, description = "1 to 1000, 30 by default"),
+        ("perPage" = Option<u32>, Query, minimum = 1, maximum = 1000,
+            description = "30 by default"),
         ("nextPageToken" = Option<String>, Query, description = "from the `Link` header"),
     ),
     responses(

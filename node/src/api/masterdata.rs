@@ -175,8 +175,10 @@ pub struct PartyView {
 #[serde(rename_all = "camelCase")]
 pub struct RecordView {
     /// How often it was set.
+    #[schema(maximum = 9_007_199_254_740_991_u64)]
     pub version: u64,
     /// The block that set what is shown.
+    #[schema(maximum = 9_007_199_254_740_991_u64)]
     pub height: u64,
     /// The time of that block.
     pub set_at: String,
@@ -444,7 +446,8 @@ pub struct Wanted {
     params(
         ("id" = Option<String>, Query, description = "any spelling of the product's, a lot's or an \
             item's identifier"),
-        ("perPage" = Option<usize>, Query, description = "1 to 1000, 30 by default"),
+        ("perPage" = Option<u32>, Query, minimum = 1, maximum = 1000,
+            description = "30 by default"),
         ("nextPageToken" = Option<String>, Query, description = "from the `Link` header"),
     ),
     responses(
@@ -471,7 +474,8 @@ pub async fn get_products(
     get, path = "/api/v1/places", tag = "Master data",
     params(
         ("id" = Option<String>, Query, description = "any spelling of the place's identifier"),
-        ("perPage" = Option<usize>, Query, description = "1 to 1000, 30 by default"),
+        ("perPage" = Option<u32>, Query, minimum = 1, maximum = 1000,
+            description = "30 by default"),
         ("nextPageToken" = Option<String>, Query, description = "from the `Link` header"),
     ),
     responses(
@@ -498,7 +502,8 @@ pub async fn get_places(
     get, path = "/api/v1/parties", tag = "Master data",
     params(
         ("id" = Option<String>, Query, description = "any spelling of the party's identifier"),
-        ("perPage" = Option<usize>, Query, description = "1 to 1000, 30 by default"),
+        ("perPage" = Option<u32>, Query, minimum = 1, maximum = 1000,
+            description = "30 by default"),
         ("nextPageToken" = Option<String>, Query, description = "from the `Link` header"),
     ),
     responses(

@@ -61,7 +61,7 @@ mod pages;
 mod paging;
 mod passport;
 mod pictures;
-mod prepare;
+pub(crate) mod prepare;
 pub mod problem;
 mod public;
 mod query;

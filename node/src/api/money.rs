@@ -16,7 +16,7 @@ use super::body::Fields;
 use super::command::{
     CommandAnswers, CommandView, Sent, give, own_account, reference_in_path, run,
 };
-use super::entries::{ApprovalRuleView, AssetTermsView, parties_of};
+use super::entries::{AccountPath, ApprovalRuleView, AssetTermsView, ReferencePath, parties_of};
 use super::extract::InPath;
 use super::problem::{Kind, Problem};
 use super::visible::has_part;
@@ -27,7 +27,7 @@ use super::visible::has_part;
 /// member must approve; making it looser needs two.
 #[utoipa::path(
     put, path = "/api/v1/accounts/{id}", tag = "Money",
-    params(("id" = String, Path, description = "one of your accounts: `member:purpose`")),
+    params(AccountPath),
     request_body(content = RuleRequest, content_type = "application/json"),
     responses(
         CommandAnswers,
@@ -74,7 +74,8 @@ fn ordered(rule: ApprovalRule) -> ApprovalRule {
 }
 
 /// What opens an account or sets its rule.
-#[derive(utoipa::ToSchema)]
+#[derive(serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "described here, read field by field")]
 pub struct RuleRequest {
     /// Your name for this command, unique on the account for ever: 1 to 64 letters, digits, `-`,
@@ -87,7 +88,8 @@ pub struct RuleRequest {
 }
 
 /// A payment.
-#[derive(utoipa::ToSchema)]
+#[derive(serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "described here, read field by field")]
 pub struct TransferRequest {
     /// Your name for this payment, unique on the account for ever.
@@ -108,7 +110,7 @@ pub struct TransferRequest {
 /// this node's disk and readable here; 202 that it waits for a second agent and nothing moved.
 #[utoipa::path(
     post, path = "/api/v1/accounts/{id}/transfers", tag = "Money",
-    params(("id" = String, Path, description = "the account that pays: `member:purpose`")),
+    params(AccountPath),
     request_body(content = TransferRequest, content_type = "application/json"),
     responses(
         CommandAnswers,
@@ -135,7 +137,8 @@ pub async fn post_transfer(
 }
 
 /// What makes an asset or more of it.
-#[derive(utoipa::ToSchema)]
+#[derive(serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "described here, read field by field")]
 pub struct IssueRequest {
     /// Your name for this command, unique on the issuance account for ever.
@@ -159,7 +162,7 @@ pub struct IssueRequest {
 /// account is your `issuance` account.
 #[utoipa::path(
     post, path = "/api/v1/accounts/{id}/issues", tag = "Money",
-    params(("id" = String, Path, description = "your issuance account: `bank:issuance`")),
+    params(AccountPath),
     request_body(content = IssueRequest, content_type = "application/json"),
     responses(
         CommandAnswers,
@@ -193,7 +196,8 @@ pub async fn post_issue(
 }
 
 /// What takes cash out of the world.
-#[derive(utoipa::ToSchema)]
+#[derive(serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "described here, read field by field")]
 pub struct RedeemRequest {
     /// Your name for this command, unique on the issuance account for ever.
@@ -212,7 +216,7 @@ pub struct RedeemRequest {
 /// The bank takes back what holders paid to it.
 #[utoipa::path(
     post, path = "/api/v1/accounts/{id}/redemptions", tag = "Money",
-    params(("id" = String, Path, description = "your issuance account: `bank:issuance`")),
+    params(AccountPath),
     request_body(content = RedeemRequest, content_type = "application/json"),
     responses(
         CommandAnswers,
@@ -245,7 +249,8 @@ pub async fn post_redemption(
 }
 
 /// What pays a deposit.
-#[derive(utoipa::ToSchema)]
+#[derive(serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "described here, read field by field")]
 pub struct DepositRequest {
     /// Your name for this payment, unique on the account for ever.
@@ -261,7 +266,7 @@ pub struct DepositRequest {
 /// Pays a deposit of an agreement, whole, from one of your accounts.
 #[utoipa::path(
     post, path = "/api/v1/accounts/{id}/deposits", tag = "Money",
-    params(("id" = String, Path, description = "the account that pays: `member:purpose`")),
+    params(AccountPath),
     request_body(content = DepositRequest, content_type = "application/json"),
     responses(
         CommandAnswers,
@@ -317,8 +322,8 @@ pub async fn fund(
 #[utoipa::path(
     get, path = "/api/v1/accounts/{id}/references/{reference}", tag = "Money",
     params(
-        ("id" = String, Path, description = "one of your accounts: `member:purpose`"),
-        ("reference" = String, Path, description = "the reference"),
+        AccountPath,
+        ReferencePath,
     ),
     responses(
         (status = 200, description = "What became of it", body = CommandView),

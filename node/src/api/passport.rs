@@ -5,8 +5,6 @@
 //! and what the owner's own events say in their public section. Its footprint is in it only when
 //! an agent of the owner itself asks.
 
-use std::collections::BTreeSet;
-
 use serde_json::Value;
 use tracehold_chain::credential::{
     Emissions, Facts, Granularity, Issuer, KnownAs, WebLink, did, passport, proof,
@@ -252,20 +250,22 @@ impl Gatherer {
         }
         let uri = self.asked.id.uri();
         let page = view.history(uri, None, MAX_PASSPORT_EVENTS, Order::OldestFirst)?;
-        let mut events = Vec::new();
-        let mut wrong = BTreeSet::new();
         for stored in page.events.iter().filter(|stored| *stored.recorder() == self.owner) {
             let event = public(stored)?;
-            match event.get("errorDeclaration") {
-                Some(_) => drop(wrong.insert(event["eventID"].to_string())),
-                None => events.push(event),
+            let is_maker = said.produced_on.is_none() && makes(&event, uri);
+            let is_statement = is_maker || event.get("certificationInfo").is_some();
+            // It may be declared wrong at any time, far behind the events that are looked at.
+            let id = event["eventID"].as_str().unwrap_or_default();
+            if !is_statement
+                || event.get("errorDeclaration").is_some()
+                || view.is_declared_wrong(id, &self.owner)?
+            {
+                continue;
             }
-        }
-        for event in events.iter().filter(|event| !wrong.contains(&event["eventID"].to_string())) {
-            if said.produced_on.is_none() && makes(event, uri) {
+            if is_maker {
                 let day = event["eventTime"].as_str().and_then(|time| time.get(..10));
                 said.produced_on = day.map(str::to_owned);
-                said.country = country(view, event)?;
+                said.country = country(view, &event)?;
             }
             let given = &event["certificationInfo"];
             let list = given.as_array().map_or_else(|| std::slice::from_ref(given), Vec::as_slice);

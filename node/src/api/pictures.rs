@@ -139,9 +139,10 @@ fn no_picture(wrong: &NoPicture) -> Problem {
 #[utoipa::path(
     get, path = "/api/v1/pictures/{digest}", tag = "Master data",
     params(
-        ("digest" = String, Path, description = "the SHA-256 of the file: 64 hex digits"),
-        ("size" = Option<String>, Query, description = "`small` for at most 40 KB and 384 pixels \
-            along the longer side, as pages show it"),
+        ("digest" = String, Path, pattern = "^[0-9a-f]{64}$",
+            description = "the SHA-256 of the file: 64 hex digits"),
+        ("size" = Option<String>, Query, pattern = "^small$", description = "`small` for at most \
+            40 KB and 384 pixels along the longer side, as pages show it"),
     ),
     responses(
         (status = 200, description = "The picture, byte for byte; it never changes. With \

@@ -7,7 +7,7 @@ use tracehold_chain::masterdata::MasterData;
 use tracehold_chain::transaction::{Bundle, CapturedEvent, Command, Nonce, TransactionBody};
 use tracehold_chain::units::{ChainId, TimestampMs};
 
-use super::limits::MAX_FIELD_ERRORS;
+use super::limits::{MAX_CLOCK_AHEAD_MS, MAX_FIELD_ERRORS};
 use super::problem::{Kind, Problem};
 use crate::keystore::AgentSigner;
 
@@ -96,6 +96,24 @@ pub fn commanded(
         commands,
     };
     Bundle { transaction: body.sign(agent.signer.as_ref()), events: Vec::new() }
+}
+
+/// The event, unless it says that it happened later than `now`, by more than clocks differ. What
+/// nodes agree on knows no clock, so this is asked where events come in.
+///
+/// # Errors
+/// The rule `future-event-time`.
+pub fn not_ahead(event: Event, now: TimestampMs) -> Result<Event, Vec<Violation>> {
+    if event.event_time() <= now.plus_ms(MAX_CLOCK_AHEAD_MS) {
+        return Ok(event);
+    }
+    let message = format!(
+        "this is later than now, {now}, by more than the {} minutes that clocks may differ: check \
+         the clock and the zone that wrote it",
+        MAX_CLOCK_AHEAD_MS / 60_000
+    );
+    let pointer = "/eventTime".to_owned();
+    Err(vec![Violation { pointer, rule: "future-event-time", message }])
 }
 
 /// The problem of a document or event that breaks rules: all of them, up to a limit.

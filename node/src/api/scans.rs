@@ -197,6 +197,7 @@ pub struct ScanSaid {
     /// The thing.
     pub id: String,
     /// How far its clock is ahead of UTC, in minutes: all that is asked of where it is.
+    #[schema(minimum = -840, maximum = 840)]
     pub utc_offset_minutes: i16,
 }
 

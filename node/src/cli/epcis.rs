@@ -11,6 +11,7 @@ use tracehold_chain::units::TimestampMs;
 
 use super::init::now;
 use super::{Failure, output};
+use crate::api::prepare::not_ahead;
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
@@ -88,14 +89,33 @@ impl Read {
         pointer.strip_prefix(self.list)?.strip_prefix('/')?.split('/').next()?.parse().ok()
     }
 
+    /// Where the event of that place stands in the file.
+    fn at(&self, index: usize) -> String {
+        match self.list {
+            "" => String::new(),
+            list => format!("{list}/{index}"),
+        }
+    }
+
+    /// Refuses events that are ahead of the clock, as capture does.
+    fn refuse_ahead(&mut self, now: TimestampMs) {
+        for (index, event) in std::mem::take(&mut self.events) {
+            match not_ahead(event, now) {
+                Ok(event) => self.events.push((index, event)),
+                Err(wrong) => {
+                    let at = self.at(index);
+                    self.problems.extend(wrong.into_iter().map(|wrong| wrong.inside(&at)));
+                }
+            }
+        }
+    }
+
     fn notices(&self, now: TimestampMs) -> Vec<Violation> {
         let of = |(index, event): &(usize, Event)| {
-            let prefix = match self.list {
-                "" => String::new(),
-                list => format!("{list}/{index}"),
-            };
-            let inside = move |notice: Violation| notice.inside(&prefix);
-            event.notices_at(now).into_iter().map(inside).collect::<Vec<_>>()
+            let at = self.at(*index);
+            let inside = move |notice: Violation| notice.inside(&at);
+            let notices = event.notices_at(now, &self.reading);
+            notices.into_iter().map(inside).collect::<Vec<_>>()
         };
         self.events.iter().flat_map(of).collect()
     }
@@ -200,8 +220,12 @@ struct Report<'a> {
 }
 
 fn check(args: &Check) -> Result<(), Failure> {
-    let read = read_file(&args.file, args.lenient)?;
-    let notices = read.notices(now()?);
+    let mut read = read_file(&args.file, args.lenient)?;
+    let now = now()?;
+    if !args.lenient {
+        read.refuse_ahead(now);
+    }
+    let notices = read.notices(now);
     let lines = |violations: &'_ [Violation]| -> Vec<(Option<usize>, Violation)> {
         violations.iter().map(|v| (read.event_of(&v.pointer), v.clone())).collect()
     };
@@ -292,7 +316,7 @@ mod tests {
 
     const EVENT: &str = r#"{"type":"ObjectEvent","eventTime":"2026-03-01T10:00:00Z",
         "eventTimeZoneOffset":"+00:00","action":"OBSERVE",
-        "epcList":["https://id.gs1.org/01/09521568251205/21/A1"]}"#;
+        "epcList":["https://id.gs1.org/00/095213210000000019"]}"#;
 
     /// Promise P85.
     #[test]
@@ -302,6 +326,10 @@ mod tests {
         let notices = read_strict.notices(TimestampMs(1_790_000_000_000));
         assert_eq!(notices[1].pointer, "/epcisBody/eventList/1/epcList/0");
         assert_eq!(read_strict.event_of(&notices[1].pointer), Some(1));
+        let mut ahead = read(&document(EVENT), false);
+        ahead.refuse_ahead(TimestampMs(1_700_000_000_000));
+        assert_eq!((ahead.events.len(), ahead.problems.len()), (0, 2));
+        assert_eq!(ahead.problems[1].pointer, "/epcisBody/eventList/1/eventTime");
         let wrong = EVENT.replace("OBSERVE", "observe");
         let refused = read(&document(&wrong), false);
         assert_eq!(refused.event_of(&refused.problems[1].pointer), Some(1));

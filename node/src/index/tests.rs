@@ -89,7 +89,7 @@ fn event(number: u64, seed: u64) -> Value {
         "epcList": [format!("urn:epc:id:sgtin:9521321.012000.{serial}")],
         "action": ACTIONS[usize::try_from(pick(20, 3)).unwrap()],
         "bizStep": STEPS[usize::try_from(pick(12, 3)).unwrap()],
-        "readPoint": {"id": format!("https://id.gs1.org/414/952132100001{}", 0)},
+        "readPoint": {"id": "https://id.gs1.org/414/9521321000018"},
         "bizTransactionList": [
             {"type": "po", "bizTransaction": format!("urn:x:po-{}", pick(15, 6))}],
         "ex:grade": pick(25, 9),
@@ -150,8 +150,8 @@ fn conditions() -> impl Strategy<Value = Vec<(String, String)>> {
         )),
         Just(("MATCH_epc".to_owned(), "urn:epc:idpat:sgtin:9521321.012000.*".to_owned())),
         Just(("MATCH_epcClass".to_owned(), "https://id.gs1.org/01/09521321120006".to_owned())),
-        Just(("EQ_readPoint".to_owned(), "https://id.gs1.org/414/9521321000010".to_owned())),
-        Just(("WD_readPoint".to_owned(), "https://id.gs1.org/414/9521321000010".to_owned())),
+        Just(("EQ_readPoint".to_owned(), "https://id.gs1.org/414/9521321000018".to_owned())),
+        Just(("WD_readPoint".to_owned(), "https://id.gs1.org/414/9521321000018".to_owned())),
         (0_u8..5).prop_map(|n| ("GE_eventTime".to_owned(), format!("2026-02-2{n}T15:00:00Z"))),
         (0_u8..5).prop_map(|n| ("LT_eventTime".to_owned(), format!("2026-02-2{n}T18:00:00Z"))),
         (0_u64..40).prop_map(|n| {

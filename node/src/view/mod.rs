@@ -423,6 +423,22 @@ impl ReadView {
         self.events_at(positions)
     }
 
+    /// Whether its recorder, or whoever else may, has declared wrong the event with this eventID.
+    ///
+    /// # Errors
+    /// [`Fault`] when it cannot be read or is damaged.
+    pub fn is_declared_wrong(&self, event_id: &str, recorder: &MemberId) -> Result<bool, Fault> {
+        // The original, if it is there, stands at the first key.
+        let (original, to) = event_range(event_id);
+        for (key, value) in self.pairs((&original, &to), usize::MAX, Order::OldestFirst)? {
+            let record: EventRecord = self.unpacked(&value)?;
+            if key != original && (record.corrects || record.recorder == *recorder) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The events that name an identifier, by its canonical form: at most `limit`, beyond the
     /// cursor `after`. From its journal, if it has one; from the index, if events named it as a
     /// class.

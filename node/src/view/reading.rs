@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use tracehold_chain::digest::Digest;
-use tracehold_chain::epcis::{Event, SectionName};
+use tracehold_chain::epcis::{Event, SectionName, uri};
 use tracehold_chain::masterdata::{MasterData, MasterKind, MasterRecord};
 use tracehold_chain::state::{Position, StateKey};
 use tracehold_chain::units::MemberId;
@@ -109,8 +109,8 @@ impl ReadView {
     /// Degrees north and east of a place: from a `geo:` URI, or as its owner recorded it, or the
     /// owner of what it lies in.
     fn position_of(&self, uri: &str) -> Result<Option<(f64, f64)>, Fault> {
-        if uri.starts_with("geo:") {
-            return Ok(geo(uri));
+        if let Some(position) = uri::geo(uri) {
+            return Ok(degrees(position));
         }
         let read = |degrees: Decimal| degrees.to_string().parse::<f64>().ok();
         let recorded = self.coordinates_of(uri)?;
@@ -137,9 +137,9 @@ impl ReadView {
     }
 }
 
-/// The position of a `geo:` URI (RFC 5870).
-fn geo(uri: &str) -> Option<(f64, f64)> {
-    let numbers = uri.strip_prefix("geo:")?.split([';', '?']).next()?;
+/// Degrees north and east, of what follows the scheme in a `geo:` URI (RFC 5870).
+fn degrees(position: &str) -> Option<(f64, f64)> {
+    let numbers = position.split([';', '?']).next()?;
     let mut numbers = numbers.split(',').map(|number| number.parse::<f64>().ok());
     let (north, east) = (numbers.next()??, numbers.next()??);
     (north.abs() <= 90.0 && east.abs() <= 180.0).then_some((north, east))
@@ -163,7 +163,8 @@ mod tests {
 
     #[test]
     fn distances_are_those_over_ground() {
-        let (rotterdam, shanghai) = (geo("geo:51.95,4.14").unwrap(), geo("geo:31.23,121.47;u=9"));
+        let geo = |uri: &str| uri::geo(uri).and_then(degrees);
+        let (rotterdam, shanghai) = (geo("geo:51.95,4.14").unwrap(), geo("GEO:31.23,121.47;u=9"));
         let far = metres(rotterdam, shanghai.unwrap());
         assert!((8_850_000..9_000_000).contains(&far), "{far}");
         assert_eq!(metres(rotterdam, rotterdam), 0);

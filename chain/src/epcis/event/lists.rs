@@ -9,6 +9,19 @@ use crate::epcis::identifier::{Canonical, Flaw, Level, canonical};
 use crate::epcis::pointer::Path;
 use crate::limits::MAX_IDENTIFIERS_PER_EVENT;
 
+/// Keys whose check digit is only noticed: published, valid examples have it wrong (`docs/epcis.md`
+/// names the files). That of any other key is right in every one.
+const LOOSE_CHECK_DIGITS: [&str; 2] = ["00", "8003"];
+
+/// What schema and standard's form allow and good sense does not.
+#[derive(Default)]
+pub(super) struct Oddities {
+    /// What the strict reading refuses.
+    pub(super) refused: Checker,
+    /// What is only told, in either reading: published, valid documents have it.
+    pub(super) noticed: Checker,
+}
+
 /// A list of things in an event.
 pub(super) struct ListName {
     key: &'static str,
@@ -117,7 +130,8 @@ fn join_repeated(named: &mut Vec<Named>, from: usize) {
     named.retain(|_| gone.next_if_eq(&place.next().unwrap_or_default()).is_none());
 }
 
-pub(super) fn notices_of_list(checker: &mut Checker, object: &Object, name: &ListName) {
+/// What is odd in a list of things.
+pub(super) fn oddities_of_list(found: &mut Oddities, object: &Object, name: &ListName) {
     let root = Path::Root;
     let at_list = root.key(name.key);
     for (index, element) in list(object, name.key).iter().enumerate() {
@@ -125,48 +139,53 @@ pub(super) fn notices_of_list(checker: &mut Checker, object: &Object, name: &Lis
         let at_class = at_element.key("epcClass");
         let at = if name.by_class { &at_class } else { &at_element };
         let Some(uri) = uri_of(element, name.by_class) else { continue };
-        let found = canonical(uri);
-        notice_of_flaw(checker, at, &found);
-        match (name.by_class, found.level()) {
+        let thing = canonical(uri);
+        flaw(found, at, &thing);
+        match (name.by_class, thing.level()) {
             (false, Level::Class | Level::Lot) => {
-                let message = "this names a class or lot in a list of single things";
-                checker.report(at, "class-in-epc-list", message);
+                let message = "this names a class or lot in a list of single things: put it into \
+                               the quantity list beside it, or give the serial number";
+                found.refused.report(at, "class-in-epc-list", message);
             }
             (true, Level::Instance | Level::LogisticUnit | Level::Document) => {
-                let message = "this names a single thing in a list of quantities";
-                checker.report(at, "instance-in-quantity-list", message);
+                let message = "this names a single thing in a list of quantities: put it into the \
+                               list of single things beside it, or name its class";
+                found.refused.report(at, "instance-in-quantity-list", message);
             }
             _ => {}
         }
     }
 }
 
-fn notice_of_flaw(checker: &mut Checker, at: &Path<'_>, found: &Canonical) {
-    match found.flaw() {
+fn flaw(found: &mut Oddities, at: &Path<'_>, identifier: &Canonical) {
+    match identifier.flaw() {
         Some(Flaw::CheckDigit { right }) => {
             let message = format!("the check digit should be {right}");
+            let is_loose = identifier.key().is_some_and(|key| LOOSE_CHECK_DIGITS.contains(&key));
+            let checker = if is_loose { &mut found.noticed } else { &mut found.refused };
             checker.report(at, "check-digit", message);
         }
         Some(Flaw::Malformed) => {
-            let message = "this breaks the rules of its GS1 scheme: it is compared exactly";
-            checker.report(at, "malformed-key", message);
+            let message = "this breaks the rules of its GS1 scheme, so that it would be compared \
+                           letter by letter: correct it, or give a URI of your own";
+            found.refused.report(at, "malformed-key", message);
         }
         None => {}
     }
 }
 
-/// Flaws of identifiers outside the lists of things: parent, places, parties, documents, sensors;
-/// and dispositions that are set and unset at once.
-pub(super) fn notices_of_places(checker: &mut Checker, object: &Object) {
+/// Flaws of identifiers outside the lists of things: parent, places, parties, documents; and
+/// dispositions that are set and unset at once.
+pub(super) fn oddities_of_places(found: &mut Oddities, object: &Object) {
     let root = Path::Root;
-    let mut notice = |at: &Path<'_>, value: Option<&Value>| {
+    let mut look = |at: &Path<'_>, value: Option<&Value>| {
         if let Some(uri) = value.and_then(Value::as_str) {
-            notice_of_flaw(checker, at, &canonical(uri));
+            flaw(found, at, &canonical(uri));
         }
     };
-    notice(&root.key("parentID"), object.get("parentID"));
+    look(&root.key("parentID"), object.get("parentID"));
     for key in ["readPoint", "bizLocation"] {
-        notice(&root.key(key).key("id"), object.get(key).and_then(|place| place.get("id")));
+        look(&root.key(key).key("id"), object.get(key).and_then(|place| place.get("id")));
     }
     for (name, key) in [
         ("sourceList", "source"),
@@ -175,7 +194,7 @@ pub(super) fn notices_of_places(checker: &mut Checker, object: &Object) {
     ] {
         let at = root.key(name);
         for (index, element) in list(object, name).iter().enumerate() {
-            notice(&at.index(index).key(key), element.get(key));
+            look(&at.index(index).key(key), element.get(key));
         }
     }
     let dispositions = |key: &str| {
@@ -186,7 +205,7 @@ pub(super) fn notices_of_places(checker: &mut Checker, object: &Object) {
         if dispositions("set").contains(value) {
             let at = root.key("persistentDisposition");
             let message = "this is set and unset at once: give it once";
-            checker.report(&at.key("unset").index(index), "set-and-unset", message);
+            found.refused.report(&at.key("unset").index(index), "set-and-unset", message);
         }
     }
 }

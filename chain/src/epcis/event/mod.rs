@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::activity::{self, Activity};
 use super::check::{Checker, Object, shown};
 use super::context::{self, Contexts};
+use super::hash_id::{self, Reading};
 use super::identifier::{Level, canonical};
 use super::pointer::Path;
 use super::sections::marks;
@@ -21,7 +22,7 @@ use super::{json, time, validate};
 use crate::limits::{MAX_JSON_DEPTH, MAX_URI_BYTES};
 use crate::units::TimestampMs;
 pub(super) use lists::exact;
-use lists::{LISTS, identifiers, notices_of_list, notices_of_places};
+use lists::{LISTS, Oddities, identifiers, oddities_of_list, oddities_of_places};
 
 pub use sensor::SensorReading;
 
@@ -207,17 +208,18 @@ pub(super) enum Origin {
 }
 
 impl Event {
-    /// Reads and validates one event that stands alone, with its own `@context`.
+    /// Reads and validates one event that stands alone, with its own `@context`; what is against
+    /// good sense ([`Event::strictly`]) is refused.
     ///
     /// # Errors
     /// Everything that is wrong with it.
     pub fn parse_bare(bytes: &[u8]) -> Result<Event, Vec<Violation>> {
         let value = json::parse_strict(bytes).map_err(|error| vec![error.into()])?;
-        Event::build(value, None, Origin::Client)
+        Event::build(value, None, Origin::Client)?.strictly()
     }
 
-    /// Validates one event. `document_context` is the `@context` of the document it came in; an
-    /// event without one must have its own.
+    /// Validates one event by the rules that hold for every event on a ledger. `document_context`
+    /// is the `@context` of the document it came in; an event without one must have its own.
     ///
     /// # Errors
     /// Everything that is wrong with it, with pointers into the event.
@@ -517,29 +519,59 @@ impl Event {
         sensor::readings(&self.object)
     }
 
-    /// What is odd about the event and no reason to refuse it: wrong check digits, malformed GS1
-    /// keys, classes among instances and the other way round, undeclared prefixes.
-    #[must_use]
-    pub fn notices(&self) -> Vec<Violation> {
-        let mut checker = Checker::default();
+    /// What the rules of all events allow and good sense does not.
+    fn oddities(&self) -> Oddities {
+        let mut found = Oddities::default();
         for list_name in &LISTS {
-            notices_of_list(&mut checker, &self.object, list_name);
+            oddities_of_list(&mut found, &self.object, list_name);
         }
-        notices_of_places(&mut checker, &self.object);
-        context::undeclared(
-            &mut checker,
-            &Path::Root,
-            &Value::Object(self.object.clone()),
-            self.contexts(),
-        );
-        checker.into_violations()
+        oddities_of_places(&mut found, &self.object);
+        found
     }
 
-    /// As [`Event::notices`], and what only shows beside the time at which the event came: that it
-    /// says it happened later.
+    /// The event, unless it breaks what the schema cannot say: wrong check digits (but for SSCC
+    /// and GRAI, which published examples have wrong), malformed GS1 keys, classes among single
+    /// things and single things among quantities, dispositions set and unset at once.
+    ///
+    /// This is about what is taken from a client. What stands on a ledger was taken by some
+    /// member's node, perhaps leniently, and is never asked for it.
+    ///
+    /// # Errors
+    /// All of it, with pointers into the event.
+    pub fn strictly(self) -> Result<Event, Vec<Violation>> {
+        self.oddities().refused.finish()?;
+        Ok(self)
+    }
+
+    /// What is odd about the event: what [`Event::strictly`] refuses, the other wrong check
+    /// digits, undeclared prefixes.
     #[must_use]
-    pub fn notices_at(&self, now: TimestampMs) -> Vec<Violation> {
+    pub fn notices(&self) -> Vec<Violation> {
+        let Oddities { refused, mut noticed } = self.oddities();
+        context::undeclared(&mut noticed, &Path::Root, &self.object, self.contexts());
+        let mut notices = refused.into_violations();
+        notices.append(&mut noticed.into_violations());
+        notices
+    }
+
+    /// As [`Event::notices`], and what only shows beside the time at which the event came and the
+    /// document that it came in, which is read so: that it says it happened later, and that its
+    /// eventID has the form of an event hash id and is not its own.
+    #[must_use]
+    pub fn notices_at(&self, now: TimestampMs, reading: &Reading) -> Vec<Violation> {
         let mut notices = self.notices();
+        // Only what has the form can be one, and making one takes a while.
+        if let Some(id) = self.event_id().filter(|id| hash_id::is_hash_id(id)) {
+            let own = hash_id::of_event(self, reading).id;
+            if own != id {
+                let message = format!(
+                    "this has the form of an event hash id and is not that of this event, {own}: \
+                     check what was changed since, or leave eventID out"
+                );
+                let pointer = "/eventID".to_owned();
+                notices.push(Violation { pointer, rule: "event-hash-id", message });
+            }
+        }
         if self.event_time > now {
             notices.push(Violation {
                 pointer: "/eventTime".to_owned(),

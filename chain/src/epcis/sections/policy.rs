@@ -4,7 +4,8 @@
 //!   ids of quantity lists, ids of places, certificationInfo, errorDeclaration, product facts of
 //!   ilmd in GS1's vocabularies, sensor types, values, times and alerts.
 //! - **trade**: bizTransactionList, sourceList, destinationList, quantities and units, places given
-//!   as `geo:` position, sensor readings of a position.
+//!   as `geo:` position, sensor readings of a position, members of ilmd that say what something
+//!   costs.
 //! - **rest**: extension fields wherever they stand, raw sensor data and device details, and what
 //!   has not the form that EPCIS gives it.
 //!
@@ -15,6 +16,7 @@
 use serde_json::Value;
 
 use super::super::check::Object;
+use super::super::uri;
 use super::SectionName;
 
 /// Something in three parts.
@@ -171,9 +173,9 @@ fn quantity_member(_: &Object, key: &str) -> Place {
 }
 
 fn place_member(place: &Object, key: &str) -> Place {
-    let exact = || place.get("id").and_then(Value::as_str).is_some_and(|id| id.starts_with("geo:"));
+    let id = || place.get("id").and_then(Value::as_str);
     match key {
-        "id" if exact() => TRADE,
+        "id" if id().and_then(uri::geo).is_some() => TRADE,
         "id" => PUBLIC,
         _ => REST,
     }
@@ -186,10 +188,44 @@ fn error_declaration_member(_: &Object, key: &str) -> Place {
     }
 }
 
-/// Product facts in GS1's own vocabularies are for everybody; others their maker must publish.
-fn ilmd_member(_: &Object, key: &str) -> Place {
+/// Product facts in GS1's own vocabularies are for everybody; others their maker must publish. What
+/// something costs is between the parties, in whatever words of GS1's.
+fn ilmd_member(ilmd: &Object, key: &str) -> Place {
     const GS1: [&str; 4] = ["cbvmda:", "gs1:", "urn:epcglobal:cbv:mda:", "https://gs1.org/voc/"];
-    if GS1.iter().any(|prefix| key.starts_with(prefix)) { PUBLIC } else { REST }
+    if !GS1.iter().any(|prefix| key.starts_with(prefix)) {
+        return REST;
+    }
+    let is_money = names_money(key) || ilmd.get(key).is_some_and(holds_money);
+    if is_money { TRADE } else { PUBLIC }
+}
+
+/// Whether a member of this name says what something costs: `gs1:price`, `gs1:priceSpecification`,
+/// `gs1:priceCurrency`, `gs1:exactDiscountAmount` and their like of the GS1 Web Vocabulary. Told by
+/// the words in the name, so that a term which comes later is not public before it is known here.
+fn names_money(key: &str) -> bool {
+    const WORDS: [&str; 8] = [
+        "price",
+        "currency",
+        "payable",
+        "payment",
+        "discount",
+        "purchaseamount",
+        "depositamount",
+        "taxamount",
+    ];
+    let key = key.to_ascii_lowercase();
+    WORDS.iter().any(|word| key.contains(word))
+}
+
+/// Whether such a member stands anywhere in `value`.
+fn holds_money(value: &Value) -> bool {
+    match value {
+        Value::Array(list) => list.iter().any(holds_money),
+        Value::Object(object) => {
+            object.iter().any(|(key, value)| names_money(key) || holds_money(value))
+        }
+        _ => false,
+    }
 }
 
 fn sensor_element_member(_: &Object, key: &str) -> Place {

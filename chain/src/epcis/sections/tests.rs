@@ -50,6 +50,60 @@ fn each_fact_goes_to_its_section() {
     assert_eq!(cut.event().unwrap(), event.with_event_id("urn:uuid:x"));
 }
 
+/// Promise P132.
+#[test]
+fn exact_positions_are_not_public_however_the_scheme_is_written() {
+    for (id, section) in [
+        ("geo:47.5,9.6", SectionName::Trade),
+        ("GEO:47.5,9.6", SectionName::Trade),
+        ("Geo:47.5,9.6;u=5", SectionName::Trade),
+        ("https://id.gs1.org/414/9521321000018", SectionName::Public),
+        ("urn:geo:47.5,9.6", SectionName::Public),
+        ("geology:47.5,9.6", SectionName::Public),
+    ] {
+        let mut event = sample_event();
+        event["readPoint"] = json!({"id": id});
+        let event = Event::from_value(event, None).unwrap().with_event_id("urn:uuid:x");
+        let cut = SectionedEvent::split(&event, &mut salts(1));
+        for name in SectionName::ALL {
+            let told = cut.section(name).json().contains(id);
+            assert_eq!(told, name == section, "{id} in {name}");
+        }
+        assert_eq!(cut.event().unwrap(), event, "every node cuts it the same way");
+    }
+}
+
+/// Promise P132.
+#[test]
+fn what_something_costs_is_not_public_in_whatever_words_of_gs1() {
+    let price = json!({"gs1:price": 4.5, "gs1:priceCurrency": "CHF"});
+    for (key, value, section) in [
+        ("gs1:price", json!(4.5), SectionName::Trade),
+        ("gs1:priceCurrency", json!("CHF"), SectionName::Trade),
+        ("gs1:priceSpecification", price.clone(), SectionName::Trade),
+        ("gs1:netPrice", json!({"gs1:value": 4.5}), SectionName::Trade),
+        ("gs1:exactDiscountAmount", json!(1), SectionName::Trade),
+        ("gs1:offers", json!([{"gs1:priceSpecification": price}]), SectionName::Trade),
+        ("cbvmda:unitPrice", json!("4.50"), SectionName::Trade),
+        ("https://gs1.org/voc/price", json!(4.5), SectionName::Trade),
+        ("urn:epcglobal:cbv:mda:unitPrice", json!("4.50"), SectionName::Trade),
+        ("ext:price", json!(4.5), SectionName::Rest),
+        ("gs1:netWeight", json!({"gs1:value": 1, "gs1:unitCode": "KGM"}), SectionName::Public),
+        ("cbvmda:lotNumber", json!("price"), SectionName::Public),
+    ] {
+        let mut event = sample_event();
+        event["ilmd"] = json!({key: value});
+        let event = Event::from_value(event, None).unwrap().with_event_id("urn:uuid:x");
+        let cut = SectionedEvent::split(&event, &mut salts(1));
+        for name in SectionName::ALL {
+            let part: Value = serde_json::from_str(cut.section(name).json()).unwrap();
+            let expected = (name == section).then_some(&value);
+            assert_eq!(part.pointer("/ilmd").map(|ilmd| &ilmd[key]), expected, "{key} in {name}");
+        }
+        assert_eq!(cut.event().unwrap(), event, "every node cuts it the same way");
+    }
+}
+
 /// Promise P118.
 #[test]
 fn what_the_recorder_marks_is_public_whole() {

@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 
 use super::context::GS1_CONTEXT;
 use super::violation::Violation;
-use super::{Document, Normalisation};
+use super::{Document, Event, Normalisation};
 use tree::{Name, Node, Tree, fault};
 
 impl Document {
@@ -27,7 +27,8 @@ impl Document {
     /// What is wrong with the XML, or everything that is wrong with the document's frame.
     pub fn parse_xml(bytes: &[u8]) -> Result<Document, Vec<Violation>> {
         let json = xml_to_json(bytes).map_err(|violation| vec![violation])?;
-        Ok(Document { from_xml: true, ..Document::from_value(json)? })
+        let document = Document::from_value(json)?.checked(Event::strictly);
+        Ok(Document { from_xml: true, ..document })
     }
 
     /// Reads a document as [`Document::parse_xml`] does, after bringing it into the standard's form

@@ -20,10 +20,11 @@ use super::super::money::fund;
 use super::super::problem::Problem;
 use super::super::visible::{Caller, has_part};
 use super::view::{DoneView, FundedView, Payout as PayoutSchema, StepView};
-use super::{agreement_view, found, id_in_path, no_agreement, step_view};
+use super::{AgreementPath, agreement_view, found, id_in_path, no_agreement, step_view};
 
 /// For which role something is done.
-#[derive(utoipa::ToSchema)]
+#[derive(serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "described here, read field by field")]
 pub struct RoleRequest {
     /// Your role; may be left out when your member has one only.
@@ -31,7 +32,8 @@ pub struct RoleRequest {
 }
 
 /// What is said yes to.
-#[derive(utoipa::ToSchema)]
+#[derive(serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "described here, read field by field")]
 pub struct ApproveRequest {
     /// Your role; may be left out when your member has one only.
@@ -41,7 +43,8 @@ pub struct ApproveRequest {
 }
 
 /// Why the arbiter is called.
-#[derive(utoipa::ToSchema)]
+#[derive(serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "described here, read field by field")]
 pub struct DisputeRequest {
     /// Your role; may be left out when your member has one only.
@@ -51,7 +54,8 @@ pub struct DisputeRequest {
 }
 
 /// What the arbiter says.
-#[derive(utoipa::ToSchema)]
+#[derive(serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "described here, read field by field")]
 pub struct RulingRequest {
     /// Who gets what of what is left, all of it: payouts as in terms. Empty after the end.
@@ -62,7 +66,8 @@ pub struct RulingRequest {
 }
 
 /// What pays a deposit.
-#[derive(utoipa::ToSchema)]
+#[derive(serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "described here, read field by field")]
 pub struct FundRequest {
     /// Your name for this payment, unique on the account for ever.
@@ -191,7 +196,7 @@ macro_rules! actions {
             $(#[$doc])*
             #[utoipa::path(
                 post, path = $path, tag = "Agreements",
-                params(("id" = String, Path, description = "the agreement's id, 64 hex digits")),
+                params(AgreementPath),
                 request_body(content = $request, content_type = "application/json"),
                 responses(
                     (status = 200, description = "Done: `steps` are what it did, `agreement` is \
@@ -262,7 +267,7 @@ actions! {
 /// The arbiter says who gets what is left; shares are of what is left.
 #[utoipa::path(
     post, path = "/api/v1/agreements/{id}/rule", tag = "Agreements",
-    params(("id" = String, Path, description = "the agreement's id, 64 hex digits")),
+    params(AgreementPath),
     request_body(content = RulingRequest, content_type = "application/json"),
     responses(
         (status = 200, description = "Settled", body = DoneView),
@@ -308,7 +313,7 @@ pub async fn post_rule(
 /// waits for a second agent.
 #[utoipa::path(
     post, path = "/api/v1/agreements/{id}/fund", tag = "Agreements",
-    params(("id" = String, Path, description = "the agreement's id, 64 hex digits")),
+    params(AgreementPath),
     request_body(content = FundRequest, content_type = "application/json"),
     responses(
         (status = 200, description = "Paid before under this reference: `payment`, `agreement`",

@@ -158,7 +158,8 @@ impl CheckView {
 }
 
 /// Terms that are to be checked.
-#[derive(utoipa::ToSchema)]
+#[derive(serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "described here, read field by field")]
 pub struct CheckRequest {
     /// The terms; or `template` and `parameters`.
@@ -171,7 +172,8 @@ pub struct CheckRequest {
 }
 
 /// What fills a template in.
-#[derive(utoipa::ToSchema)]
+#[derive(serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "described here, read field by field")]
 pub struct TemplateRequest {
     /// Its parameters, by name: texts, or lists and objects where a parameter is one.

@@ -12,7 +12,7 @@ use super::super::auth::Keyed;
 use super::super::extract::InPath;
 use super::super::problem::Problem;
 use super::view::{Both, Sentences};
-use super::{found, id_in_path, mirrored, no_agreement, stage_code};
+use super::{AgreementPath, found, id_in_path, mirrored, no_agreement, stage_code};
 use crate::fault::Fault;
 use crate::view::ReadView;
 
@@ -140,7 +140,7 @@ pub struct GapView {
 /// happens if it does not come and when; and the same in plain sentences in English and Chinese.
 #[utoipa::path(
     get, path = "/api/v1/agreements/{id}/explain", tag = "Agreements",
-    params(("id" = String, Path, description = "the agreement's id, 64 hex digits")),
+    params(AgreementPath),
     responses(
         (status = 200, description = "Where it stands, and why", body = ExplanationView),
         (status = 400, description = "Not an id"),

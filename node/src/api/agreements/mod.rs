@@ -51,6 +51,16 @@ fn mirrored<T: DeserializeOwned>(told: &impl Serialize) -> Result<T, Fault> {
     read.map_err(|error| Fault::new(format!("an answer has another shape than is told: {error}")))
 }
 
+/// The agreement in a path.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "described here, read by id_in_path")]
+struct AgreementPath {
+    /// The agreement's id, 64 hex digits.
+    #[param(pattern = "^[0-9a-f]{64}$")]
+    id: String,
+}
+
 /// The id that a path names.
 fn id_in_path(text: &str) -> Result<AgreementId, Problem> {
     text.parse().map_err(|_| {
@@ -110,7 +120,8 @@ pub struct ListQuery {
         ("stage" = Option<String>, Query,
             description = "only those that are `proposed`, `accepted`, `running`, `disputed` or \
                 `ended`"),
-        ("perPage" = Option<usize>, Query, description = "1 to 1000, 30 by default"),
+        ("perPage" = Option<u32>, Query, minimum = 1, maximum = 1000,
+            description = "30 by default"),
         ("nextPageToken" = Option<String>, Query, description = "from the `Link` header"),
     ),
     responses(
@@ -176,7 +187,7 @@ pub async fn get_agreements(
 /// that were corrected after they had paid, approvals, and the dispute if there is one.
 #[utoipa::path(
     get, path = "/api/v1/agreements/{id}", tag = "Agreements",
-    params(("id" = String, Path, description = "the agreement's id, 64 hex digits")),
+    params(AgreementPath),
     responses(
         (status = 200, description = "The agreement", body = AgreementView),
         (status = 400, description = "Not an id"),
@@ -215,8 +226,9 @@ pub struct StoryQuery {
 #[utoipa::path(
     get, path = "/api/v1/agreements/{id}/story", tag = "Agreements",
     params(
-        ("id" = String, Path, description = "the agreement's id, 64 hex digits"),
-        ("perPage" = Option<usize>, Query, description = "1 to 1000, 30 by default"),
+        AgreementPath,
+        ("perPage" = Option<u32>, Query, minimum = 1, maximum = 1000,
+            description = "30 by default"),
         ("nextPageToken" = Option<String>, Query, description = "from the `Link` header"),
     ),
     responses(

@@ -30,7 +30,8 @@ use crate::fault::Fault;
 use crate::view::ReadView;
 
 /// Terms that are put forward.
-#[derive(utoipa::ToSchema)]
+#[derive(serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "described here, read field by field")]
 pub struct ProposeRequest {
     /// Your name for the proposal: 1 to 64 letters, digits, `-`, `_`, `.` or `:`. The same terms

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use http::HeaderMap;
 use tracehold_chain::digest::Digest;
 use tracehold_chain::epcis::{Document, Event, Normalisation, Violation};
-use tracehold_chain::units::MemberId;
+use tracehold_chain::units::{MemberId, TimestampMs};
 
 use super::super::extract::media_type;
 use super::super::jobs::{ErrorBehaviour, NewJob, Original};
 use super::super::limits::MAX_JOB_NOTICES;
 use super::super::problem::{FieldError, Kind, Problem};
-use super::super::{ApiState, now};
+use super::super::{ApiState, now, prepare};
 
 /// In which form a document is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,12 +97,12 @@ fn good(document: &Document) -> impl Iterator<Item = (String, &Event)> {
     })
 }
 
-/// What no rule forbids and good sense does, as far as a job tells it.
-fn notices(document: &Document) -> Vec<FieldError> {
-    let now = now();
+/// What is odd and refused nothing, as far as a job tells it.
+fn notices(document: &Document, now: TimestampMs) -> Vec<FieldError> {
+    let reading = document.reading();
     let of = |(place, event): (String, &Event)| {
         let inside = move |notice: Violation| FieldError::from(notice.inside(&place));
-        event.notices_at(now).into_iter().map(inside)
+        event.notices_at(now, &reading).into_iter().map(inside)
     };
     good(document).flat_map(of).take(MAX_JOB_NOTICES).collect()
 }
@@ -127,14 +127,19 @@ impl Given {
     /// # Errors
     /// As [`read`].
     pub fn read(self) -> Result<(Document, Provenance), Vec<Violation>> {
+        let now = now();
         let (document, changes) = read(&self.bytes, self.media, self.lenient)?;
+        let document = match self.lenient {
+            true => document,
+            false => document.checked(|event| prepare::not_ahead(event, now)),
+        };
         let original = Original {
             media_type: self.media.as_str().to_owned(),
             bytes: self.bytes.len(),
             sha256: Digest::of_file(&self.bytes).to_string(),
             document: None,
         };
-        let (notices, corrective) = (notices(&document), corrective(&document));
+        let (notices, corrective) = (notices(&document, now), corrective(&document));
         let differs = self.media == Media::Xml || !changes.is_empty();
         let keep = differs.then_some(self.bytes);
         let normalised = changes.into_iter().map(FieldError::from).collect();

@@ -48,7 +48,8 @@ use shown::Captured;
         ("GS1-Capture-Error-Behaviour" = Option<String>, Header,
             description = "`rollback` (default) or `proceed`"),
         ("Prefer" = Option<String>, Header, description = "`handling=lenient` (RFC 7240): bring \
-            what can only mean one thing into the standard's form; the job lists each change"),
+            what can only mean one thing into the standard's form, and take what only good sense \
+            forbids; the job lists each change and each finding"),
     ),
     request_body(content(
         (Captured = "application/json"), (String = "application/xml")),

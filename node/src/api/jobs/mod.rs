@@ -70,8 +70,8 @@ pub struct Job {
     /// What the lenient reading changed, each with its place in the document.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub normalised: Vec<FieldError>,
-    /// What no rule forbids but good sense does, such as a wrong check digit or an eventTime to
-    /// come, each with its place in the document: it refuses nothing. The first 100.
+    /// What is odd and refused nothing, such as an undeclared prefix, or leniently a wrong check
+    /// digit, each with its place in the document. The first 100.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<FieldError>,
     /// The document as it was sent; absent when the job is told from the ledger.

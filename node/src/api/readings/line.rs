@@ -7,6 +7,7 @@ use tracehold_chain::epcis::{Flaw, Level, canonical, time, uri};
 use tracehold_chain::limits::MAX_URI_BYTES;
 use tracehold_chain::units::TimestampMs;
 
+use super::super::limits::MAX_CLOCK_AHEAD_MS;
 use super::units;
 
 /// Numbers stay below this, on both sides of zero.
@@ -17,8 +18,6 @@ pub const MAX_DECIMALS: u32 = 4;
 pub const MAX_MEAN_DECIMALS: u32 = MAX_DECIMALS + 2;
 /// Devices whose clock was never set say 1970: nothing was measured before the year 2000.
 const EARLIEST: TimestampMs = TimestampMs(946_684_800_000);
-/// How far a device's clock may be ahead of this node's.
-const MAX_AHEAD_MS: u64 = 5 * 60 * 1_000;
 
 const SERIES_FIELDS: [&str; 7] = ["item", "device", "type", "uom", "readPoint", "low", "high"];
 const READING_FIELDS: [&str; 2] = ["time", "value"];
@@ -311,7 +310,7 @@ impl Reader<'_> {
             self.wrong(field, "must be a date and time of RFC 3339", mend);
             return None;
         };
-        if at < EARLIEST || at > now.plus_ms(MAX_AHEAD_MS) {
+        if at < EARLIEST || at > now.plus_ms(MAX_CLOCK_AHEAD_MS) {
             let rule = "must be after the year 1999 and not ahead of the clock";
             self.wrong(field, rule, "set the device's clock");
             return None;

@@ -216,7 +216,8 @@ impl AffectedItem {
     get, path = "/api/v1/recalls/{id}/affected", tag = "Recalls",
     params(
         ("id" = String, Path, description = "`member:reference`"),
-        ("format" = Option<String>, Query, description = "`json`, which is the default, or `csv`"),
+        ("format" = Option<String>, Query, pattern = "^(json|csv)$",
+            description = "`json`, which is the default, or `csv`"),
         ("lang" = Option<String>, Query, description = "of names in CSV: `en` or `zh`"),
         ("perPage" = Option<u32>, Query, minimum = 1, maximum = 10000,
             description = "lines on one page, 30 when absent"),

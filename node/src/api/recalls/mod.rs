@@ -95,7 +95,8 @@ pub struct RecallsView {
 }
 
 /// A recall to be declared.
-#[derive(utoipa::ToSchema)]
+#[derive(serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "described here, read field by field")]
 pub struct RecallRequest {
     /// Your name for this recall, unique for ever.
@@ -113,7 +114,8 @@ pub struct RecallRequest {
 }
 
 /// Why a recall is over.
-#[derive(utoipa::ToSchema)]
+#[derive(serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "described here, read field by field")]
 pub struct WithdrawRequest {
     /// By BCP 47 language.

@@ -3,6 +3,7 @@
 use tracehold_chain::epcis::{hash_id, xml_to_json};
 
 use super::*;
+use crate::api::limits::MAX_CLOCK_AHEAD_MS;
 
 const PROCEED: (&str, &str) = ("GS1-Capture-Error-Behaviour", "proceed");
 const LENIENT: (&str, &str) = ("Prefer", "handling=lenient");
@@ -22,8 +23,10 @@ async fn count(api: &Api) -> usize {
 async fn what_is_against_good_sense_is_told_in_the_job() {
     let api = Api::start().await;
     let mut odd = event(1, 1);
-    odd["epcList"] = json!(["https://id.gs1.org/01/09521321001016/21/1"]);
-    odd["eventTime"] = json!("2999-01-01T00:00:00Z");
+    odd["parentID"] = json!("https://id.gs1.org/00/395213210000000018");
+    odd["type"] = json!("TransactionEvent");
+    odd["action"] = json!("ADD");
+    odd["eventTime"] = json!(now().plus_ms(MAX_CLOCK_AHEAD_MS / 2).to_string());
     let mut wrong = event(2, 2);
     assert_eq!(api.capture(&[wrong.clone()], &[]).await.get("notices"), None);
     wrong["errorDeclaration"] = json!({"declarationTime": "2026-03-02T08:00:00Z",
@@ -38,7 +41,7 @@ async fn what_is_against_good_sense_is_told_in_the_job() {
             .collect();
         let list = "/epcisBody/eventList";
         let expected = [
-            (format!("{list}/0/epcList/0"), "check-digit"),
+            (format!("{list}/0/parentID"), "check-digit"),
             (format!("{list}/0/eventTime"), "future-event-time"),
             (format!("{list}/1/errorDeclaration/correctiveEventIDs/2"), "unknown-corrective-event"),
         ];
@@ -46,6 +49,63 @@ async fn what_is_against_good_sense_is_told_in_the_job() {
         assert_eq!(told, expected);
         assert!(notices.iter().all(|notice| notice["mend"].is_string()), "{job}");
     }
+    api.stop().await;
+}
+
+/// Promises P82 and P127: what the schema cannot say is refused; who asks for the lenient reading
+/// gets it recorded, each finding on the job.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_schema_cannot_say_is_refused_unless_it_is_read_leniently() {
+    let api = Api::start().await;
+    let thing = "https://id.gs1.org/01/09521321001015";
+    for (number, (field, value, at, rule)) in (1..).zip([
+        (
+            "epcList",
+            json!(["https://id.gs1.org/01/09521321001016/21/1"]),
+            "/epcList/0",
+            "check-digit",
+        ),
+        (
+            "readPoint",
+            json!({"id": "https://id.gs1.org/414/9521321000019"}),
+            "/readPoint/id",
+            "check-digit",
+        ),
+        ("epcList", json!([format!("{thing}/10/L1")]), "/epcList/0", "class-in-epc-list"),
+        (
+            "quantityList",
+            json!([{"epcClass": format!("{thing}/21/1"), "quantity": 2}]),
+            "/quantityList/0/epcClass",
+            "instance-in-quantity-list",
+        ),
+        ("epcList", json!(["urn:epc:id:sgtin:1.2.3"]), "/epcList/0", "malformed-key"),
+        (
+            "persistentDisposition",
+            json!({"set": ["damaged"], "unset": ["damaged"]}),
+            "/persistentDisposition/unset/0",
+            "set-and-unset",
+        ),
+        ("eventTime", json!("2999-01-01T00:00:00Z"), "/eventTime", "future-event-time"),
+    ]) {
+        let mut odd = event(number, number);
+        odd[field] = value;
+        let in_document = format!("/epcisBody/eventList/0{at}");
+        let answer = api.post("/epcis/v2/events", &bare(odd.clone()), &[]).await;
+        let error = &answer.problem()["errors"][0];
+        assert_eq!((answer.status.as_u16(), &error["field"]), (400, &json!(at)), "{answer:?}");
+        assert_eq!(error["rule"], rule);
+        let refused = api.post("/epcis/v2/capture", &document(&[odd.clone()]), &[]).await;
+        let error = &refused.problem()["errors"][0];
+        assert_eq!((refused.status.as_u16(), &error["field"]), (400, &json!(in_document)));
+        assert_eq!((&error["rule"], error["mend"].is_string()), (&json!(rule), true));
+        let among = api.capture(&[odd.clone(), event(100 + number, 1)], &[PROCEED]).await;
+        assert_eq!(among["errors"][0]["errors"][0]["field"], in_document, "{among}");
+        let taken = api.capture(&[odd], &[LENIENT]).await;
+        let notice = &taken["notices"][0];
+        assert_eq!(taken["success"], true, "{taken}");
+        assert_eq!((&notice["field"], &notice["rule"]), (&json!(in_document), &json!(rule)));
+    }
+    assert_eq!(count(&api).await, 14);
     api.stop().await;
 }
 

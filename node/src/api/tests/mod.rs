@@ -27,6 +27,7 @@ mod taking;
 mod walk;
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -52,6 +53,19 @@ use crate::pictures::{Pictures, StoreLimits};
 use crate::queries::NamedQueries;
 use crate::runtime::NodeHandle;
 use crate::testing::{self, PATIENCE, TestNetwork};
+
+/// A file or folder of the corpora beside the checkout; `None` when it is not there, unless
+/// `TRACEHOLD_CORPORA` is `required`.
+fn corpus(name: &str) -> Option<PathBuf> {
+    let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpora").join(name);
+    if place.exists() {
+        return Some(place);
+    }
+    let is_required = std::env::var("TRACEHOLD_CORPORA").is_ok_and(|wanted| wanted == "required");
+    assert!(!is_required, "TRACEHOLD_CORPORA is required and {} is missing", place.display());
+    println!("NOT RUN: no corpus at {}", place.display());
+    None
+}
 
 /// Receivers of tests are on this machine.
 pub(super) const LOOSE: Guard = Guard { allow_http: true, allow_private: true };

@@ -6,6 +6,7 @@ use tracehold_chain::keys::SecretKey;
 use tracehold_chain::units::NodeName;
 
 use super::*;
+use crate::api::limits::MAX_PASSPORT_EVENTS;
 
 const MILK: &str = "https://id.gs1.org/01/09521321000018";
 const SERIAL: &str = "/01/09521321000018/21/A1";
@@ -88,13 +89,7 @@ async fn dairy(http: config::Http) -> Api {
 
 /// UNTP's schema of passports, when the public corpora are beside the repository.
 fn schema() -> Option<jsonschema::Validator> {
-    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let name = "shared/corpora/untp-dpp/schema/digitalProductPassport-v0.6.0.schema.json";
-    let found = here.ancestors().map(|dir| dir.join(name)).find(|path| path.exists());
-    let Some(path) = found else {
-        eprintln!("the schema of UNTP is not here: shapes are not compared with it");
-        return None;
-    };
+    let path = corpus("untp-dpp/schema/digitalProductPassport-v0.6.0.schema.json")?;
     let schema = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     Some(jsonschema::draft202012::new(&schema).unwrap())
 }
@@ -255,6 +250,36 @@ async fn what_others_say_of_a_thing_is_not_in_its_passport() {
     assert_eq!(verified.key, api.keystore.agent(&api.agent).unwrap().signer.public_key());
     let document = api.anonymous("/.well-known/did.json").await.json();
     assert_eq!(document["id"], told["issuer"]["id"]);
+    api.stop().await;
+}
+
+/// Promise P133.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_declared_wrong_is_in_no_passport_however_late() {
+    let api = dairy(public()).await;
+    let told = passport(&api, SERIAL).await;
+    assert!(told.text.contains("cert.example/organic"), "{}", told.text);
+    assert_eq!(told.json()["credentialSubject"]["product"]["productionDate"], "2026-03-01");
+    // More events than a passport looks through stand between the original and its correction.
+    let count = u32::try_from(MAX_PASSPORT_EVENTS).unwrap() + 1;
+    let seen = |number: u32| {
+        let mut seen = event(number, 1);
+        seen["epcList"] = json!([format!("{MILK}/21/A1")]);
+        seen
+    };
+    let seen: Vec<Value> = (10..10 + count).map(seen).collect();
+    assert_eq!(api.capture(&seen, &[]).await["success"], true);
+    let mut wrong = commissioned(
+        1,
+        &json!({"epcList": [format!("{MILK}/21/A1")],
+        "certificationInfo": "https://cert.example/organic"}),
+    );
+    wrong["errorDeclaration"] = json!({"declarationTime": "2026-03-02T08:00:00Z"});
+    assert_eq!(api.capture(&[wrong], &[]).await["success"], true);
+    let told = passport(&api, SERIAL).await;
+    assert_eq!(told.status, 200, "{}", told.text);
+    assert!(!told.text.contains("cert.example/organic"), "{}", told.text);
+    assert!(told.json()["credentialSubject"]["product"].get("productionDate").is_none());
     api.stop().await;
 }
 

@@ -115,7 +115,7 @@ async fn a_trace_without_a_key_keeps_back_what_is_not_public() {
     let lot = "https://id.gs1.org/01/09521321002012/10/L9";
     let amount = |quantity: u32| json!([{"epcClass": lot, "quantity": quantity, "uom": "KGM"}]);
     let party = |name: &str| json!([{"type": "possessing_party", "destination": name}]);
-    let buyer = "https://id.gs1.org/417/9506000000012";
+    let buyer = "https://id.gs1.org/417/9506000000015";
     let mut made = of(1, "01T08:00", json!({"action": "ADD", "bizStep": "commissioning"}));
     made["quantityList"] = amount(7_531);
     made.as_object_mut().unwrap().remove("epcList");

@@ -21,6 +21,9 @@ const LIGHT_RATE: u64 = 200;
 const LIGHT_EVENTS: u64 = 3_000;
 /// How long the nodes have, after the load, to show the same height and state root.
 const AGREE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long before now the first event happened. Events follow by milliseconds, and come in faster
+/// than that: none of them may be to come.
+const BEGINS_MS: u64 = 24 * 60 * 60 * 1_000;
 
 #[derive(Debug, clap::Args)]
 pub struct Ingest {
@@ -162,7 +165,8 @@ fn measure_ingest(
 
 /// Events of one phase: no two runs or phases make the same eventIDs.
 pub(super) fn generator(start: TimestampMs, phase: u64) -> Generator {
-    Generator::new(start.0.wrapping_mul(2).wrapping_add(phase), start)
+    let begins = TimestampMs(start.0.saturating_sub(BEGINS_MS));
+    Generator::new(start.0.wrapping_mul(2).wrapping_add(phase), begins)
 }
 
 /// Waits until all nodes show one height and state root.

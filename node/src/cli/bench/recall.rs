@@ -63,8 +63,8 @@ struct Report {
     /// The whole list again after one more block with an affected thing in it.
     after_a_block_ms: f64,
     rss_mb_max: u64,
-    /// Whether the list comes in under a second: the first time, whole as JSON and as CSV, and after
-    /// one more block.
+    /// Whether the list comes in under a second: the first time, whole as JSON and as CSV, and
+    /// after one more block.
     meets: bool,
     messages: Vec<String>,
 }
