@@ -20,7 +20,7 @@ pub struct Look {
     pub emptied: Vec<Mark>,
     /// What is known of it now.
     pub now: Now,
-    /// Whether the journal was not read: `stays` has what it is in now, and the other lists nothing.
+    /// Whether the journal was not read: `stays` has what it is in now, the other lists nothing.
     pub is_short: bool,
 }
 

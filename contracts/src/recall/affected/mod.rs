@@ -49,8 +49,8 @@ pub trait Goods {
     type Error;
 
     /// What the journals of these items say, in the order given; `None` of what has none. Unless
-    /// `whole` is asked for, what is known of it now ([`Look::of_now`]) will do for an item of which
-    /// no event says that anything was in it or that it was used up.
+    /// `whole` is asked for, what is known of it now ([`Look::of_now`]) will do for an item of
+    /// which no event says that anything was in it or that it was used up.
     ///
     /// # Errors
     /// When they cannot be read.
