@@ -179,7 +179,7 @@ fn no_byte_can_be_changed() {
     assert_eq!(taken, None);
 }
 
-/// The text with another byte of its kind at this place: a digit for a digit, a letter for a letter.
+/// The text with another byte of its kind there: a digit for a digit, a letter for a letter.
 fn with_another_byte(text: &str, at: usize) -> Option<String> {
     let mut bytes = text.as_bytes().to_vec();
     bytes[at] = match bytes[at] {
