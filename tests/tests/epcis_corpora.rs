@@ -263,7 +263,6 @@ fn is_beyond_the_schema(fault: &Violation) -> bool {
             fault.rule,
             "parent-is-child"
                 | "check-digit"
-                | "malformed-key"
                 | "class-in-epc-list"
                 | "instance-in-quantity-list"
                 | "time-range"

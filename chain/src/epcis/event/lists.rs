@@ -166,9 +166,9 @@ fn flaw(found: &mut Oddities, at: &Path<'_>, identifier: &Canonical) {
             checker.report(at, "check-digit", message);
         }
         Some(Flaw::Malformed) => {
-            let message = "this breaks the rules of its GS1 scheme, so that it would be compared \
-                           letter by letter: correct it, or give a URI of your own";
-            found.refused.report(at, "malformed-key", message);
+            let message =
+                "this breaks the rules of its GS1 scheme: it is compared letter by letter";
+            found.noticed.report(at, "malformed-key", message);
         }
         None => {}
     }
