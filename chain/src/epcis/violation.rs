@@ -23,7 +23,8 @@
 //! | `json-depth`, `json-number` | nesting, and numbers that RFC 8785 keeps |
 //!
 //! Refused in the strict reading and noticed in the lenient one: `check-digit` (that of an SSCC or
-//! GRAI is noticed in both), `class-in-epc-list`, `instance-in-quantity-list`, `set-and-unset`; at a node, which has a clock, `future-event-time`.
+//! GRAI is noticed in both), `class-in-epc-list`, `instance-in-quantity-list`, `set-and-unset`; at
+//! a node, which has a clock, `future-event-time`.
 //!
 //! Notices, which refuse nothing: `malformed-key`, `undeclared-prefix`, `event-hash-id`.
 

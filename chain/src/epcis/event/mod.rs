@@ -530,8 +530,8 @@ impl Event {
     }
 
     /// The event, unless it breaks what the schema cannot say: wrong check digits (but for SSCC
-    /// and GRAI, which published examples have wrong), classes among single things and single things
-    /// among quantities, dispositions set and unset at once.
+    /// and GRAI, which published examples have wrong), classes among single things and single
+    /// things among quantities, dispositions set and unset at once.
     ///
     /// This is about what is taken from a client. What stands on a ledger was taken by some
     /// member's node, perhaps leniently, and is never asked for it.

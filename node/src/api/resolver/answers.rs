@@ -58,7 +58,8 @@ impl Resolution<'_> {
         self.media.names(HTML) && self.media.best(&[HTML, JSON]) == Some(HTML)
     }
 
-    /// This node's own links from an identifier: its page, its events, its passport.
+    /// This node's own links from an identifier: its page, its events, its passport, and while it
+    /// is recalled the page again, which begins with that.
     pub(super) fn own(&self, asked: &Asked, found: &Found) -> Vec<Link> {
         let root = root(self.state, &self.request.headers);
         let path = story::path_of(&asked.id).unwrap_or_default();
@@ -76,6 +77,10 @@ impl Resolution<'_> {
             link("traceability", page("zh"), "来源与经历", "zh", HTML),
             link("epcis", events_path(&asked.id), "Its events (EPCIS 2.0)", "", JSON),
         ];
+        if found.is_recalled && found.of_type("gs1:recallStatus").is_empty() {
+            own.push(link("recallStatus", page("en"), "It is recalled", "en", HTML));
+            own.push(link("recallStatus", page("zh"), "该物品已被召回", "zh", HTML));
+        }
         let has_own_passport = passport::can_issue(self.state, asked, found);
         if has_own_passport && found.of_type("gs1:dpp").is_empty() {
             let href = format!("{path}?linkType=gs1:dpp");

@@ -95,6 +95,8 @@ async fn the_examples_of_recalls_are_answers_of_a_real_node() {
 async fn the_page_of_everything_affected_says_so_above_all() {
     let api = api().await;
     assert!(!api.anonymous(&page_of(&thing(1))).await.text.contains("Glass"));
+    let links = format!("{}?linkType=linkset", page_of(&thing(1)));
+    assert!(!api.anonymous(&links).await.text.contains("recallStatus"));
     let answer = api.post("/api/v1/recalls", &recall("R-1", &[LOT]), &[]).await;
     assert_eq!(answer.status, 201, "{}", answer.text);
     for (uri, how, zh) in [
@@ -113,6 +115,7 @@ async fn the_page_of_everything_affected_says_so_above_all() {
         let page = api.anonymous(&format!("{}?lang=zh", page_of(&uri))).await;
         assert!(page.text.contains(zh) && page.text.contains("发现玻璃碎片。"), "{uri}");
     }
+    assert!(api.anonymous(&links).await.text.contains("https://ref.gs1.org/voc/recallStatus"));
     let beside = api.anonymous(&page_of(&thing(3))).await;
     assert!(!beside.text.contains("Glass"), "it only stood on the same pallet");
     let home = api.anonymous("/").await;
