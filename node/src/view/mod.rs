@@ -818,6 +818,16 @@ impl ReadView {
         bytes.map(|bytes| self.unpacked(&bytes)).transpose()
     }
 
+    /// What a packed record of the state begins with.
+    pub(crate) fn packed_prefix<T: DeserializeOwned>(
+        &self,
+        key: &[u8],
+    ) -> Result<Option<T>, Fault> {
+        let begin = |bytes: Vec<u8>| codec::unpack_prefix(&bytes);
+        let damaged = |error| self.table_damaged(format!("a record of the table: {error}"));
+        self.bytes(key)?.map(begin).transpose().map_err(damaged)
+    }
+
     /// A record of the state, as it is.
     fn bytes(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
         self.table(merged::get(&self.snapshot.layers, &*self.shared.table, key))

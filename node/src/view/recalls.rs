@@ -8,11 +8,14 @@ use tracehold_chain::digest::Digest;
 use tracehold_chain::epcis::query::terms::Term;
 use tracehold_chain::epcis::{Action, EventType, Level, canonical};
 use tracehold_chain::masterdata::product_of;
+use tracehold_chain::merkle::Frontier;
 use tracehold_chain::recall::{RecallCount, RecallId, RecallRecord};
 use tracehold_chain::state::key::{item_range, journal_key, name_digest, recall_numbers_range};
 use tracehold_chain::state::{ItemRole, StateKey};
 use tracehold_contracts::provenance::trace::Told;
-use tracehold_contracts::provenance::{Facts, ItemRecord, JOURNAL_CHUNK, JournalChunk, Step};
+use tracehold_contracts::provenance::{
+    Facts, ItemRecord, ItemState, JOURNAL_CHUNK, JournalChunk, Step,
+};
 use tracehold_contracts::recall::affected::{Flow, Goods, Look, Reached, Touched, reached};
 
 use super::{Order, ReadView};
@@ -140,28 +143,53 @@ fn piece_of(uri: &str) -> Option<String> {
 }
 
 impl ReadView {
-    /// Products of many of these things, of whose pieces no event says that anything was in them or
-    /// that they were used up.
-    fn plain_products(&self, uris: &[String]) -> Result<BTreeSet<String>, Fault> {
-        let mut pieces: BTreeMap<String, usize> = BTreeMap::new();
-        if uris.len() < MIN_PIECES {
-            return Ok(BTreeSet::new());
-        }
-        for uri in uris {
-            if let Some(product) = piece_of(uri) {
-                *pieces.entry(product).or_default() += 1;
-            }
+    /// The products of which many of these are pieces, and of whose pieces no event says that
+    /// anything was in them or that they were used up.
+    fn plain_products<'a>(
+        &self,
+        products: &'a [Option<String>],
+    ) -> Result<BTreeSet<&'a String>, Fault> {
+        let mut pieces: BTreeMap<&String, usize> = BTreeMap::new();
+        for product in products.iter().flatten() {
+            *pieces.entry(product).or_default() += 1;
         }
         let mut plain = BTreeSet::new();
         for (product, _) in pieces.into_iter().filter(|(_, count)| *count >= MIN_PIECES) {
             let index = self.index();
-            if !self.table(index.has(&Term::held_in(&product)))?
-                && !self.table(index.has(&Term::used_up(&product)))?
+            if !self.table(index.has(&Term::held_in(product)))?
+                && !self.table(index.has(&Term::used_up(product)))?
             {
                 plain.insert(product);
             }
         }
         Ok(plain)
+    }
+
+    /// What the whole journal of an item says.
+    fn look(&self, uri: &str) -> Result<Option<Box<Look>>, Fault> {
+        Ok(Told::read(self, uri, None)?.map(|told| Box::new(Look::of(told))))
+    }
+
+    /// What is known of an item now, be it of newer blocks than this view shows: the end of its
+    /// journal, which would say that and is most of the record, is not read.
+    fn known_now(&self, uri: &str) -> Result<Option<Look>, Fault> {
+        let key = StateKey::Item(uri.to_owned()).encode();
+        let record: Option<(String, Frontier, ItemState)> = self.packed_prefix(&key)?;
+        Ok(record.map(|(_, _, state)| Look::of_now(state)))
+    }
+
+    /// As [`ReadView::look`]; of what `is_plain` only what is known now, where this view shows it.
+    fn look_shown(&self, uri: &str, is_plain: bool) -> Result<Option<Box<Look>>, Fault> {
+        if is_plain {
+            match self.item(uri)? {
+                None => return Ok(None),
+                Some(record) if self.shows(&record) => {
+                    return Ok(Some(Box::new(Look::of_now(record.state))));
+                }
+                Some(_) => {}
+            }
+        }
+        self.look(uri)
     }
 
     /// Whether this view shows all that the record tells: the table may have run ahead of it.
@@ -175,28 +203,28 @@ impl Goods for ReadView {
     type Error = Fault;
 
     fn looks(&self, uris: &[String], whole: bool) -> Result<Vec<Option<Box<Look>>>, Fault> {
-        let plain = if whole { BTreeSet::new() } else { self.plain_products(uris)? };
+        let about = |uri: &String| Ok((name_digest(uri), if whole { None } else { piece_of(uri) }));
+        let (names, pieces): (Vec<Digest>, Vec<Option<String>>) =
+            side_by_side(uris, about)?.into_iter().unzip();
+        let plain = self.plain_products(&pieces)?;
         // In the order in which records and journals are stored: each page of the table is then
         // read once, and not again for every thing on it.
         let mut order: Vec<(Digest, usize)> =
-            uris.iter().enumerate().map(|(at, uri)| (name_digest(uri), at)).collect();
+            names.into_iter().enumerate().map(|(at, name)| (name, at)).collect();
         order.sort_unstable();
-        let look = |(_, at): &(Digest, usize)| {
-            let uri = &uris[*at];
-            if !plain.is_empty() && piece_of(uri).is_some_and(|of| plain.contains(&of)) {
-                match self.item(uri)? {
-                    None => return Ok(None),
-                    Some(record) if self.shows(&record) => {
-                        return Ok(Some(Box::new(Look::of_now(record.state))));
-                    }
-                    Some(_) => {}
-                }
-            }
-            let told = Told::read(self, uri, None)?;
-            Ok(told.map(|told| Box::new(Look::of(told))))
+        let is_plain = |at: usize| pieces[at].as_ref().is_some_and(|of| plain.contains(of));
+        let known_now = |(_, at): &(Digest, usize)| match is_plain(*at) {
+            true => Ok(self.known_now(&uris[*at])?.map(Box::new)),
+            false => self.look(&uris[*at]),
         };
+        let mut found = side_by_side(&order, known_now)?;
+        if !plain.is_empty() && !self.is_whole()? {
+            // What was read may be of blocks that this view does not show.
+            let shown = |(_, at): &(Digest, usize)| self.look_shown(&uris[*at], is_plain(*at));
+            found = side_by_side(&order, shown)?;
+        }
         let mut looks: Vec<Option<Box<Look>>> = uris.iter().map(|_| None).collect();
-        for ((_, at), look) in order.iter().zip(side_by_side(&order, look)?) {
+        for ((_, at), look) in order.iter().zip(found) {
             looks[*at] = look;
         }
         Ok(looks)

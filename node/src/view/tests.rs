@@ -204,3 +204,30 @@ fn a_journal_that_lacks_steps_is_a_fault_and_not_a_shorter_story() {
     assert!(fault.to_string().contains(&name.to_string()), "{fault}");
     assert_eq!(world.alarms.load(Ordering::Relaxed), 1);
 }
+
+/// Promise P116: what a list of affected things reads is of one block, also when the table goes on
+/// meanwhile.
+#[test]
+fn many_things_are_looked_at_as_of_the_view() {
+    let things: Vec<String> = (1..=100).map(item).collect();
+    let places = |view: &ReadView| -> Vec<Option<String>> {
+        let looks = view.looks(&things, false).unwrap().into_iter();
+        looks.map(|look| look.unwrap().now.place.map(|said| said.what)).collect()
+    };
+    let mut world = World::new();
+    world.commit(&[(1..=100).map(|number| observed(number, number)).collect()]);
+    world.flush();
+    let before = world.views.view();
+    let first = places(&before);
+    let mut elsewhere = observed(101, 7);
+    elsewhere["eventTime"] = json!("2026-02-25T11:00:00.000Z");
+    elsewhere["readPoint"]["id"] = json!("https://id.gs1.org/414/9521321000025");
+    world.commit(&[vec![elsewhere]]);
+    assert_eq!(places(&before), first);
+    world.flush();
+    assert!(!before.is_whole().unwrap());
+    assert_eq!(places(&before), first);
+    let now = places(&world.views.view());
+    assert_eq!(now[6].as_deref(), Some("https://id.gs1.org/414/9521321000025"));
+    assert_eq!((&now[..6], &now[7..]), (&first[..6], &first[7..]));
+}

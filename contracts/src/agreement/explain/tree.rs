@@ -315,7 +315,10 @@ fn shown(
     let so_far = percent(part.millionths());
     let (count, count_zh) = match Counted::of(&context.terms.goods) {
         Counted::Items(_) => (
-            format!(" {} items are missing.", missing.len()),
+            match missing.len() {
+                1 => " One item is missing.".to_owned(),
+                many => format!(" {many} items are missing."),
+            },
             format!("尚缺 {} 件。", missing.len()),
         ),
         _ => (String::new(), String::new()),

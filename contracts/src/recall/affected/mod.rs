@@ -92,8 +92,8 @@ pub type Process = (MemberId, String);
 /// What a flow leads to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reached {
-    /// Canonical identifiers.
-    pub uris: Vec<String>,
+    /// Canonical identifiers, each with which level of goods it is.
+    pub things: Vec<(String, Level)>,
     /// The transformation that its event is a part of; what comes out of other parts is reached
     /// too.
     pub process: Option<Process>,
@@ -106,7 +106,7 @@ pub struct Reached {
 /// When something cannot be read.
 pub fn reached<R: TraceReader>(reader: &R, flow: Flow) -> Result<Reached, R::Error> {
     let Some(body) = reader.event(flow.position)? else { return Ok(Reached::default()) };
-    let mut uris = named(&body, flow.role);
+    let mut things = named(&body, flow.role);
     let mut process = None;
     let telling = &body.facts.telling;
     if let (EventType::Transformation, Some(id)) = (telling.event_type, &telling.transformation_id)
@@ -114,20 +114,20 @@ pub fn reached<R: TraceReader>(reader: &R, flow: Flow) -> Result<Reached, R::Err
         let (events, _) = reader.transformation(&body.recorder, id)?;
         for position in events.into_iter().filter(|other| *other != flow.position) {
             if let Some(body) = reader.event(position)? {
-                uris.extend(named(&body, flow.role));
+                things.extend(named(&body, flow.role));
             }
         }
         process = Some((body.recorder.clone(), id.clone()));
     }
-    Ok(Reached { uris, process })
+    Ok(Reached { things, process })
 }
 
-fn named(body: &EventBody, role: ItemRole) -> Vec<String> {
+fn named(body: &EventBody, role: ItemRole) -> Vec<(String, Level)> {
     let items =
         body.facts.items.iter().filter(|item| {
             item.role == role || item.amounts.iter().any(|amount| amount.role == role)
         });
-    items.map(|item| item.named.uri.clone()).collect()
+    items.map(|item| (item.named.uri.clone(), item.named.level)).collect()
 }
 
 /// How something is affected.
@@ -343,7 +343,18 @@ impl Affected {
         from: Option<usize>,
         via: Option<Position>,
     ) -> Option<usize> {
-        if self.places.contains_key(uri) {
+        self.add_of(uri.to_owned(), canonical(uri).level(), how, from, via)
+    }
+
+    fn add_of(
+        &mut self,
+        uri: String,
+        level: Level,
+        how: How,
+        from: Option<usize>,
+        via: Option<Position>,
+    ) -> Option<usize> {
+        if self.places.contains_key(&uri) {
             return None;
         }
         if self.entries.len() >= MAX_AFFECTED {
@@ -351,9 +362,8 @@ impl Affected {
             return None;
         }
         let at = self.entries.len();
-        self.places.insert(uri.to_owned(), at);
-        let level = canonical(uri).level();
-        self.entries.push(Entry { uri: uri.to_owned(), level, how, from, via, look: None });
+        self.places.insert(uri.clone(), at);
+        self.entries.push(Entry { uri, level, how, from, via, look: None });
         Some(at)
     }
 
@@ -398,10 +408,10 @@ impl Affected {
                 if let Some(process) = reached.process {
                     self.processes.entry(process).or_insert(*from);
                 }
-                let (uris, is_packed) = (reached.uris, flow.role == ItemRole::Child);
-                let how = if is_packed { How::Packed } else { How::Made };
-                let add = |uri: &String| self.add(uri, how, Some(*from), Some(flow.position));
-                found.extend(uris.iter().filter_map(add));
+                let how = if flow.role == ItemRole::Child { How::Packed } else { How::Made };
+                let (from, via) = (Some(*from), Some(flow.position));
+                let add = |(uri, level)| self.add_of(uri, level, how, from, via);
+                found.extend(reached.things.into_iter().filter_map(add));
             }
         }
         Ok(found)

@@ -1,6 +1,6 @@
 //! Where affected things are, and who has them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use tracehold_chain::epcis::{Level, canonical};
 use tracehold_chain::state::Position;
@@ -76,9 +76,11 @@ impl Affected {
                 inside: 0,
             };
             if let Some(look) = &entry.look {
-                let mut around: BTreeSet<&str> = self.locate(look, &mut row).into_iter().collect();
+                let mut around = self.locate(look, &mut row);
                 if look.now.parent.is_none() {
                     around.extend(self.lot_in(look, &mut row));
+                    around.sort_unstable();
+                    around.dedup();
                 }
                 for container in around {
                     let count = holding.entry(container).or_default();
@@ -148,14 +150,15 @@ impl Affected {
         row.place = now.place.as_ref().map(|said| (said.what.clone(), said.mark));
         row.to = now.to.as_ref().and_then(|(to, _)| to.clone());
         let mut containers: Vec<&str> = Vec::new();
-        let mut seen = BTreeSet::from([row.uri.as_str()]);
         let mut next = now.parent.as_ref();
         let mut inside_since = Mark::default();
         while let Some(joined) = next.take() {
-            if containers.len() >= MAX_PACKING_DEPTH || !seen.insert(joined.what.as_str()) {
+            let parent = joined.what.as_str();
+            let is_around_itself = parent == row.uri || containers.contains(&parent);
+            if containers.len() >= MAX_PACKING_DEPTH || is_around_itself {
                 break;
             }
-            let Some(around) = self.container(&joined.what) else { break };
+            let Some(around) = self.container(parent) else { break };
             inside_since = inside_since.max(joined.mark);
             let emptied = around.now.emptied.iter().find(|emptied| emptied.mark > joined.mark);
             let newer = |place: &Option<(String, Mark)>, mark: Mark| {
@@ -184,7 +187,7 @@ impl Affected {
             {
                 row.place = Some((place.what.clone(), place.mark));
             }
-            containers.push(joined.what.as_str());
+            containers.push(parent);
             next = around.now.parent.as_ref();
         }
         row.container = containers.last().map(|uri| (*uri).to_owned());
