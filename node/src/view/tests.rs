@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::json;
 use tracehold_chain::state::MemoryTable;
 use tracehold_contracts::Ledger;
+use tracehold_contracts::recall::affected::Goods as _;
 
 use super::*;
 use crate::store::{BlockLog, MemoryDisk};
