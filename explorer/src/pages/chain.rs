@@ -164,7 +164,7 @@ pub fn network(frame: &Frame, network: &Network) -> String {
                     empty: "",
                 },
                 List {
-                    title: frame.say("Newest blocks", "最新区块"),
+                    title: frame.say("Newest blocks with transactions", "最新的含交易区块"),
                     head: vec![
                         frame.say("Block", "区块"),
                         frame.say("Time", "时间"),

@@ -172,30 +172,25 @@ impl ReadView {
 
     /// What is known of an item now, be it of newer blocks than this view shows: the end of its
     /// journal, which would say that and is most of the record, is not read.
-    fn known_now(&self, uri: &str) -> Result<Option<Look>, Fault> {
+    fn known_now(&self, uri: &str) -> Result<Option<Box<Look>>, Fault> {
         let key = StateKey::Item(uri.to_owned()).encode();
         let record: Option<(String, Frontier, ItemState)> = self.packed_prefix(&key)?;
-        Ok(record.map(|(_, _, state)| Look::of_now(state)))
+        Ok(record.map(|(_, _, state)| Box::new(Look::of_now(state))))
     }
 
-    /// As [`ReadView::look`]; of what `is_plain` only what is known now, where this view shows it.
-    fn look_shown(&self, uri: &str, is_plain: bool) -> Result<Option<Box<Look>>, Fault> {
-        if is_plain {
-            match self.item(uri)? {
-                None => return Ok(None),
-                Some(record) if self.shows(&record) => {
-                    return Ok(Some(Box::new(Look::of_now(record.state))));
-                }
-                Some(_) => {}
-            }
+    /// What is known of an item as of this view.
+    fn known(&self, uri: &str) -> Result<Option<Box<Look>>, Fault> {
+        match self.item(uri)? {
+            None => Ok(None),
+            Some(record) if self.shows(&record) => Ok(Some(Box::new(Look::of_now(record.state)))),
+            Some(_) => self.look(uri),
         }
-        self.look(uri)
     }
 
-    /// Whether this view shows all that the record tells: the table may have run ahead of it.
+    /// Whether this view is known to show all that the record tells: the table may have run ahead
+    /// of it. A record whose steps were all sealed just now does not say when the newest came.
     fn shows(&self, record: &ItemRecord) -> bool {
-        let newest = record.tail.last().map_or(record.state.last.position, |step| step.position);
-        newest.height <= self.height()
+        record.tail.last().is_some_and(|newest| newest.position.height <= self.height())
     }
 }
 
@@ -213,19 +208,17 @@ impl Goods for ReadView {
             names.into_iter().enumerate().map(|(at, name)| (name, at)).collect();
         order.sort_unstable();
         let is_plain = |at: usize| pieces[at].as_ref().is_some_and(|of| plain.contains(of));
-        let known_now = |(_, at): &(Digest, usize)| match is_plain(*at) {
-            true => Ok(self.known_now(&uris[*at])?.map(Box::new)),
-            false => self.look(&uris[*at]),
-        };
-        let mut found = side_by_side(&order, known_now)?;
-        if !plain.is_empty() && !self.is_whole()? {
+        let (short, long): (Vec<_>, Vec<_>) =
+            order.into_iter().map(|(_, at)| at).partition(|at| is_plain(*at));
+        let mut found = side_by_side(&short, |at| self.known_now(&uris[*at]))?;
+        if !short.is_empty() && !self.is_whole()? {
             // What was read may be of blocks that this view does not show.
-            let shown = |(_, at): &(Digest, usize)| self.look_shown(&uris[*at], is_plain(*at));
-            found = side_by_side(&order, shown)?;
+            found = side_by_side(&short, |at| self.known(&uris[*at]))?;
         }
+        found.extend(side_by_side(&long, |at| self.look(&uris[*at]))?);
         let mut looks: Vec<Option<Box<Look>>> = uris.iter().map(|_| None).collect();
-        for ((_, at), look) in order.iter().zip(found) {
-            looks[*at] = look;
+        for (at, look) in short.into_iter().chain(long).zip(found) {
+            looks[at] = look;
         }
         Ok(looks)
     }

@@ -18,7 +18,7 @@ const LOOSE_CHECK_DIGITS: [&str; 2] = ["00", "8003"];
 pub(super) struct Oddities {
     /// What the strict reading refuses.
     pub(super) refused: Checker,
-    /// What is only told, in either reading: published, valid documents have it.
+    /// What is only told, in either reading: documents of others have it.
     pub(super) noticed: Checker,
 }
 

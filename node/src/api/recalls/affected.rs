@@ -304,13 +304,13 @@ pub async fn whole(
     is_for_people: bool,
 ) -> Result<Response, Problem> {
     let api = state.clone();
-    let name = csv::file_name(&record.id);
     let read = move |view: &ReadView| {
-        let Listed { rows, .. } = api.recalls().listed(view, &record)?;
+        let Listed { rows, is_cut, .. } = api.recalls().listed(view, &record)?;
         let mut names = Names::new(&api, language);
-        csv::write(view, &Arc::clone(&rows), &mut names, is_for_people)
+        let text = csv::write(view, &Arc::clone(&rows), &mut names, is_for_people)?;
+        Ok((text, csv::file_name(&record.id, is_cut)))
     };
-    let text = state.read_much(read).await?;
+    let (text, name) = state.read_much(read).await?;
     let headers = [
         (CONTENT_TYPE, "text/csv; charset=utf-8; header=present".to_owned()),
         (CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),

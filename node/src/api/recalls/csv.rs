@@ -20,11 +20,13 @@ const HEAD: &str = "id,kind,product,how,from,life,holder,holder_name,place,place
 /// Bytes of one line, about.
 const LINE_BYTES: usize = 320;
 
-/// The name of the file with the list.
+/// The name of the file with the list, which says so when the list is not whole.
 #[must_use]
-pub fn file_name(id: &RecallId) -> String {
+pub fn file_name(id: &RecallId, is_cut: bool) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
-    format!("recall-{}.csv", id.to_string().chars().map(plain).collect::<String>())
+    let id: String = id.to_string().chars().map(plain).collect();
+    let cut = if is_cut { "-incomplete" } else { "" };
+    format!("recall-{id}{cut}.csv")
 }
 
 /// All lines.
@@ -142,6 +144,7 @@ mod tests {
     #[test]
     fn a_file_has_a_plain_name() {
         let id: RecallId = "acme:R:2026.1".parse().unwrap();
-        assert_eq!(file_name(&id), "recall-acme-R-2026.1.csv");
+        assert_eq!(file_name(&id, false), "recall-acme-R-2026.1.csv");
+        assert_eq!(file_name(&id, true), "recall-acme-R-2026.1-incomplete.csv");
     }
 }

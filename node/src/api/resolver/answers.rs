@@ -25,7 +25,8 @@ use super::{HTML, JSON, JSON_LD, Resolution, linkset, root};
 impl Resolution<'_> {
     /// What this node itself has of a kind.
     pub(super) fn own_of_type(&self, asked: &Asked, found: &Found, link_type: &str) -> Response {
-        if link_type.eq_ignore_ascii_case("gs1:traceability") {
+        let is_recall = link_type.eq_ignore_ascii_case("gs1:recallStatus") && found.is_recalled;
+        if link_type.eq_ignore_ascii_case("gs1:traceability") || is_recall {
             let path = story::path_of(&asked.id).unwrap_or_default();
             return self.redirect(&format!("{path}?view=scan"));
         }
@@ -102,7 +103,7 @@ impl Resolution<'_> {
             return self.ways(StatusCode::OK, all, &title, &links);
         }
         let root = root(self.state, &self.request.headers);
-        let mut set = linkset::all(&root, &described, &found.levels, &own);
+        let mut set = linkset::all(&root, &described, found, &own);
         if best == JSON_LD {
             set["@context"] = json!(LINKSET_CONTEXT);
         }

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 use tracehold_chain::masterdata::{GS1_VOCABULARY, Link};
 
-use super::lookup::LevelLinks;
+use super::lookup::Found;
 
 /// The media type of a link set in JSON.
 pub const LINKSET_JSON: &str = "application/linkset+json";
@@ -13,7 +13,10 @@ pub const LINKSET_JSON: &str = "application/linkset+json";
 pub const LINKSET_CONTEXT: &str = "https://ref.gs1.org/standards/resolver/linkset-context";
 
 /// The set of all links: those of each level, then what this node itself has of the first.
-pub fn all(root: &str, description: &str, levels: &[LevelLinks], own: &[Link]) -> Value {
+///
+/// While something is recalled, the default is the node's page, as it is for a lookup.
+pub fn all(root: &str, description: &str, found: &Found, own: &[Link]) -> Value {
+    let levels = &found.levels;
     let mut sets = Vec::new();
     for (index, level) in levels.iter().enumerate() {
         let own = if index == 0 { own } else { &[] };
@@ -26,9 +29,12 @@ pub fn all(root: &str, description: &str, levels: &[LevelLinks], own: &[Link]) -
         if index == 0 {
             set.insert("itemDescription".to_owned(), json!(description));
         }
-        let inherits = levels.iter().any(|level| level.links.iter().any(|link| link.is_default));
+        let is_set = levels.iter().any(|level| level.links.iter().any(|link| link.is_default));
         let mut defaults: Vec<&Link> = level.links.iter().filter(|link| link.is_default).collect();
-        if index == 0 && !inherits {
+        if found.is_recalled {
+            defaults.clear();
+        }
+        if index == 0 && (!is_set || found.is_recalled) {
             defaults.extend(own.iter().take(1));
         }
         if let Some(first) = defaults.first() {

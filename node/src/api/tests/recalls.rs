@@ -97,6 +97,8 @@ async fn the_page_of_everything_affected_says_so_above_all() {
     assert!(!api.anonymous(&page_of(&thing(1))).await.text.contains("Glass"));
     let links = format!("{}?linkType=linkset", page_of(&thing(1)));
     assert!(!api.anonymous(&links).await.text.contains("recallStatus"));
+    let status = format!("{}?linkType=gs1:recallStatus", page_of(&thing(1)));
+    assert_eq!(api.anonymous(&status).await.status, 404);
     let answer = api.post("/api/v1/recalls", &recall("R-1", &[LOT]), &[]).await;
     assert_eq!(answer.status, 201, "{}", answer.text);
     for (uri, how, zh) in [
@@ -115,7 +117,13 @@ async fn the_page_of_everything_affected_says_so_above_all() {
         let page = api.anonymous(&format!("{}?lang=zh", page_of(&uri))).await;
         assert!(page.text.contains(zh) && page.text.contains("发现玻璃碎片。"), "{uri}");
     }
-    assert!(api.anonymous(&links).await.text.contains("https://ref.gs1.org/voc/recallStatus"));
+    let told = api.anonymous(&links).await.json();
+    let voc = |name: &str| told["linkset"][0][format!("https://ref.gs1.org/voc/{name}")].clone();
+    assert_eq!(voc("recallStatus").as_array().map(Vec::len), Some(2), "{told}");
+    assert_eq!(voc("recallStatus")[0]["href"], voc("defaultLink")[0]["href"]);
+    let found = api.anonymous(&status).await;
+    assert_eq!(found.status, 307, "{}", found.text);
+    assert!(found.header("location").contains("?view=scan"), "{}", found.header("location"));
     let beside = api.anonymous(&page_of(&thing(3))).await;
     assert!(!beside.text.contains("Glass"), "it only stood on the same pallet");
     let home = api.anonymous("/").await;
