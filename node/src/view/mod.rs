@@ -806,26 +806,14 @@ impl ReadView {
     }
 
     fn decoded<T: Serialize + DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, Fault> {
-        let bytes = self.table(merged::get(&self.snapshot.layers, &*self.shared.table, key))?;
-        let Some(bytes) = bytes else { return Ok(None) };
+        let Some(bytes) = self.bytes(key)? else { return Ok(None) };
         let decoded = codec::decode(&bytes).map(Some);
         decoded.map_err(|error| self.table_damaged(format!("a record of the table: {error}")))
     }
 
     /// As [`ReadView::decoded`], for records that events write.
     pub(crate) fn packed<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, Fault> {
-        let bytes = self.table(merged::get(&self.snapshot.layers, &*self.shared.table, key))?;
-        bytes.map(|bytes| self.unpacked(&bytes)).transpose()
-    }
-
-    /// What a packed record of the state begins with.
-    pub(crate) fn packed_prefix<T: DeserializeOwned>(
-        &self,
-        key: &[u8],
-    ) -> Result<Option<T>, Fault> {
-        let begin = |bytes: Vec<u8>| codec::unpack_prefix(&bytes);
-        let damaged = |error| self.table_damaged(format!("a record of the table: {error}"));
-        self.bytes(key)?.map(begin).transpose().map_err(damaged)
+        self.bytes(key)?.map(|bytes| self.unpacked(&bytes)).transpose()
     }
 
     /// A record of the state, as it is.
@@ -835,6 +823,12 @@ impl ReadView {
 
     fn unpacked<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, Fault> {
         let unpacked = codec::unpack(bytes);
+        unpacked.map_err(|error| self.table_damaged(format!("a record of the table: {error}")))
+    }
+
+    /// What a packed record begins with.
+    fn unpacked_prefix<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, Fault> {
+        let unpacked = codec::unpack_prefix(bytes);
         unpacked.map_err(|error| self.table_damaged(format!("a record of the table: {error}")))
     }
 

@@ -10,7 +10,9 @@ use tracehold_chain::epcis::{Action, EventType, Level, canonical};
 use tracehold_chain::masterdata::product_of;
 use tracehold_chain::merkle::Frontier;
 use tracehold_chain::recall::{RecallCount, RecallId, RecallRecord};
-use tracehold_chain::state::key::{item_range, journal_key, name_digest, recall_numbers_range};
+use tracehold_chain::state::key::{
+    item_key, item_range, journal_key, name_digest, recall_numbers_range,
+};
 use tracehold_chain::state::{ItemRole, StateKey};
 use tracehold_contracts::provenance::trace::Told;
 use tracehold_contracts::provenance::{
@@ -172,10 +174,10 @@ impl ReadView {
 
     /// What is known of an item now, be it of newer blocks than this view shows: the end of its
     /// journal, which would say that and is most of the record, is not read.
-    fn known_now(&self, uri: &str) -> Result<Option<Box<Look>>, Fault> {
-        let key = StateKey::Item(uri.to_owned()).encode();
-        let record: Option<(String, Frontier, ItemState)> = self.packed_prefix(&key)?;
-        Ok(record.map(|(_, _, state)| Box::new(Look::of_now(state))))
+    fn known_now(&self, name: &Digest) -> Result<Option<Box<Look>>, Fault> {
+        let Some(record) = self.bytes(&item_key(name))? else { return Ok(None) };
+        let (_, _, state): (String, Frontier, ItemState) = self.unpacked_prefix(&record)?;
+        Ok(Some(Box::new(Look::of_now(state))))
     }
 
     /// What is known of an item as of this view.
@@ -208,16 +210,15 @@ impl Goods for ReadView {
             names.into_iter().enumerate().map(|(at, name)| (name, at)).collect();
         order.sort_unstable();
         let is_plain = |at: usize| pieces[at].as_ref().is_some_and(|of| plain.contains(of));
-        let (short, long): (Vec<_>, Vec<_>) =
-            order.into_iter().map(|(_, at)| at).partition(|at| is_plain(*at));
-        let mut found = side_by_side(&short, |at| self.known_now(&uris[*at]))?;
+        let (short, long): (Vec<_>, Vec<_>) = order.into_iter().partition(|(_, at)| is_plain(*at));
+        let mut found = side_by_side(&short, |(name, _)| self.known_now(name))?;
         if !short.is_empty() && !self.is_whole()? {
             // What was read may be of blocks that this view does not show.
-            found = side_by_side(&short, |at| self.known(&uris[*at]))?;
+            found = side_by_side(&short, |(_, at)| self.known(&uris[*at]))?;
         }
-        found.extend(side_by_side(&long, |at| self.look(&uris[*at]))?);
+        found.extend(side_by_side(&long, |(_, at)| self.look(&uris[*at]))?);
         let mut looks: Vec<Option<Box<Look>>> = uris.iter().map(|_| None).collect();
-        for (at, look) in short.into_iter().chain(long).zip(found) {
+        for ((_, at), look) in short.into_iter().chain(long).zip(found) {
             looks[at] = look;
         }
         Ok(looks)
@@ -265,8 +266,7 @@ impl Goods for ReadView {
         loop {
             let page = self.pairs((&from, &to), ITEMS_PAGE, Order::OldestFirst)?;
             for (_, value) in &page {
-                let uri: String = codec::unpack_prefix(value)
-                    .map_err(|error| self.table_damaged(format!("an item's record: {error}")))?;
+                let uri: String = self.unpacked_prefix(value)?;
                 if uri != class && product_of(&canonical(&uri)).as_deref() == Some(class) {
                     items.push(uri);
                 }

@@ -1,7 +1,6 @@
 //! `/api/v1/recalls/{id}/affected`: everything that a recall reaches, with holder and place.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{OriginalUri, State};
@@ -307,7 +306,7 @@ pub async fn whole(
     let read = move |view: &ReadView| {
         let Listed { rows, is_cut, .. } = api.recalls().listed(view, &record)?;
         let mut names = Names::new(&api, language);
-        let text = csv::write(view, &Arc::clone(&rows), &mut names, is_for_people)?;
+        let text = csv::write(view, &rows, &mut names, is_for_people)?;
         Ok((text, csv::file_name(&record.id, is_cut)))
     };
     let (text, name) = state.read_much(read).await?;

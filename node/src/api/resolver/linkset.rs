@@ -17,6 +17,8 @@ pub const LINKSET_CONTEXT: &str = "https://ref.gs1.org/standards/resolver/linkse
 /// While something is recalled, the default is the node's page, as it is for a lookup.
 pub fn all(root: &str, description: &str, found: &Found, own: &[Link]) -> Value {
     let levels = &found.levels;
+    let is_default = |link: &&Link| link.is_default && !found.is_recalled;
+    let is_set = levels.iter().flat_map(|level| &level.links).any(|link| is_default(&link));
     let mut sets = Vec::new();
     for (index, level) in levels.iter().enumerate() {
         let own = if index == 0 { own } else { &[] };
@@ -29,12 +31,8 @@ pub fn all(root: &str, description: &str, found: &Found, own: &[Link]) -> Value 
         if index == 0 {
             set.insert("itemDescription".to_owned(), json!(description));
         }
-        let is_set = levels.iter().any(|level| level.links.iter().any(|link| link.is_default));
-        let mut defaults: Vec<&Link> = level.links.iter().filter(|link| link.is_default).collect();
-        if found.is_recalled {
-            defaults.clear();
-        }
-        if index == 0 && (!is_set || found.is_recalled) {
+        let mut defaults: Vec<&Link> = level.links.iter().filter(is_default).collect();
+        if index == 0 && !is_set {
             defaults.extend(own.iter().take(1));
         }
         if let Some(first) = defaults.first() {
